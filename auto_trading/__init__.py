@@ -1,0 +1,1 @@
+"""The engine process: monitor, signal, risk, execute, remember."""

@@ -1,0 +1,1 @@
+"""Venues and market feeds, real or simulated."""

@@ -1,0 +1,77 @@
+"""Reads candle files into whole numbers; whatever cannot be a candle is refused by name."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auto_trading.gateways.table_files import (
+    Column,
+    exact_units,
+    file_sha256,
+    floored_units,
+    read_columns,
+    times_ms,
+)
+from crypto_trader_pro.domain.instruments import Instrument
+from crypto_trader_pro.domain.market import CandleSeries, Ints
+from crypto_trader_pro.domain.timeframes import to_datetime
+
+__all__ = ["file_sha256", "read_candles"]
+
+_PRICES: Final = ("open", "high", "low", "close")
+_COLUMNS: Final = (
+    ("timestamp", "open_time", "time", "date"),
+    *((name,) for name in _PRICES),
+    ("volume",),
+)
+
+
+def read_candles(path: Path, instrument: Instrument, timeframe_ms: int) -> CandleSeries:
+    """Read the candles of `instrument` from a .csv, .csv.gz, .parquet or .feather file.
+
+    Columns, in any order and case, others are ignored: `timestamp` (or `open_time`, `time`, `date`:
+    the OPEN time, whole s, ms or us since 1970, or ISO text or timestamps in UTC), `open`, `high`,
+    `low`, `close` in the quote currency, `volume` in the base currency. Gaps are allowed and stay.
+    Prices are exact; volume is rounded down to lots.
+
+    Raises:
+        InputError: the file is unusable; names the first row and column at fault, in this order:
+            not a number, off the price grid, time off the grid, doubled or backward, price not
+            positive, high or low that does not span open and close, negative volume.
+    """
+    columns = read_columns(path, _COLUMNS)
+    open_ms = times_ms(columns["timestamp"])
+    grid = f"price unit of {instrument.symbol}"
+    prices = [exact_units(columns[name], instrument.price_unit, grid) for name in _PRICES]
+    volume = floored_units(columns["volume"], instrument.lot)
+    _check_times(columns["timestamp"], open_ms, timeframe_ms)
+    _check_prices(columns, prices)
+    _refuse(columns["volume"], volume < 0, "0 or more")
+    return CandleSeries(instrument.symbol, timeframe_ms, open_ms, *prices, volume)
+
+
+def _check_times(column: Column, open_ms: Ints, timeframe_ms: int) -> None:
+    grid = f"open times on the grid of {timeframe_ms} ms, this is off the grid"
+    _refuse(column, open_ms % timeframe_ms != 0, grid)
+    steps = np.diff(open_ms, prepend=open_ms[0] - timeframe_ms)
+    if steps.min() > 0:
+        return
+    row = int(np.argmax(steps <= 0))
+    before = to_datetime(int(open_ms[row - 1])).isoformat()
+    word = "a duplicate" if steps[row] == 0 else "not sorted"
+    raise column.fault(row, f"times after {before} of the row above, this is {word}")
+
+
+def _check_prices(columns: dict[str, Column], prices: list[Ints]) -> None:
+    for name, values in zip(_PRICES, prices, strict=True):
+        _refuse(columns[name], values <= 0, "more than 0")
+    open_, high, low, close = prices
+    _refuse(columns["high"], high < np.maximum(open_, close), "at least open and close")
+    _refuse(columns["low"], low > np.minimum(open_, close), "at most open and close")
+
+
+def _refuse(column: Column, faults: NDArray[np.bool_], allowed: str) -> None:
+    if faults.any():
+        raise column.fault(int(np.argmax(faults)), allowed)

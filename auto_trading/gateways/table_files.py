@@ -1,0 +1,354 @@
+"""Columns of CSV, Parquet and Feather files as exact whole numbers.
+
+A CSV cell is read as text and a decimal is made of the text, so no binary float takes part. A float
+column of Parquet or Feather counts as the decimal that the double stands for: `x` is `y / 10**d`
+exactly when the double nearest to `y / 10**d` is `x`.
+
+Rows in messages count from 1 and leave the header out.
+"""
+
+import csv
+import gzip
+import hashlib
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.feather as pa_feather
+import pyarrow.parquet as pa_parquet
+from numpy.typing import NDArray
+
+from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.market import Ints
+
+FORMATS: Final = (".csv", ".csv.gz", ".parquet", ".feather")
+_PLACES: Final = 18
+_EXACT: Final = pa.decimal128(38, _PLACES)
+_LIMIT: Final = 1 << 53  # beyond it a double no longer holds every whole number
+# a plain number is seconds, milliseconds or microseconds; from 1973 to 5138 the ranges do not meet
+_SECONDS_TO: Final = 10**11
+_MS_TO: Final = 10**14
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """One column of a file: `data` is a pyarrow array of shape (rows,)."""
+
+    path: Path
+    name: str
+    data: Any
+
+    def fault(self, row: int, allowed: str) -> InputError:
+        """Return the error for `row` (from 0), which shows the cell."""
+        shown = self.data[row].as_py()
+        text = "empty" if shown is None else repr(shown) if isinstance(shown, str) else str(shown)
+        return InputError(f"{self.path}: row {row + 1}: {self.name} was {text}, allowed: {allowed}")
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of the file's bytes, in hex.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    return hashlib.sha256(_bytes(path)).hexdigest()
+
+
+def read_columns(
+    path: Path, required: Sequence[tuple[str, ...]], optional: Sequence[str] = ()
+) -> dict[str, Column]:
+    """Return the named columns of `path`; the suffix decides on the format.
+
+    Args:
+        path: a file of one of `FORMATS`.
+        required: for each column its accepted names; the first is the key of the result.
+        optional: names that may be absent. Names match whatever their case.
+
+    Raises:
+        InputError: missing, empty or unreadable file, unknown format, missing or doubled column.
+    """
+    kind = _format(path)
+    content = _bytes(path)
+    if not content:
+        raise InputError(f"{path}: the file is empty, allowed: a header and at least one row")
+    if kind == ".csv.gz":
+        content = _unzipped(path, content)
+    load = _load_csv if kind.startswith(".csv") else _load_binary
+    columns = load(path, kind, content, required, optional)
+    if any(len(column.data) == 0 for column in columns.values()):
+        raise InputError(f"{path}: the file has no rows, allowed: at least one")
+    return columns
+
+
+def exact_units(column: Column, unit: Decimal, unit_name: str) -> Ints:
+    """Return each value as whole units of `unit`, exactly.
+
+    Raises:
+        InputError: a cell is not a finite number, or is not a whole multiple of `unit`.
+    """
+    units, on_grid = _units(column, unit)
+    if not on_grid.all():
+        row = int(np.argmin(on_grid))
+        raise column.fault(row, f"whole multiples of {unit:f} ({unit_name}), this is off the grid")
+    return units
+
+
+def floored_units(column: Column, unit: Decimal) -> Ints:
+    """Return each value in whole units of `unit`, rounded down.
+
+    Raises:
+        InputError: a cell is not a finite number.
+    """
+    return _units(column, unit)[0]
+
+
+def times_ms(column: Column) -> Ints:
+    """Return each instant as ms since 1970 UTC, from whole s, ms or us, or from ISO 8601 text.
+
+    Text without an offset is UTC. A value finer than a millisecond is refused.
+
+    Raises:
+        InputError: a cell is none of these.
+    """
+    kind = column.data.type
+    first = column.data[0].as_py()
+    if pa.types.is_string(kind) and first and first.lstrip("-").isdigit() or _is_whole(kind):
+        whole = _cast(column, pa.int64(), "whole s, ms or us since 1970")
+        return _scaled_times(column, _ints(whole))
+    if pa.types.is_string(kind):
+        clock = (first or "")[10:].upper()
+        zone = "UTC" if clock.endswith("Z") or "+" in clock or "-" in clock else None
+        instants = _cast(column, pa.timestamp("ms", zone), "ISO 8601 in UTC, alike in all rows")
+    elif pa.types.is_timestamp(kind):
+        instants = _cast(column, pa.timestamp("ms", kind.tz), "whole milliseconds")
+    elif pa.types.is_date(kind):
+        instants = _cast(column, pa.timestamp("ms"), "a date")
+    else:
+        raise column.fault(0, f"whole numbers, ISO text or timestamps, this is a {kind}")
+    return _ints(instants.cast(pa.int64()))
+
+
+def text_cells(column: Column) -> list[str]:
+    """Return each cell as text; an empty cell is the empty text."""
+    return [cell or "" for cell in column.data.cast(pa.string()).to_pylist()]
+
+
+def _format(path: Path) -> str:
+    for suffix in FORMATS:
+        if path.name.lower().endswith(suffix):
+            return suffix
+    raise InputError(f"{path}: not a known format, allowed: {', '.join(FORMATS)}")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _unzipped(path: Path, content: bytes) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: not readable as gzip: {error}") from None
+
+
+def _load_csv(
+    path: Path,
+    kind: str,
+    content: bytes,
+    required: Sequence[tuple[str, ...]],
+    optional: Sequence[str],
+) -> dict[str, Column]:
+    first_line = content[: content.find(b"\n") + 1] or content
+    try:
+        header = next(csv.reader([first_line.decode("utf-8-sig").rstrip("\r\n")]), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: the header is not readable as {kind}: {error}") from None
+    chosen = _choose(path, header, required, optional)
+    names = list(chosen.values())
+    try:
+        table = pa_csv.read_csv(
+            pa.BufferReader(content),
+            read_options=pa_csv.ReadOptions(use_threads=False),
+            convert_options=pa_csv.ConvertOptions(
+                include_columns=names,
+                column_types={name: pa.string() for name in names},
+                strings_can_be_null=False,
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise InputError(f"{path}: not readable as {kind}: {_line(error)}") from None
+    return _columns(path, table, chosen)
+
+
+def _load_binary(
+    path: Path,
+    kind: str,
+    content: bytes,
+    required: Sequence[tuple[str, ...]],
+    optional: Sequence[str],
+) -> dict[str, Column]:
+    source = pa.BufferReader(content)
+    try:
+        if kind == ".parquet":
+            file = pa_parquet.ParquetFile(source)
+            chosen = _choose(path, file.schema_arrow.names, required, optional)
+            table = file.read(columns=list(chosen.values()), use_threads=False)
+        else:
+            table = pa_feather.read_table(source, use_threads=False)
+            chosen = _choose(path, table.column_names, required, optional)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: not readable as {kind}: {_line(error)}") from None
+    return _columns(path, table, chosen)
+
+
+def _choose(
+    path: Path, names: Sequence[str], required: Sequence[tuple[str, ...]], optional: Sequence[str]
+) -> dict[str, str]:
+    known = [name.strip().lower() for name in names]
+    chosen: dict[str, str] = {}
+    for aliases in (*required, *((name,) for name in optional)):
+        found = next((alias for alias in aliases if alias in known), None)
+        if found is not None:
+            if known.count(found) > 1:
+                raise InputError(f"{path}: column {found!r} occurs {known.count(found)} times")
+            chosen[aliases[0]] = names[known.index(found)]
+        elif aliases in required:
+            raise InputError(f"{path}: {_missing(aliases, known)}")
+    return chosen
+
+
+def _missing(aliases: tuple[str, ...], known: Sequence[str]) -> str:
+    nearest = get_close_matches(aliases[0], known, n=1, cutoff=0.0)
+    hint = f", nearest is {nearest[0]!r}" if nearest else ""
+    return f"no column {' | '.join(aliases)}{hint}, the file has: {', '.join(known)}"
+
+
+def _columns(path: Path, table: Any, chosen: dict[str, str]) -> dict[str, Column]:
+    return {key: Column(path, key, _array(table, name)) for key, name in chosen.items()}
+
+
+def _array(table: Any, name: str) -> Any:
+    data = table.column(name).combine_chunks()
+    if pa.types.is_dictionary(data.type):
+        data = data.dictionary_decode()
+    return data.cast(pa.string()) if pa.types.is_large_string(data.type) else data
+
+
+def _units(column: Column, unit: Decimal) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return whole units rounded down, and where the value is exactly that many units."""
+    exponent = unit.normalize().as_tuple().exponent
+    places = max(0, -exponent) if isinstance(exponent, int) else 0
+    step = int(unit.scaleb(places))
+    read = _from_floats if pa.types.is_floating(column.data.type) else _from_decimals
+    counts, exact = read(column, places)
+    return (counts, exact) if step == 1 else (counts // step, exact & (counts % step == 0))
+
+
+def _from_decimals(column: Column, places: int) -> tuple[Ints, NDArray[np.bool_]]:
+    """Count units of 10**-places, rounded down, in a column of text, whole numbers or decimals."""
+    values = _cast(column, _EXACT, f"a number with at most {_PLACES} decimals")
+    floored = pc.round(values, ndigits=places, round_mode="down")
+    exact = pc.equal(floored, values).to_numpy(zero_copy_only=False)
+    return _low_words(column, floored.cast(pa.decimal128(38, places))), exact
+
+
+def _low_words(column: Column, decimals: Any) -> Ints:
+    """Return the whole numbers behind decimals: two little-endian 64-bit words each, low first."""
+    words = np.frombuffer(decimals.buffers()[1], dtype="<i8").reshape(-1, 2)
+    words = words[decimals.offset : decimals.offset + len(decimals)]
+    low = words[:, 0]
+    fits = (words[:, 1] == low >> 63) & (low < _LIMIT) & (low > -_LIMIT)
+    if not fits.all():
+        raise column.fault(
+            int(np.argmin(fits)), f"fewer than 2**53 units of 1e-{decimals.type.scale}"
+        )
+    return np.ascontiguousarray(low)
+
+
+def _from_floats(column: Column, places: int) -> tuple[Ints, NDArray[np.bool_]]:
+    """Count units of 10**-places, rounded down, in a column of doubles, without rounding error.
+
+    `rint` finds the nearest unit; the true quotient decides whether that unit lies above the value.
+    """
+    values = column.data.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    usable = np.isfinite(values) & (np.abs(values) < _LIMIT / 10**places)
+    if not usable.all():
+        allowed = f"finite numbers of fewer than 2**53 units of 1e-{places}"
+        raise column.fault(int(np.argmin(usable)), allowed)
+    counts = np.rint(values * 10**places)
+    nearest = counts / 10**places  # the double that stands for this many units
+    counts -= nearest > values
+    return counts.astype(np.int64), nearest == values
+
+
+def _scaled_times(column: Column, values: Ints) -> Ints:
+    first = abs(int(values[0]))
+    size = np.abs(values)
+    if first < _SECONDS_TO:
+        unit, outside, ms = "s", size >= _SECONDS_TO, values * 1000
+    elif first < _MS_TO:
+        unit, outside, ms = "ms", (size < _SECONDS_TO) | (size >= _MS_TO), values
+    else:
+        unit, outside, ms = "us", (size < _MS_TO) | (values % 1000 != 0), values // 1000
+    if outside.any():
+        raise column.fault(
+            int(np.argmax(outside)), f"whole milliseconds, in {unit} as the first row"
+        )
+    return np.ascontiguousarray(ms)
+
+
+def _cast(column: Column, target: Any, allowed: str) -> Any:
+    """Cast a whole column; on failure search the first cell that does it, and name it."""
+    data = column.data
+    if data.null_count:
+        row = int(np.argmax(np.array(data.is_null())))
+        raise column.fault(row, allowed)
+    if _fails(data, target) is None:
+        return data.cast(target)
+    first = _first_failure(data, lambda part: _fails(part, target) is not None)
+    raise column.fault(first, allowed)
+
+
+def _fails(data: Any, target: Any) -> str | None:
+    try:
+        data.cast(target)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        return _line(error)
+    return None
+
+
+def _first_failure(data: Any, fails: Callable[[Any], bool]) -> int:
+    low, high = 0, len(data)  # the first failing cell is in [low, high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fails(data.slice(low, middle - low)):
+            high = middle
+        else:
+            low = middle
+    return low
+
+
+def _ints(data: Any) -> Ints:
+    values: Ints = data.to_numpy(zero_copy_only=False)
+    return np.ascontiguousarray(values)
+
+
+def _is_whole(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind))
+
+
+def _line(error: Exception) -> str:
+    return str(error).split("\n")[0]

@@ -1,0 +1,1 @@
+"""Settings: three JSON files and the environment, read and validated once."""

@@ -1,0 +1,1 @@
+"""The core: deciding, checking risk, sizing and simulating. No I/O below `cli`."""

@@ -1,0 +1,1 @@
+"""Features, labels, training, calibration and the gates before a model may trade."""

@@ -1,0 +1,1 @@
+"""Research: filled by the backtest issue."""

@@ -1,0 +1,173 @@
+"""The closed sets of words that rows, messages and screens share."""
+
+from enum import IntEnum, StrEnum
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell."""
+        return 1 if self is Side.BUY else -1
+
+    @staticmethod
+    def of(sign: int) -> "Side":
+        """Return the side of a signed direction; `sign` is not 0."""
+        return Side.BUY if sign > 0 else Side.SELL
+
+
+class MarketKind(StrEnum):
+    SPOT = "spot"
+    LINEAR = "linear"  # perpetual, settled in the quote currency
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP_MARKET = "stop_market"
+    TAKE_PROFIT = "take_profit"
+
+
+class OrderRole(StrEnum):
+    """Why an order exists. Entries open or add; all others only reduce."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    STOP = "stop"
+    TARGET = "target"
+    FLATTEN = "flatten"
+
+    @property
+    def protects(self) -> bool:
+        return self in (OrderRole.STOP, OrderRole.TARGET)
+
+
+class OrderStatus(StrEnum):
+    INTENT = "intent"
+    CHECKED = "checked"
+    DENIED = "denied"
+    JOURNALED = "journaled"
+    SENDING = "sending"
+    ACKNOWLEDGED = "acknowledged"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+    WORKING = "working"
+    PARTIAL = "partial"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    ABSENT = "absent"
+
+
+class FillReason(StrEnum):
+    """What made the venue fill, as the journal and `why` name it."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    STOP = "stop"
+    TARGET = "target"
+    TRAILING = "trailing"
+    FLATTEN = "flatten"
+    LIQUIDATION = "liquidation"
+
+
+class TradingState(StrEnum):
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    HALTED = "halted"
+
+
+class GateState(StrEnum):
+    """What the market data of one symbol is good for right now."""
+
+    GREEN = "green"
+    EXIT_ONLY = "exit_only"
+    DARK = "dark"
+
+
+class GateReason(StrEnum):
+    OK = "ok"
+    MISSING = "missing"
+    GAP = "gap"
+    STALE = "stale"
+    DUPLICATE = "duplicate"
+    BACKWARD = "backward"
+    UNCLOSED = "unclosed"
+    IMPOSSIBLE = "impossible"
+    OUTLIER = "outlier"
+    WARMUP = "warmup"
+
+
+class SignalType(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+    HOLD = "HOLD"
+
+
+class Mode(StrEnum):
+    BACKTEST = "backtest"
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class TradingMode(StrEnum):
+    CONSERVATIVE = "CONSERVATIVE"
+    BALANCED = "BALANCED"
+    AGGRESSIVE = "AGGRESSIVE"
+
+
+class EmergencyTrigger(StrEnum):
+    DAILY_LOSS_EXCEEDED = "DAILY_LOSS_EXCEEDED"
+    API_CONNECTION_LOST = "API_CONNECTION_LOST"
+    SYSTEM_ERROR = "SYSTEM_ERROR"
+    MANUAL_STOP = "MANUAL_STOP"
+    DRAWDOWN_EXCEEDED = "DRAWDOWN_EXCEEDED"
+
+
+class NotificationType(StrEnum):
+    TRADE_EXECUTED = "TRADE_EXECUTED"
+    PROFIT_TARGET_HIT = "PROFIT_TARGET_HIT"
+    STOP_LOSS_HIT = "STOP_LOSS_HIT"
+    DAILY_LOSS_WARNING = "DAILY_LOSS_WARNING"
+    SYSTEM_ERROR = "SYSTEM_ERROR"
+    API_CONNECTION_LOST = "API_CONNECTION_LOST"
+    EMERGENCY_STOP = "EMERGENCY_STOP"
+    DRAWDOWN_WARNING = "DRAWDOWN_WARNING"
+    TRADING_STATE_CHANGED = "TRADING_STATE_CHANGED"
+    MODEL_TRAINED = "MODEL_TRAINED"
+
+
+class Component(StrEnum):
+    ENGINE = "ENGINE"
+    MONITOR = "MONITOR"
+    SIGNAL = "SIGNAL"
+    RISK = "RISK"
+    EXECUTOR = "EXECUTOR"
+    POSITION = "POSITION"
+    CONFIG = "CONFIG"
+    CONSOLE = "CONSOLE"
+    NOTIFIER = "NOTIFIER"
+    JOB = "JOB"
+
+
+class Outcome(StrEnum):
+    """How one decision of one symbol ended."""
+
+    HOLD = "hold"  # no strategy wanted anything
+    ORDERED = "ordered"  # an entry was sent
+    CLOSED = "closed"  # an exit was sent
+    REFUSED = "refused"  # a rule refused the entry
+    SHADOW = "shadow"  # an unproven signal, recorded and not traded
+    DARK = "dark"  # no usable candle
+
+
+class Bound(IntEnum):
+    """Which of the sizing bounds was the smallest; the order is that of `size_lots`."""
+
+    SIZE = 0  # share of equity
+    RISK = 1  # loss at the stop
+    LEVERAGE = 2  # room under the leverage cap, fee included
+    VOLUME = 3  # share of the bar's volume
+    MAX_LOTS = 4  # the venue's or the arithmetic's largest order

@@ -1,0 +1,22 @@
+"""The registry of functions that the engine and the compiled kernel share.
+
+A scalar takes whole numbers and returns a whole number or a small tuple of them. It has no class,
+no Decimal, no float, no None and no keyword default, so that Numba can compile it as it stands. The
+engine calls it as plain Python; the backtest kernel compiles a copy (ADR 0002).
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+REGISTRY: Final[list[Callable[..., Any]]] = []
+
+
+def scalar(function: _Function) -> _Function:
+    """Register `function` and return it unchanged.
+
+    Order of definition is the order of compilation, so a callee is registered before its caller.
+    """
+    REGISTRY.append(function)
+    return function

@@ -1,0 +1,1 @@
+"""Rules, limits and sizing: whole-number arithmetic and the classes that name it."""

@@ -1,0 +1,1 @@
+"""How a simulated venue matches, charges and margins orders."""

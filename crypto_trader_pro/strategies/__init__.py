@@ -1,0 +1,1 @@
+"""Strategies: candles in, signals out; never orders."""

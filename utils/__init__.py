@@ -1,0 +1,1 @@
+"""Clocks, logging, texts: what engine and console share."""

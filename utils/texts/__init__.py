@@ -1,0 +1,1 @@
+"""The one catalogue of visible sentences, Korean and English."""
