@@ -44,12 +44,14 @@ def read_candles(path: Path, instrument: Instrument, timeframe_ms: int) -> Candl
     columns = read_columns(path, _COLUMNS)
     open_ms = times_ms(columns["timestamp"])
     grid = f"price unit of {instrument.symbol}"
-    prices = [exact_units(columns[name], instrument.price_unit, grid) for name in _PRICES]
+    open_, high, low, close = (
+        exact_units(columns[name], instrument.price_unit, grid) for name in _PRICES
+    )
     volume = floored_units(columns["volume"], instrument.lot)
     _check_times(columns["timestamp"], open_ms, timeframe_ms)
-    _check_prices(columns, prices)
+    _check_prices(columns, open_, high, low, close)
     _refuse(columns["volume"], volume < 0, "0 or more")
-    return CandleSeries(instrument.symbol, timeframe_ms, open_ms, *prices, volume)
+    return CandleSeries(instrument.symbol, timeframe_ms, open_ms, open_, high, low, close, volume)
 
 
 def _check_times(column: Column, open_ms: Ints, timeframe_ms: int) -> None:
@@ -64,10 +66,11 @@ def _check_times(column: Column, open_ms: Ints, timeframe_ms: int) -> None:
     raise column.fault(row, f"times after {before} of the row above, this is {word}")
 
 
-def _check_prices(columns: dict[str, Column], prices: list[Ints]) -> None:
-    for name, values in zip(_PRICES, prices, strict=True):
+def _check_prices(
+    columns: dict[str, Column], open_: Ints, high: Ints, low: Ints, close: Ints
+) -> None:
+    for name, values in zip(_PRICES, (open_, high, low, close), strict=True):
         _refuse(columns[name], values <= 0, "more than 0")
-    open_, high, low, close = prices
     _refuse(columns["high"], high < np.maximum(open_, close), "at least open and close")
     _refuse(columns["low"], low > np.minimum(open_, close), "at most open and close")
 

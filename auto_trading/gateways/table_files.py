@@ -33,9 +33,9 @@ FORMATS: Final = (".csv", ".csv.gz", ".parquet", ".feather")
 _PLACES: Final = 18
 _EXACT: Final = pa.decimal128(38, _PLACES)
 _LIMIT: Final = 1 << 53  # beyond it a double no longer holds every whole number
-# a plain number is seconds, milliseconds or microseconds; from 1973 to 5138 the ranges do not meet
-_SECONDS_TO: Final = 10**11
-_MS_TO: Final = 10**14
+# a plain number is seconds, ms or us: from 1973 to 5138 the three ranges do not meet; by
+# the smallest value of a range: its unit, and how many of them make a second
+_EPOCHS: Final = {10**8: ("s", 1), 10**11: ("ms", 1000), 10**14: ("us", 1_000_000)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +120,8 @@ def times_ms(column: Column) -> Ints:
     """
     kind = column.data.type
     first = column.data[0].as_py()
-    if pa.types.is_string(kind) and first and first.lstrip("-").isdigit() or _is_whole(kind):
+    digits = pa.types.is_string(kind) and (first or "").isdigit()
+    if digits or pa.types.is_integer(kind):
         whole = _cast(column, pa.int64(), "whole s, ms or us since 1970")
         return _scaled_times(column, _ints(whole))
     if pa.types.is_string(kind):
@@ -295,19 +296,17 @@ def _from_floats(column: Column, places: int) -> tuple[Ints, NDArray[np.bool_]]:
 
 
 def _scaled_times(column: Column, values: Ints) -> Ints:
-    first = abs(int(values[0]))
-    size = np.abs(values)
-    if first < _SECONDS_TO:
-        unit, outside, ms = "s", size >= _SECONDS_TO, values * 1000
-    elif first < _MS_TO:
-        unit, outside, ms = "ms", (size < _SECONDS_TO) | (size >= _MS_TO), values
-    else:
-        unit, outside, ms = "us", (size < _MS_TO) | (values % 1000 != 0), values // 1000
+    low = next((low for low in _EPOCHS if low <= values[0] < 1000 * low), None)
+    if low is None:
+        raise column.fault(0, "whole s, ms or us since 1970, from 1973 on")
+    name, per_second = _EPOCHS[low]
+    ms = values * 1000 // per_second
+    outside = (values < low) | (values >= 1000 * low) | (values * 1000 % per_second != 0)
     if outside.any():
         raise column.fault(
-            int(np.argmax(outside)), f"whole milliseconds, in {unit} as the first row"
+            int(np.argmax(outside)), f"whole milliseconds, in {name} as the first row"
         )
-    return np.ascontiguousarray(ms)
+    return ms
 
 
 def _cast(column: Column, target: Any, allowed: str) -> Any:
@@ -344,10 +343,6 @@ def _first_failure(data: Any, fails: Callable[[Any], bool]) -> int:
 def _ints(data: Any) -> Ints:
     values: Ints = data.to_numpy(zero_copy_only=False)
     return np.ascontiguousarray(values)
-
-
-def _is_whole(kind: Any) -> bool:
-    return bool(pa.types.is_integer(kind))
 
 
 def _line(error: Exception) -> str:
