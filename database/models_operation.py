@@ -1,13 +1,16 @@
 """Tables of the operation: runs, configuration, commands, lease, logs, alerts, models."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Text
 from sqlmodel import Field, SQLModel
 
-from database.types import ExactDecimal, UtcDateTime
+from database.types import BIG_ID, ExactDecimal, UtcDateTime
+
+Day: TypeAlias = date  # a column is named `date` too
+_NULLABLE_JSON: Final = JSON(none_as_null=True)  # None is NULL, not the JSON text null
 
 
 class RunRow(SQLModel, table=True):
@@ -28,7 +31,7 @@ class RunRow(SQLModel, table=True):
     config_hash: str = Field(max_length=64)
     config: str = Field(sa_column=Column(Text, nullable=False))  # canonical JSON
     code_version: str = Field(max_length=64)
-    result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    result: dict[str, Any] | None = Field(default=None, sa_column=Column(_NULLABLE_JSON))
 
 
 class CheckpointRow(SQLModel, table=True):
@@ -77,7 +80,7 @@ class CommandRow(SQLModel, table=True):
     status: str = Field(default="asked", max_length=16)  # asked, taken, done, refused
     claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    answer: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    answer: dict[str, Any] | None = Field(default=None, sa_column=Column(_NULLABLE_JSON))
 
 
 class EngineLeaseRow(SQLModel, table=True):
@@ -110,13 +113,13 @@ class AutoTradingLogRow(SQLModel, table=True):
         Index("ix_logs_correlation", "correlation_id"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     user_id: int = Field(default=1)
     timestamp: datetime = Field(sa_type=UtcDateTime)
     log_level: str = Field(max_length=10)
     component: str = Field(max_length=16)
     message: str = Field(sa_column=Column(Text, nullable=False))
-    data: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    data: dict[str, Any] | None = Field(default=None, sa_column=Column(_NULLABLE_JSON))
     correlation_id: str | None = Field(default=None, max_length=64)
     run_id: int | None = Field(default=None)
 
@@ -145,7 +148,7 @@ class EquityRow(SQLModel, table=True):
     __tablename__ = "equity"
     __table_args__ = (Index("ux_equity", "run_id", "at", unique=True),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     run_id: int = Field(foreign_key="runs.id")
     at: datetime = Field(sa_type=UtcDateTime)
     equity: Decimal = Field(sa_type=ExactDecimal)
@@ -167,7 +170,7 @@ class PerformanceMetricRow(SQLModel, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    date: str = Field(max_length=10)  # trading day, ISO
+    date: Day  # trading day
     account: str = Field(default="default", max_length=32)
     mode: str = Field(max_length=16)
     equity: Decimal = Field(sa_type=ExactDecimal)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, SmallInteger, Text, text
 from sqlmodel import Field, SQLModel
 
-from database.types import ExactDecimal, UtcDateTime
+from database.types import BIG_ID, ExactDecimal, UtcDateTime
 
 
 class DecisionRow(SQLModel, table=True):
@@ -37,7 +37,7 @@ class DecisionRow(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     run_id: int = Field(foreign_key="runs.id")
     at_ms: int = Field(sa_type=BigInteger)  # candle close, trading time
     symbol: str = Field(max_length=32)
@@ -48,7 +48,7 @@ class DecisionRow(SQLModel, table=True):
     gate_state: str = Field(max_length=10)
     gate_reason: str = Field(max_length=12)
     trading_state: str = Field(max_length=10)
-    mask: int  # one bit per rule that refused
+    mask: int = Field(sa_type=BigInteger)  # one bit per rule that refused
     first_refusal: str | None = Field(default=None, max_length=24)
     lots: int = Field(sa_type=BigInteger)
     bound: int = Field(sa_type=SmallInteger)
@@ -66,7 +66,7 @@ class AiSignalRow(SQLModel, table=True):
     __tablename__ = "ai_signals_log"
     __table_args__ = (Index("ix_signals", "run_id", "symbol", "created_at"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     user_id: int = Field(default=1)
     run_id: int = Field(foreign_key="runs.id")
     symbol: str = Field(max_length=32)
@@ -129,7 +129,7 @@ class FillRow(SQLModel, table=True):
     __tablename__ = "fills"
     __table_args__ = (Index("ux_fills", "run_id", "symbol", "trade_id", unique=True),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     run_id: int = Field(foreign_key="runs.id")
     trade_id: str = Field(max_length=64)
     client_order_id: str = Field(max_length=32, foreign_key="orders.client_order_id", index=True)
@@ -150,7 +150,7 @@ class LedgerEntryRow(SQLModel, table=True):
     __tablename__ = "ledger_entries"
     __table_args__ = (Index("ux_ledger", "run_id", "reference", "account", "asset", unique=True),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     run_id: int = Field(foreign_key="runs.id")
     reference: str = Field(max_length=80)
     kind: str = Field(max_length=12)
@@ -249,7 +249,7 @@ class MarketDataRow(SQLModel, table=True):
         Index("idx_market_data_symbol_timestamp", "symbol", "timestamp"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     venue: str = Field(max_length=16)
     symbol: str = Field(max_length=32)
     timeframe: str = Field(max_length=8)  # "funding" for a row that holds only a rate

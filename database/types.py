@@ -1,14 +1,20 @@
 """Column types that keep money exact and time aware on SQLite and PostgreSQL alike."""
 
+import json
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Final
 
-from sqlalchemy import DateTime, Dialect, Numeric, String
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Numeric, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 PLACES: Final = 18
 DIGITS: Final = 38
+
+BIG_ID: Final = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is a rowid there
+_EXACT: Final = Context(prec=DIGITS + PLACES)  # the default context keeps only 28 digits
+_STEP: Final = Decimal(1).scaleb(-PLACES)
+_ONE: Final = Decimal(1)
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
@@ -35,9 +41,7 @@ class ExactDecimal(TypeDecorator[Decimal]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         if value is None:
             return None
-        number = Decimal(value)
-        # one canonical form from both databases: PostgreSQL pads to 18 places
-        return number.normalize() + 0 if number else Decimal(0)
+        return canonical(Decimal(value))
 
 
 def exact(value: Decimal) -> Decimal:
@@ -45,11 +49,24 @@ def exact(value: Decimal) -> Decimal:
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int):
         raise ValueError(f"not a finite number: {value}")
-    if exponent < -PLACES and value != round(value, PLACES):
-        raise ValueError(f"{value} has more than {PLACES} decimal places")
+    if not value:
+        return Decimal(0)
     if value.adjusted() >= DIGITS - PLACES:
         raise ValueError(f"{value} has more than {DIGITS - PLACES} digits before the point")
+    if exponent < -PLACES and value != value.quantize(_STEP, context=_EXACT):
+        raise ValueError(f"{value} has more than {PLACES} decimal places")
     return value
+
+
+def canonical(value: Decimal) -> Decimal:
+    """Return `value` without padding, exponent or negative zero; PostgreSQL pads to 18 places."""
+    if not value:
+        return Decimal(0)
+    number = value.normalize(_EXACT)
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and exponent > 0:
+        return number.quantize(_ONE, context=_EXACT)
+    return number
 
 
 def exact_text(value: Decimal) -> str:
@@ -79,3 +96,21 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         moment: datetime = value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def json_text(value: Any) -> str:
+    """Return the text of a JSON column. A Decimal becomes a plain string, never a float.
+
+    Raises:
+        ValueError: NaN or infinite, which JSON does not have.
+        TypeError: a value that JSON cannot hold.
+    """
+    return json.dumps(
+        value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
+    )
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return format(canonical(exact(value)), "f")
+    raise TypeError(f"a JSON column cannot hold {type(value).__name__}")

@@ -4,19 +4,19 @@ A CSV cell is read as text and a decimal is made of the text, so no binary float
 column of Parquet or Feather counts as the decimal that the double stands for: `x` is `y / 10**d`
 exactly when the double nearest to `y / 10**d` is `x`.
 
-Rows in messages count from 1 and leave the header out.
+Rows in messages count from 1; in CSV the header is row 1, and empty lines do not count.
 """
 
 import csv
 import gzip
 import hashlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -32,25 +32,36 @@ from crypto_trader_pro.domain.market import Ints
 FORMATS: Final = (".csv", ".csv.gz", ".parquet", ".feather")
 _PLACES: Final = 18
 _EXACT: Final = pa.decimal128(38, _PLACES)
-_LIMIT: Final = 1 << 53  # beyond it a double no longer holds every whole number
-# a plain number is seconds, ms or us: from 1973 to 5138 the three ranges do not meet; by
-# the smallest value of a range: its unit, and how many of them make a second
-_EPOCHS: Final = {10**8: ("s", 1), 10**11: ("ms", 1000), 10**14: ("us", 1_000_000)}
+_LIMIT: Final = 1 << 50  # units; below it a product of doubles is less than half a unit off
+# a plain number is seconds, ms or us: from 1973 to 5138 the three ranges do not meet. By the
+# smallest value of its range: the unit, and by what it is multiplied and divided to be ms
+_EPOCHS: Final = {10**8: ("s", 1000, 1), 10**11: ("ms", 1, 1), 10**14: ("us", 1, 1000)}
+
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
-    """One column of a file: `data` is a pyarrow array of shape (rows,)."""
+    """Cells of one column of a file: `data` is a pyarrow array of shape (n,)."""
 
     path: Path
     name: str
     data: Any
+    rows: Ints  # the file's row of each cell
 
-    def fault(self, row: int, allowed: str) -> InputError:
-        """Return the error for `row` (from 0), which shows the cell."""
-        shown = self.data[row].as_py()
+    def fault(self, cell: int, allowed: str) -> InputError:
+        """Return the error for the cell at index `cell`."""
+        shown = self.data[cell].as_py()
         text = "empty" if shown is None else repr(shown) if isinstance(shown, str) else str(shown)
-        return InputError(f"{self.path}: row {row + 1}: {self.name} was {text}, allowed: {allowed}")
+        where = f"{self.path}: row {self.rows[cell]}: {self.name}"
+        return InputError(f"{where} was {text}, allowed: {allowed}")
+
+    def take(self, cells: Ints) -> "Column":
+        """Return only the cells at the indices `cells`."""
+        # pyarrow imports pandas to look at a NumPy array or a list, but not for a buffer
+        indices = pa.Array.from_buffers(pa.int64(), len(cells), [None, pa.py_buffer(cells)])
+        return Column(self.path, self.name, self.data.take(indices), self.rows[cells])
 
 
 def file_sha256(path: Path) -> str:
@@ -123,7 +134,7 @@ def times_ms(column: Column) -> Ints:
     digits = pa.types.is_string(kind) and (first or "").isdigit()
     if digits or pa.types.is_integer(kind):
         whole = _cast(column, pa.int64(), "whole s, ms or us since 1970")
-        return _scaled_times(column, _ints(whole))
+        return _scaled_times(column, _values(whole, np.int64))
     if pa.types.is_string(kind):
         clock = (first or "")[10:].upper()
         zone = "UTC" if clock.endswith("Z") or "+" in clock or "-" in clock else None
@@ -134,7 +145,7 @@ def times_ms(column: Column) -> Ints:
         instants = _cast(column, pa.timestamp("ms"), "a date")
     else:
         raise column.fault(0, f"whole numbers, ISO text or timestamps, this is a {kind}")
-    return _ints(instants.cast(pa.int64()))
+    return _values(instants.cast(pa.int64()), np.int64)
 
 
 def text_cells(column: Column) -> list[str]:
@@ -191,7 +202,7 @@ def _load_csv(
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise InputError(f"{path}: not readable as {kind}: {_line(error)}") from None
-    return _columns(path, table, chosen)
+    return _columns(path, table, chosen, first_row=2)
 
 
 def _load_binary(
@@ -212,7 +223,7 @@ def _load_binary(
             chosen = _choose(path, table.column_names, required, optional)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not readable as {kind}: {_line(error)}") from None
-    return _columns(path, table, chosen)
+    return _columns(path, table, chosen, first_row=1)
 
 
 def _choose(
@@ -237,8 +248,9 @@ def _missing(aliases: tuple[str, ...], known: Sequence[str]) -> str:
     return f"no column {' | '.join(aliases)}{hint}, the file has: {', '.join(known)}"
 
 
-def _columns(path: Path, table: Any, chosen: dict[str, str]) -> dict[str, Column]:
-    return {key: Column(path, key, _array(table, name)) for key, name in chosen.items()}
+def _columns(path: Path, table: Any, chosen: dict[str, str], first_row: int) -> dict[str, Column]:
+    rows = np.arange(first_row, first_row + table.num_rows)
+    return {k: Column(path, name.strip(), _array(table, name), rows) for k, name in chosen.items()}
 
 
 def _array(table: Any, name: str) -> Any:
@@ -262,21 +274,20 @@ def _from_decimals(column: Column, places: int) -> tuple[Ints, NDArray[np.bool_]
     """Count units of 10**-places, rounded down, in a column of text, whole numbers or decimals."""
     values = _cast(column, _EXACT, f"a number with at most {_PLACES} decimals")
     floored = pc.round(values, ndigits=places, round_mode="down")
-    exact = pc.equal(floored, values).to_numpy(zero_copy_only=False)
+    exact = _values(pc.equal(floored, values).cast(pa.uint8()), np.bool_)
     return _low_words(column, floored.cast(pa.decimal128(38, places))), exact
 
 
 def _low_words(column: Column, decimals: Any) -> Ints:
     """Return the whole numbers behind decimals: two little-endian 64-bit words each, low first."""
-    words = np.frombuffer(decimals.buffers()[1], dtype="<i8").reshape(-1, 2)
-    words = words[decimals.offset : decimals.offset + len(decimals)]
-    low = words[:, 0]
-    fits = (words[:, 1] == low >> 63) & (low < _LIMIT) & (low > -_LIMIT)
+    buffer = np.frombuffer(decimals.buffers()[1], dtype="<i8").reshape(-1, 2)
+    words = buffer[decimals.offset : decimals.offset + len(decimals)]
+    low, high = words[:, 0].copy(), words[:, 1]
+    fits = (high == low >> 63) & (low < _LIMIT) & (low > -_LIMIT)
     if not fits.all():
-        raise column.fault(
-            int(np.argmin(fits)), f"fewer than 2**53 units of 1e-{decimals.type.scale}"
-        )
-    return np.ascontiguousarray(low)
+        allowed = f"fewer than 2**50 units of 1e-{decimals.type.scale}"
+        raise column.fault(int(np.argmin(fits)), allowed)
+    return low
 
 
 def _from_floats(column: Column, places: int) -> tuple[Ints, NDArray[np.bool_]]:
@@ -284,10 +295,11 @@ def _from_floats(column: Column, places: int) -> tuple[Ints, NDArray[np.bool_]]:
 
     `rint` finds the nearest unit; the true quotient decides whether that unit lies above the value.
     """
-    values = column.data.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    _refuse_empty(column, "a number")
+    values = _values(column.data.cast(pa.float64()), np.float64)
     usable = np.isfinite(values) & (np.abs(values) < _LIMIT / 10**places)
     if not usable.all():
-        allowed = f"finite numbers of fewer than 2**53 units of 1e-{places}"
+        allowed = f"finite numbers of fewer than 2**50 units of 1e-{places}"
         raise column.fault(int(np.argmin(usable)), allowed)
     counts = np.rint(values * 10**places)
     nearest = counts / 10**places  # the double that stands for this many units
@@ -299,50 +311,47 @@ def _scaled_times(column: Column, values: Ints) -> Ints:
     low = next((low for low in _EPOCHS if low <= values[0] < 1000 * low), None)
     if low is None:
         raise column.fault(0, "whole s, ms or us since 1970, from 1973 on")
-    name, per_second = _EPOCHS[low]
-    ms = values * 1000 // per_second
-    outside = (values < low) | (values >= 1000 * low) | (values * 1000 % per_second != 0)
+    unit, times, per_ms = _EPOCHS[low]
+    outside = (values < low) | (values >= 1000 * low) | (values % per_ms != 0)
     if outside.any():
         raise column.fault(
-            int(np.argmax(outside)), f"whole milliseconds, in {name} as the first row"
+            int(np.argmax(outside)), f"whole milliseconds, in {unit} as the first row"
         )
-    return ms
+    return values * times // per_ms
 
 
 def _cast(column: Column, target: Any, allowed: str) -> Any:
     """Cast a whole column; on failure search the first cell that does it, and name it."""
+    _refuse_empty(column, allowed)
     data = column.data
-    if data.null_count:
-        row = int(np.argmax(np.array(data.is_null())))
-        raise column.fault(row, allowed)
-    if _fails(data, target) is None:
-        return data.cast(target)
-    first = _first_failure(data, lambda part: _fails(part, target) is not None)
-    raise column.fault(first, allowed)
-
-
-def _fails(data: Any, target: Any) -> str | None:
     try:
-        data.cast(target)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        return _line(error)
-    return None
+        return data.cast(target)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise column.fault(_first_failure(data, target), allowed) from None
 
 
-def _first_failure(data: Any, fails: Callable[[Any], bool]) -> int:
-    low, high = 0, len(data)  # the first failing cell is in [low, high)
+def _first_failure(data: Any, target: Any) -> int:
+    low, high = 0, len(data)  # the first cell that cannot be cast is in [low, high)
     while high - low > 1:
         middle = (low + high) // 2
-        if fails(data.slice(low, middle - low)):
-            high = middle
-        else:
+        try:
+            data.slice(low, middle - low).cast(target)
             low = middle
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            high = middle
     return low
 
 
-def _ints(data: Any) -> Ints:
-    values: Ints = data.to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(values)
+def _refuse_empty(column: Column, allowed: str) -> None:
+    if column.data.null_count:
+        nulls = _values(column.data.is_null().cast(pa.uint8()), np.bool_)
+        raise column.fault(int(np.argmax(nulls)), allowed)
+
+
+def _values(data: Any, kind: type[_Number]) -> NDArray[_Number]:
+    """Copy the values of an array without nulls; pyarrow's own way would import pandas."""
+    values = np.frombuffer(data.buffers()[1], dtype=kind)
+    return values[data.offset : data.offset + len(data)].copy()
 
 
 def _line(error: Exception) -> str:

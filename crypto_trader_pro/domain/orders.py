@@ -1,6 +1,6 @@
 """Orders: what was intended, and the only ways its state may change."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from crypto_trader_pro.domain.enums import OrderRole, OrderStatus, OrderType, Side
@@ -55,14 +55,16 @@ class Order:
     stop_units: int = 0  # entry only: distance of the stop to be placed at its fill
     target_units: int = 0
     trail_rate: int = 0
+    hold_ms: int = 0  # entry only: the position is closed this long after its first fill; 0 = never
     decided_ms: int = 0  # candle close of the decision
+    reference: int = 0  # price that slippage is measured from: the decision's close, or `price`
     status: OrderStatus = OrderStatus.INTENT
     filled_lots: int = 0
     filled_value: int = 0  # sum of price * lots over the fills, price units x lots
     fees: int = 0  # money units
+    realized: int = 0  # money units, profit that its fills realized, after their fees
     updated_ms: int = 0
     reason: str = ""  # why it ended, a code
-    changed: bool = field(default=True, repr=False)  # has something the journal has not stored yet
 
     def __post_init__(self) -> None:
         if self.lots <= 0:
@@ -96,7 +98,6 @@ class Order:
         self.updated_ms = at_ms
         if reason:
             self.reason = reason
-        self.changed = True
 
     def fill(self, lots: int, price: int, fee: int, at_ms: int) -> None:
         """Book an execution of this order and advance to partial or filled.

@@ -31,6 +31,7 @@ class Signal(NamedTuple):
     reason: str  # a code of the text catalogue
     confidence: int = 0  # parts of 1e6
     closes: bool = False
+    opens: bool = True  # False: only closes what it holds (the cross down on spot)
     stop_units: int = 0
     target_units: int = 0
     trail_rate: int = 0  # parts of 1e8; 0 = no trailing

@@ -1,0 +1,112 @@
+"""The composition root: which clock, feed and venue. The only place that asks for the mode."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine as Database
+
+from auto_trading.data_gate import SymbolGate
+from auto_trading.decision_maker import DecisionMaker
+from auto_trading.emergency_stop import EmergencyStop
+from auto_trading.engine import AutoTradingEngine, Parts, Ports
+from auto_trading.gateways.replay_feed import ReplayFeed
+from auto_trading.gateways.simulated_venue import FundingEvent, SimulatedVenue
+from auto_trading.market_monitor import MarketMonitor
+from auto_trading.position_manager import PositionManager
+from auto_trading.risk_manager import RiskManager
+from auto_trading.signal_generator import AISignalGenerator, ModelSignals
+from auto_trading.trade_executor import TradeExecutor
+from auto_trading.translation import candle_strategies, costs_of, limits_of
+from config.settings import Settings
+from crypto_trader_pro.domain.calendar import TradingCalendar
+from crypto_trader_pro.domain.enums import EmergencyTrigger
+from crypto_trader_pro.domain.errors import ConfigError
+from crypto_trader_pro.domain.instruments import Instrument, money_units
+from crypto_trader_pro.domain.market import CandleSeries
+from crypto_trader_pro.domain.ports import ExchangeGateway
+from database.journal import Journal
+from utils.clocks import SimulatedClock
+
+REPLAY_BATCH = 2_000  # decisions per commit when nothing is sent
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What a run is made of, whatever its mode."""
+
+    run_id: int
+    instruments: tuple[Instrument, ...]
+    strategies: tuple[str, ...]
+    timeframe_ms: int
+    interval_ms: int
+    settings: Settings
+    epoch: int = 0
+
+
+def build_replay(
+    spec: RunSpec,
+    series: Sequence[CandleSeries],
+    funding: Mapping[str, Sequence[FundingEvent]],
+    database: Database,
+    system_now: Callable[[], datetime],
+    *,
+    model: ModelSignals | None = None,
+    after_ms: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> AutoTradingEngine:
+    """Return an engine over recorded candles, a simulated clock and the simulated venue."""
+    clock = SimulatedClock()
+    cash = money_units(spec.settings.paper_equity)
+    paid = funding if spec.settings.paper.funding else {}
+    venue = SimulatedVenue(spec.instruments, cash, costs_of(spec.settings), paid)
+    feed = ReplayFeed(series, clock, venue.play, after_ms)
+    journal = _journal(spec, database, system_now, REPLAY_BATCH)
+    parts = _parts(spec, venue, journal, model)
+    return AutoTradingEngine(
+        Ports(clock, feed, venue), parts,
+        opening_cash=cash, interval_ms=spec.interval_ms, stateful={"venue": venue},
+        progress=progress,
+    )  # fmt: skip
+
+
+def _journal(
+    spec: RunSpec, database: Database, system_now: Callable[[], datetime], batch: int
+) -> Journal:
+    return Journal(
+        database, spec.run_id, spec.instruments,
+        epoch=spec.epoch, config_hash=spec.settings.hash(), now=system_now, batch=batch,
+    )  # fmt: skip
+
+
+def _parts(
+    spec: RunSpec, gateway: ExchangeGateway, journal: Journal, model: ModelSignals | None
+) -> Parts:
+    """Build what is the same in every mode."""
+    settings = spec.settings
+    _one_currency(spec.instruments)
+    gates = [
+        SymbolGate(spec.timeframe_ms, settings.market_data.warm_bars) for _ in spec.instruments
+    ]
+    monitor = MarketMonitor(spec.instruments, gates)
+    positions = PositionManager(spec.instruments)
+    calendar = TradingCalendar(settings.engine.trading_day_timezone)
+    symbols = len(spec.instruments)
+    risk = RiskManager(limits_of(settings), calendar, symbols, spec.timeframe_ms)
+    signals = AISignalGenerator(
+        spec.instruments, candle_strategies(spec.strategies, settings), model,
+        interval_is_timeframe=spec.interval_ms == spec.timeframe_ms,
+    )  # fmt: skip
+    executor = TradeExecutor(gateway, journal, positions, risk)
+    decisions = DecisionMaker(
+        monitor, signals, risk, positions, executor, journal, spec.timeframe_ms
+    )
+    flatten = [t for t in EmergencyTrigger if settings.emergency_stop.flattens(t)]
+    emergency = EmergencyStop(risk, executor, positions, flatten)
+    return Parts(monitor, signals, risk, positions, executor, decisions, emergency, journal)
+
+
+def _one_currency(instruments: Sequence[Instrument]) -> None:
+    quotes = sorted({i.quote for i in instruments})
+    if len(quotes) > 1:
+        raise ConfigError(f"symbols settle in {', '.join(quotes)}; one account has one currency")

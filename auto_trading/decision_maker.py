@@ -1,0 +1,166 @@
+"""One symbol, one candle close: signals in, at most one entry and one exit out, one record always.
+
+The record holds what was seen, what each strategy said, every rule's verdict and what was sent, or
+why nothing was.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from auto_trading.market_monitor import MarketMonitor
+from auto_trading.position_manager import PositionManager
+from auto_trading.risk_manager import RiskManager
+from auto_trading.signal_generator import AISignalGenerator
+from auto_trading.trade_executor import TradeExecutor
+from crypto_trader_pro.domain.enums import OrderRole, Outcome
+from crypto_trader_pro.domain.market import Bar
+from crypto_trader_pro.domain.orders import Order
+from crypto_trader_pro.domain.signals import Signal
+from crypto_trader_pro.risk.rules import RiskInputs, Verdict
+from database.journal import Journal
+
+_NO_SIGNAL: Final = Signal("", 0, "")
+_NO_VERDICT: Final = Verdict(0, 0, 0)  # type: ignore[arg-type]  # Bound.SIZE is 0
+
+
+class _Candidate(NamedTuple):
+    """An entry that a strategy wished for, and what risk said to it."""
+
+    signal: Signal
+    inputs: RiskInputs
+    verdict: Verdict
+
+
+class DecisionMaker:
+    """Decides about each symbol in turn; later ones see what earlier ones took."""
+
+    def __init__(
+        self, monitor: MarketMonitor, signals: AISignalGenerator, risk: RiskManager,
+        positions: PositionManager, executor: TradeExecutor, journal: Journal, bar_ms: int,
+    ) -> None:  # fmt: skip
+        self._monitor = monitor
+        self._signals = signals
+        self._risk = risk
+        self._positions = positions
+        self._executor = executor
+        self._journal = journal
+        self._bar_ms = bar_ms
+
+    def decide(self, i: int, close_ms: int) -> None:
+        """Decide about symbol `i` at this close and record it."""
+        bar = self._monitor.bars[i]
+        if bar is None:
+            self._record(i, close_ms, 0, Outcome.DARK, _NO_SIGNAL)
+            return
+        signals = self._signals.generate_signals(i)
+        symbol = self._positions.instruments[i].symbol
+        self._journal.signals(symbol, close_ms, bar.close, signals)
+        closing = self._close_if_wished(i, close_ms, signals)
+        wished = [s for s in signals if s.direction and s.opens]
+        if not wished:
+            shadow = next((s for s in signals if s.model is not None and s.direction), _NO_SIGNAL)
+            outcome = (
+                Outcome.CLOSED if closing else Outcome.SHADOW if shadow.direction else Outcome.HOLD
+            )
+            self._record(i, close_ms, bar.close, outcome, shadow, order=closing)
+            return
+        self._enter_first_allowed(i, close_ms, bar, wished, closing)
+
+    def _close_if_wished(self, i: int, close_ms: int, signals: list[Signal]) -> Order | None:
+        """Close the position when its time is up or its own strategy says so."""
+        position = self._positions.positions[i]
+        if not position.lots or not self._risk.may_close():
+            return None
+        deadline = self._executor.deadline[i]
+        if deadline and close_ms >= deadline:
+            return self._executor.close(i, OrderRole.EXIT, "time_out", close_ms)
+        for signal in signals:
+            against = signal.direction * position.lots < 0
+            if signal.closes and against and signal.strategy == position.strategy:
+                return self._executor.close(i, OrderRole.EXIT, signal.reason, close_ms)
+        return None
+
+    def _enter_first_allowed(
+        self, i: int, close_ms: int, bar: Bar, wished: list[Signal], closing: Order | None
+    ) -> None:
+        candidates = []
+        for signal in wished:
+            inputs = self._inputs(i, close_ms, bar, signal)
+            verdict = self._risk.check_entry(inputs)
+            candidates.append(_Candidate(signal, inputs, verdict))
+            if verdict.allowed:
+                break
+        chosen = candidates[-1] if candidates[-1].verdict.allowed else candidates[0]
+        order = closing
+        if chosen.verdict.allowed:
+            hold_ms = chosen.signal.max_bars * self._bar_ms
+            order = self._executor.enter(
+                i, chosen.signal, chosen.verdict.lots, chosen.inputs, hold_ms
+            )
+        outcome = Outcome.ORDERED if chosen.verdict.allowed else Outcome.REFUSED
+        self._record(
+            i, close_ms, bar.close, outcome, chosen.signal, verdict=chosen.verdict,
+            inputs=chosen.inputs, order=order, detail=_detail(candidates, chosen, closing),
+        )  # fmt: skip
+
+    def _inputs(self, i: int, close_ms: int, bar: Bar, signal: Signal) -> RiskInputs:
+        positions = self._positions
+        return self._risk.inputs(
+            i, positions.instruments[i], signal, bar, close_ms,
+            gate=self._monitor.gates[i].state,
+            reference=self._monitor.reference[i],
+            busy=self._executor.busy(i),
+            open_positions=positions.open_count + self._executor.entries_under_way,
+            gross=positions.gross(),
+        )  # fmt: skip
+
+    def _record(
+        self, i: int, close_ms: int, price: int, outcome: Outcome, signal: Signal, *,
+        verdict: Verdict = _NO_VERDICT, inputs: RiskInputs | None = None,
+        order: Order | None = None, detail: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        gate = self._monitor.gates[i]
+        self._journal.decision(
+            (
+                close_ms,
+                self._positions.instruments[i].symbol,
+                outcome.value,
+                signal.strategy or None,
+                signal.direction,
+                signal.confidence,
+                gate.state.value,
+                gate.reason.value,
+                self._risk.trading_state.value,
+                verdict.mask,
+                verdict.first or None,
+                verdict.lots,
+                int(verdict.bound),
+                price,
+                self._risk.equity,
+                self._monitor.window_hash[i],
+                order.client_order_id if order else None,
+                json.dumps(inputs, separators=(",", ":")) if inputs else None,
+                json.dumps(detail, separators=(",", ":")) if detail else None,
+            )
+        )
+
+
+def _detail(
+    candidates: list[_Candidate], chosen: _Candidate, closing: Order | None
+) -> dict[str, Any]:
+    """Return what the row's columns cannot hold: other candidates, an exit beside the entry."""
+    others = [
+        {"strategy": c.signal.strategy, "direction": c.signal.direction, "mask": c.verdict.mask,
+         "lots": c.verdict.lots, "inputs": c.inputs}
+        for c in candidates
+        if c is not chosen
+    ]  # fmt: skip
+    detail: dict[str, Any] = {}
+    if others:
+        detail["others"] = others
+    if closing is not None:
+        detail["closing"] = closing.client_order_id
+    if chosen.verdict.broken:
+        detail["broken"] = chosen.verdict.broken
+    return detail

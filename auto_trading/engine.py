@@ -1,0 +1,189 @@
+"""The engine: monitor -> settle -> mark -> signal -> risk -> execute -> remember."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from auto_trading.account import account_view
+from auto_trading.decision_maker import DecisionMaker
+from auto_trading.emergency_stop import EmergencyStop
+from auto_trading.market_monitor import MarketMonitor
+from auto_trading.position_manager import PositionManager
+from auto_trading.risk_manager import RiskEvent, RiskManager
+from auto_trading.signal_generator import AISignalGenerator
+from auto_trading.trade_executor import TradeExecutor
+from crypto_trader_pro.domain.enums import EmergencyTrigger
+from crypto_trader_pro.domain.messages import MarketSlice
+from crypto_trader_pro.domain.portfolio import AccountView
+from crypto_trader_pro.domain.ports import Clock, ExchangeGateway, MarketFeed
+from database.journal import Journal
+
+log = logging.getLogger(__name__)
+
+
+class Stateful(Protocol):
+    """A part whose state belongs into the checkpoint."""
+
+    def state(self) -> Mapping[str, Any]: ...
+
+    def restore(self, state: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The three things that differ between backtest, paper and live; `bootstrap.py` chooses."""
+
+    clock: Clock
+    feed: MarketFeed
+    gateway: ExchangeGateway
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The same in every mode."""
+
+    monitor: MarketMonitor
+    signals: AISignalGenerator
+    risk: RiskManager
+    positions: PositionManager
+    executor: TradeExecutor
+    decisions: DecisionMaker
+    emergency: EmergencyStop
+    journal: Journal
+
+
+class AutoTradingEngine:
+    """Runs the cycle over every instant that the feed yields.
+
+    Args:
+        opening_cash: balance of a new account, money units.
+        interval_ms: decision period; decisions fall on candle closes that are multiples of it.
+        stateful: parts outside `Parts` whose state belongs into the checkpoint (the paper venue).
+        progress: told the number of instants played, after each commit.
+    """
+
+    def __init__(
+        self, ports: Ports, parts: Parts, *, opening_cash: int, interval_ms: int,
+        snapshot_ms: int = 3_600_000,
+        stateful: Mapping[str, Stateful] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:  # fmt: skip
+        self._ports = ports
+        self._parts = parts
+        self._opening_cash = opening_cash
+        self._interval_ms = interval_ms
+        self._snapshot_ms = snapshot_ms
+        self._progress = progress
+        self._symbols = range(len(parts.positions.instruments))
+        self._stateful: dict[str, Stateful] = {
+            "monitor": parts.monitor,
+            "signals": parts.signals,
+            "risk": parts.risk,
+            "positions": parts.positions,
+            "executor": parts.executor,
+            **(stateful or {}),
+        }
+        self.slices = 0
+        self.bars = 0
+        self.last_close_ms = 0
+
+    @property
+    def risk(self) -> RiskManager:
+        return self._parts.risk
+
+    @property
+    def training_seconds(self) -> float:
+        """Seconds that model training took in this process."""
+        return self._parts.signals.training_seconds
+
+    def open_account(self, at_ms: int) -> None:
+        """Pay in the opening balance; the first commit stores it."""
+        parts = self._parts
+        parts.journal.ledger(parts.positions.open_account(self._opening_cash, at_ms))
+        parts.risk.open_account(self._opening_cash, at_ms)
+        self.last_close_ms = at_ms
+        self._commit()
+
+    async def run(self) -> None:
+        """Trade until the feed ends, the task is cancelled, or an error says to stop."""
+        async for market in self._ports.feed.slices():
+            await self.on_slice(market)
+        self._commit()
+
+    async def on_slice(self, market: MarketSlice) -> None:
+        """Play one instant: all candles that closed together."""
+        parts, close_ms = self._parts, market.close_ms
+        self.slices += 1
+        self.bars += len(market.bars) - market.bars.count(None)
+        self.last_close_ms = close_ms
+        parts.monitor.observe(market)
+        await parts.executor.settle()
+        parts.positions.mark(parts.monitor.bars)
+        await self._climb(close_ms)
+        parts.signals.observe(close_ms, parts.monitor)
+        if close_ms % self._interval_ms == 0:
+            for i in self._symbols:
+                parts.decisions.decide(i, close_ms)
+        await self._remember(close_ms)
+
+    async def _climb(self, close_ms: int) -> None:
+        """Let the ladders see the new equity, and do what they ask for."""
+        parts = self._parts
+        equity = parts.positions.equity()
+        for event in parts.risk.mark(close_ms, equity, parts.positions.open_count):
+            log.warning("%s: %s", event.code, event.numbers)
+            parts.journal.alert(event.kind, event.severity, event.code, event.numbers, close_ms)
+            await self._obey(event, close_ms)
+
+    async def _obey(self, event: RiskEvent, close_ms: int) -> None:
+        parts = self._parts
+        if event.code == "drawdown_kill":
+            trigger = EmergencyTrigger.DRAWDOWN_EXCEEDED
+            await parts.emergency.trigger_emergency_stop(trigger, close_ms)
+        elif event.code == "daily_loss_exceeded":
+            await parts.executor.cancel_entries()
+        await parts.executor.settle()
+
+    async def _remember(self, close_ms: int) -> None:
+        """Commit what must be stored before anything is sent, then send."""
+        parts = self._parts
+        if close_ms % self._snapshot_ms == 0:
+            parts.journal.equity(self.account())
+        if parts.executor.has_unsent:
+            self._commit()
+            await parts.executor.send()
+        elif parts.journal.is_due:
+            self._commit()
+
+    def account(self) -> AccountView:
+        """Return the account at the last instant played."""
+        parts = self._parts
+        return account_view(
+            parts.positions, parts.risk,
+            at_ms=self.last_close_ms, working_orders=len(parts.executor.orders),
+        )  # fmt: skip
+
+    def _commit(self) -> None:
+        self._parts.journal.commit(self.last_close_ms, json.dumps(self.state()))
+        if self._progress is not None:
+            self._progress(self.slices)
+
+    # --- checkpoint -------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a restart needs; stored in the same transaction as the rows."""
+        own = {"slices": self.slices, "bars": self.bars, "last_close_ms": self.last_close_ms}
+        return {"engine": own, **{name: part.state() for name, part in self._stateful.items()}}
+
+    async def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint: the start after a crash is the only start there is."""
+        own = state["engine"]
+        self.slices, self.bars = own["slices"], own["bars"]
+        self.last_close_ms = own["last_close_ms"]
+        for name, part in self._stateful.items():
+            part.restore(state[name])
+        sent = await self._parts.executor.recover()
+        if sent:
+            log.info("sent %d orders that the venue had not received", sent)

@@ -1,0 +1,480 @@
+"""A venue of our own: takes orders, fills them from candles by the pure rules, keeps its own books.
+
+It shares no object with the engine: orders come in by value, facts go out as events, so that its
+cash and positions are an independent check of the engine's. The bar order is that of
+`crypto_trader_pro/simulation/matching.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, NamedTuple
+
+from crypto_trader_pro.domain.enums import (
+    FillReason,
+    OrderRole,
+    OrderStatus,
+    OrderType,
+    Side,
+)
+from crypto_trader_pro.domain.instruments import Instrument
+from crypto_trader_pro.domain.market import Bar
+from crypto_trader_pro.domain.messages import (
+    Acknowledged,
+    Ended,
+    Funded,
+    MarketSlice,
+    Rejected,
+    VenueEvent,
+    Working,
+)
+from crypto_trader_pro.domain.orders import Fill, Order
+from crypto_trader_pro.domain.units import notional, rate_floor
+from crypto_trader_pro.simulation.costs import fee, funding_cash, slipped
+from crypto_trader_pro.simulation.margin import liquidates, maintenance
+from crypto_trader_pro.simulation.matching import (
+    STOPPED,
+    TARGET_HIT,
+    bracket,
+    limit_touched,
+    stop_price,
+    stop_touched,
+    target_price,
+    trailed,
+)
+
+# plain strings: comparing enum members on every candle is measurably slower
+_ENTRY: Final = OrderRole.ENTRY.value
+_STOP: Final = OrderRole.STOP.value
+_TARGET: Final = OrderRole.TARGET.value
+_FLATTEN: Final = OrderRole.FLATTEN.value
+
+
+class VenueCosts(NamedTuple):
+    """What the simulated market takes; rates in parts of 1e8."""
+
+    slippage_rate: int = 20_000  # 0.02 % against the taker
+    volume_share: int = 10_000_000  # 10 % of a candle's volume may be ours
+    entry_ttl_bars: int = 3  # candles that an unfilled entry works
+    liquidation_rate: int = 500_000  # 0.5 % of the notional of a liquidated position
+
+
+class FundingEvent(NamedTuple):
+    at_ms: int
+    rate: int  # parts of 1e8, signed
+
+
+@dataclass(slots=True)
+class _VenueOrder:
+    client_order_id: str
+    side: int
+    role: str
+    order_type: str
+    lots: int  # still open
+    price: int
+    stop_units: int = 0
+    target_units: int = 0
+    trail_rate: int = 0
+    bars_left: int = 0
+    triggered: bool = False  # a stop whose remainder goes to the market
+    trailed: bool = False  # a stop that has moved since its entry
+    protection: "list[_VenueOrder]" = field(default_factory=list)  # rests when this entry fills
+
+    def state(self) -> list[Any]:
+        values = [getattr(self, name) for name in _ORDER_FIELDS]
+        return [*values, [child.state() for child in self.protection]]
+
+    @staticmethod
+    def of(state: Sequence[Any]) -> "_VenueOrder":
+        *values, children = state
+        order = _VenueOrder(**dict(zip(_ORDER_FIELDS, values, strict=True)))
+        order.protection = [_VenueOrder.of(child) for child in children]
+        return order
+
+
+_ORDER_FIELDS: Final = tuple(f.name for f in fields(_VenueOrder))[:-1]
+
+
+@dataclass(slots=True)
+class _Book:
+    """One symbol at the venue: a slot per kind of order, so that a quiet candle costs little."""
+
+    instrument: Instrument
+    funding: Sequence[FundingEvent] = ()
+    funding_next: int = 0
+    position: int = 0
+    close: int = 0
+    exits: list[_VenueOrder] = field(default_factory=list)  # to the market at the next open
+    entries: list[_VenueOrder] = field(default_factory=list)
+    stop: _VenueOrder | None = None
+    target: _VenueOrder | None = None
+
+    def orders(self) -> list[_VenueOrder]:
+        """Return everything in the book, entries' waiting protection included."""
+        waiting = [child for entry in self.entries for child in entry.protection]
+        resting = [o for o in (self.stop, self.target) if o is not None]
+        return [*self.exits, *self.entries, *waiting, *resting]
+
+    def remove(self, order: _VenueOrder) -> None:
+        """Take `order` out of whatever place it has."""
+        if order is self.stop:
+            self.stop = None
+        elif order is self.target:
+            self.target = None
+        elif order in self.exits:
+            self.exits.remove(order)
+        elif order in self.entries:
+            self.entries.remove(order)
+        else:
+            for entry in self.entries:
+                if order in entry.protection:
+                    entry.protection.remove(order)
+
+
+class SimulatedVenue:
+    """The paper exchange, and the venue of `replay`.
+
+    Args:
+        instruments: in the order of the configured symbols; slices come in the same order.
+        cash: opening balance, money units.
+        funding: events per symbol, oldest first; an absent symbol pays no funding.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        cash: int,
+        costs: VenueCosts,
+        funding: Mapping[str, Sequence[FundingEvent]] | None = None,
+    ) -> None:
+        rates = funding or {}
+        self._books = [_Book(i, rates.get(i.symbol, ())) for i in instruments]
+        self._by_symbol = {book.instrument.symbol: book for book in self._books}
+        self._costs = costs
+        self._events: list[VenueEvent] = []
+        self._trades = 0
+        self._now_ms = 0
+        self.cash = cash
+
+    # --- the gateway port -------------------------------------------------------------------
+
+    async def submit(self, order: Order, protection: Sequence[Order]) -> None:
+        """Take an order by value. A refusal comes as an event, as on a real venue."""
+        book = self._by_symbol[order.symbol]
+        if any(o.client_order_id == order.client_order_id for o in book.orders()):
+            code = "duplicate_client_order_id"
+            self._events.append(Rejected(order.client_order_id, code, self._now_ms))
+            return
+        taken = _taken(order, self._costs.entry_ttl_bars)
+        taken.protection = [_taken(child, 0) for child in protection]
+        self._place(book, taken)
+        self._events.append(Acknowledged(taken.client_order_id, self._now_ms))
+        self._tell(taken, self._now_ms)
+        for child in taken.protection:
+            self._events.append(Acknowledged(child.client_order_id, self._now_ms))
+
+    async def cancel(self, client_order_id: str) -> None:
+        for book in self._books:
+            for order in book.orders():
+                if order.client_order_id == client_order_id:
+                    self._end(book, order, "asked")
+                    return
+
+    async def query(self, client_order_id: str) -> OrderStatus:
+        """Return WORKING for a resting order, else ABSENT: this venue never loses one."""
+        known = any(o.client_order_id == client_order_id for b in self._books for o in b.orders())
+        return OrderStatus.WORKING if known else OrderStatus.ABSENT
+
+    async def events(self) -> Sequence[VenueEvent]:
+        drained, self._events = self._events, []
+        return drained
+
+    # --- the market side --------------------------------------------------------------------
+
+    def play(self, market: MarketSlice) -> None:
+        """Fill what this instant's candles fill, in the binding order."""
+        close_ms = market.close_ms
+        exposed = False
+        for book, bar in zip(self._books, market.bars, strict=True):
+            if bar is not None:
+                if book.funding:
+                    self._fund(book, bar)
+                if book.exits or book.entries:
+                    self._now_ms = bar.open_ms
+                    self._trade_open(book, bar, close_ms)
+                elif book.stop is not None or book.target is not None:
+                    self._bracket(book, bar, self._room(bar), close_ms)
+                book.close = bar.close
+            if book.position:
+                exposed = True
+        self._now_ms = close_ms
+        if exposed:
+            self._liquidate_if_due(market)
+
+    def _room(self, bar: Bar) -> int:
+        return rate_floor(bar.volume, self._costs.volume_share)
+
+    def _fund(self, book: _Book, bar: Bar) -> None:
+        events, i = book.funding, book.funding_next
+        while i < len(events) and events[i].at_ms <= bar.open_ms:
+            event = events[i]
+            i += 1
+            if event.at_ms < bar.open_ms or not book.position:  # in a gap, or nothing to pay on
+                continue
+            amount = funding_cash(book.position, bar.open, book.instrument.tv, event.rate)
+            self.cash += amount
+            symbol = book.instrument.symbol
+            reference = f"funding:{symbol}:{event.at_ms}"
+            self._events.append(Funded(reference, symbol, amount, event.rate, event.at_ms))
+        book.funding_next = i
+
+    def _trade_open(self, book: _Book, bar: Bar, close_ms: int) -> None:
+        """Play a candle with orders to the market: exits, then entries, then the bracket."""
+        room = self._room(bar)
+        for order in list(book.exits):
+            room -= self._leave(book, order, bar, room)
+        for order in list(book.entries):
+            room -= self._enter(book, order, bar, room, close_ms)
+        if book.position:
+            self._bracket(book, bar, room, close_ms)
+
+    def _leave(self, book: _Book, order: _VenueOrder, bar: Bar, room: int) -> int:
+        """Fill a market exit, or the rest of a triggered stop, at the open."""
+        if book.position * order.side >= 0:
+            self._end(book, order, "nothing_to_reduce")
+            return 0
+        lots = min(order.lots, abs(book.position), room)
+        if lots <= 0:
+            return 0
+        price = self._slip(book, bar.open, order.side)
+        reason = FillReason(order.role)
+        self._fill(book, order, lots, price, maker=False, reason=reason, at_ms=bar.open_ms)
+        return lots
+
+    def _enter(self, book: _Book, order: _VenueOrder, bar: Bar, room: int, close_ms: int) -> int:
+        if book.position * order.side < 0:  # a reversal whose exit did not finish
+            self._end(book, order, "position_not_flat")
+            return 0
+        price, maker, at_ms = self._entry_price(book, order, bar, close_ms)
+        lots = min(order.lots, room) if price else 0
+        if lots > 0:
+            protection = order.protection
+            self._fill(book, order, lots, price, maker=maker, reason=FillReason.ENTRY, at_ms=at_ms)
+            self._protect(book, order, protection, price, at_ms)
+        order.bars_left -= 1
+        if order.lots > 0 and order.bars_left <= 0:
+            self._end(book, order, "time_to_live", expired=True)
+        return lots
+
+    def _entry_price(
+        self, book: _Book, order: _VenueOrder, bar: Bar, close_ms: int
+    ) -> tuple[int, bool, int]:
+        """Return (price or 0, is maker, time) at which an entry fills in this bar."""
+        if order.order_type == OrderType.LIMIT:
+            touched = limit_touched(order.side, bar.high, bar.low, order.price)
+            return (order.price if touched else 0), True, close_ms
+        if order.order_type == OrderType.STOP_MARKET and not order.triggered:
+            price = stop_touched(order.side, bar.open, bar.high, bar.low, order.price)
+            order.triggered = price > 0
+            return (self._slip(book, price, order.side) if price else 0), False, close_ms
+        return self._slip(book, bar.open, order.side), False, bar.open_ms
+
+    def _protect(
+        self, book: _Book, entry: _VenueOrder, waiting: list[_VenueOrder], price: int, at_ms: int
+    ) -> None:
+        """Let the entry's stop and target rest for what has filled; prices from the first fill."""
+        tick = book.instrument.tick_units
+        for child in waiting:
+            if child.role == _STOP:
+                child.price = stop_price(entry.side, price, entry.stop_units, tick)
+                replaced, book.stop = book.stop, child
+            else:
+                child.price = target_price(entry.side, price, entry.target_units, tick)
+                replaced, book.target = book.target, child
+            if replaced is not None:
+                self._events.append(Ended(replaced.client_order_id, False, "replaced", at_ms))
+        entry.protection = []
+        for resting in (book.stop, book.target):
+            if resting is not None:
+                resting.lots = abs(book.position)
+                self._tell(resting, at_ms)
+
+    def _bracket(self, book: _Book, bar: Bar, room: int, close_ms: int) -> None:
+        """Play the resting stop and target against one candle, then let the stop trail."""
+        stop, target = book.stop, book.target
+        side = 1 if book.position > 0 else -1
+        hit, price = bracket(
+            side, bar.open, bar.high, bar.low,
+            stop.price if stop is not None else 0, target.price if target is not None else 0,
+        )  # fmt: skip
+        lots = min(abs(book.position), room)
+        if hit == STOPPED and stop is not None:
+            self._stopped(book, stop, self._slip(book, price, stop.side), lots, close_ms)
+        elif hit == TARGET_HIT and target is not None and lots > 0:
+            self._fill(
+                book, target, lots, price, maker=True, reason=FillReason.TARGET, at_ms=close_ms
+            )
+        if book.stop is not None and book.stop.trail_rate:
+            self._trail(book, book.stop, bar, close_ms)
+
+    def _stopped(
+        self, book: _Book, stop: _VenueOrder, price: int, lots: int, close_ms: int
+    ) -> None:
+        """Trigger the stop: the target leaves, what the candle cannot fill goes to the market."""
+        if book.target is not None:
+            self._end(book, book.target, "stop_came_first")
+        stop.triggered = True
+        stop.lots = abs(book.position)
+        if lots > 0:
+            reason = FillReason.TRAILING if stop.trailed else FillReason.STOP
+            self._fill(book, stop, lots, price, maker=False, reason=reason, at_ms=close_ms)
+        if stop.lots > 0:
+            book.stop = None
+            book.exits.append(stop)
+
+    def _trail(self, book: _Book, stop: _VenueOrder, bar: Bar, close_ms: int) -> None:
+        side = 1 if book.position > 0 else -1
+        tick = book.instrument.tick_units
+        moved = trailed(side, bar.high, bar.low, stop.price, stop.trail_rate, tick)
+        if moved != stop.price:
+            stop.price, stop.trailed = moved, True
+            self._tell(stop, close_ms)
+
+    def _liquidate_if_due(self, market: MarketSlice) -> None:
+        """Cross margin: close every perpetual at its adverse extreme when maintenance is gone."""
+        worst, gross, needed = self.cash, 0, 0
+        for book, bar in zip(self._books, market.bars, strict=True):
+            position = book.position
+            if not position:
+                continue
+            extreme = book.close if bar is None else bar.low if position > 0 else bar.high
+            value = extreme * position * book.instrument.tv
+            worst += value
+            if book.instrument.can_short:
+                gross += abs(value)
+        if worst > gross:  # maintenance is never more than the whole value
+            return
+        for book, bar in zip(self._books, market.bars, strict=True):
+            if book.position and book.instrument.can_short:
+                value = abs(notional(_adverse(book, bar), book.position, book.instrument.tv))
+                needed += maintenance(value, book.instrument.maintenance_rate)
+        if not gross or not liquidates(worst, needed):
+            return
+        for book, bar in zip(self._books, market.bars, strict=True):
+            if book.position and book.instrument.can_short:
+                self._liquidate(book, _adverse(book, bar), market.close_ms)
+
+    def _liquidate(self, book: _Book, price: int, at_ms: int) -> None:
+        for order in book.orders():
+            self._end(book, order, "liquidation")
+        side = -1 if book.position > 0 else 1
+        order = _VenueOrder(
+            f"liq{self._trades:08d}", side, _FLATTEN, OrderType.MARKET.value, abs(book.position), 0
+        )
+        self._fill(
+            book, order, order.lots, price,
+            maker=False, reason=FillReason.LIQUIDATION, at_ms=at_ms,
+        )  # fmt: skip
+
+    # --- books ------------------------------------------------------------------------------
+
+    def _place(self, book: _Book, order: _VenueOrder) -> None:
+        if order.role == _ENTRY:
+            book.entries.append(order)
+        elif order.role == _STOP:
+            book.stop = order
+        elif order.role == _TARGET:
+            book.target = order
+        else:
+            book.exits.append(order)
+
+    def _fill(
+        self, book: _Book, order: _VenueOrder, lots: int, price: int, *,
+        maker: bool, reason: FillReason, at_ms: int,
+    ) -> None:  # fmt: skip
+        instrument = book.instrument
+        value = notional(price, lots, instrument.tv)
+        rate = instrument.maker_rate if maker else instrument.taker_rate
+        if reason is FillReason.LIQUIDATION:
+            rate += self._costs.liquidation_rate
+        paid = fee(value, rate)
+        self.cash -= order.side * value + paid
+        book.position += order.side * lots
+        order.lots -= lots
+        self._trades += 1
+        self._events.append(
+            Fill(
+                f"t{self._trades:08d}", order.client_order_id, instrument.symbol, Side.of(order.side),
+                lots, price, paid, maker, reason.value, at_ms,
+            )
+        )  # fmt: skip
+        if order.lots == 0:
+            book.remove(order)
+        if order.role != _ENTRY:
+            self._shrink_protection(book, order, at_ms)
+
+    def _shrink_protection(self, book: _Book, filled: _VenueOrder, at_ms: int) -> None:
+        """After a reducing fill: protection covers what is left, and leaves with the position."""
+        if book.position == 0:
+            for order in [*book.exits, book.stop, book.target]:
+                if order is not None:
+                    self._end(book, order, "position_closed")
+            return
+        for order in (book.stop, book.target):
+            if order is not None and order is not filled and order.lots > abs(book.position):
+                order.lots = abs(book.position)
+                self._tell(order, at_ms)
+
+    def _end(self, book: _Book, order: _VenueOrder, code: str, *, expired: bool = False) -> None:
+        book.remove(order)
+        self._events.append(Ended(order.client_order_id, expired, code, self._now_ms))
+        for child in order.protection:  # protection that waited for an entry dies with it
+            self._events.append(Ended(child.client_order_id, False, "entry_ended", self._now_ms))
+        order.protection = []
+
+    def _tell(self, order: _VenueOrder, at_ms: int) -> None:
+        self._events.append(Working(order.client_order_id, order.price, order.lots, at_ms))
+
+    def _slip(self, book: _Book, price: int, side: int) -> int:
+        return slipped(price, side, self._costs.slippage_rate, book.instrument.tick_units)
+
+    # --- checkpoint -------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Return the books as plain values; events that nobody has read yet are refused."""
+        if self._events:
+            raise ValueError(f"{len(self._events)} venue events have not been read")
+        return {
+            "cash": self.cash,
+            "trades": self._trades,
+            "now": self._now_ms,
+            "books": [
+                [
+                    b.position, b.close, b.funding_next,
+                    [o.state() for o in b.exits], [o.state() for o in b.entries],
+                    b.stop.state() if b.stop else None, b.target.state() if b.target else None,
+                ]
+                for b in self._books
+            ],
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.cash, self._trades, self._now_ms = state["cash"], state["trades"], state["now"]
+        for book, stored in zip(self._books, state["books"], strict=True):
+            book.position, book.close, book.funding_next, exits, entries, stop, target = stored
+            book.exits = [_VenueOrder.of(o) for o in exits]
+            book.entries = [_VenueOrder.of(o) for o in entries]
+            book.stop = _VenueOrder.of(stop) if stop else None
+            book.target = _VenueOrder.of(target) if target else None
+
+
+def _taken(order: Order, ttl_bars: int) -> _VenueOrder:
+    return _VenueOrder(
+        order.client_order_id, order.side.sign, order.role.value, order.order_type.value,
+        order.lots, order.price, order.stop_units, order.target_units, order.trail_rate, ttl_bars,
+    )  # fmt: skip
+
+
+def _adverse(book: _Book, bar: Bar | None) -> int:
+    if bar is None:
+        return book.close
+    return bar.low if book.position > 0 else bar.high

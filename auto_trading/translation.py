@@ -1,0 +1,78 @@
+"""Settings into the core's whole numbers: percent, Decimal and names of the files end here."""
+
+from collections.abc import Sequence
+
+from auto_trading.gateways.simulated_venue import VenueCosts
+from config.fields import as_rate, bp_as_rate, multiple_as_rate
+from config.settings import Settings
+from crypto_trader_pro.domain.errors import ConfigError
+from crypto_trader_pro.domain.instruments import money_units
+from crypto_trader_pro.risk.config import RiskLimits
+from crypto_trader_pro.strategies.base import CandleStrategy
+from crypto_trader_pro.strategies.trend_following import EmaCross
+
+CANDLE_STRATEGIES = ("ema_cross",)
+MODEL_STRATEGY = "ai_signal"
+STRATEGIES = (*CANDLE_STRATEGIES, MODEL_STRATEGY)
+
+
+def limits_of(settings: Settings) -> RiskLimits:
+    """Return the limits in force: those of the files, scaled by the mode, capped by the profile."""
+    day, limits, preset = settings.risk_management, settings.limits, settings.preset
+    factor = preset.size_factor_pct / 100
+    daily = as_rate(day.daily_loss_limit_pct)
+    cap = settings.caps.capital
+    largest = limits.max_order_notional
+    return RiskLimits(
+        daily_warning_rate=as_rate(day.daily_loss_limit_pct * limits.daily_warning_share_pct / 100),
+        daily_loss_rate=daily,
+        drawdown_reduce_rate=as_rate(limits.drawdown_reduce_pct),
+        drawdown_recover_rate=as_rate(limits.drawdown_recover_pct),
+        drawdown_kill_rate=as_rate(limits.drawdown_kill_pct),
+        drawdown_reset_days=limits.drawdown_reset_days,
+        size_rate=as_rate(day.position_size_pct * factor),
+        risk_rate=as_rate(limits.risk_per_trade_pct * factor),
+        leverage_rate=multiple_as_rate(settings.max_leverage),
+        collar_rate=as_rate(limits.price_collar_pct),
+        max_positions=settings.engine.max_concurrent_positions,
+        cooldown_bars=limits.cooldown_bars,
+        max_entries_per_day=limits.max_entries_per_day,
+        max_entries_per_cycle=limits.max_entries_per_cycle,
+        # thousandths of a basis point: 1 bp is 10_000 parts of 1e8
+        edge_margin_mbp=bp_as_rate(preset.edge_margin_bp) // 10,
+        volume_share=as_rate(settings.paper.volume_share_pct),
+        capital_cap=money_units(cap) if cap is not None else 0,
+        max_order_notional=money_units(largest) if largest is not None else 0,
+    )
+
+
+def costs_of(settings: Settings) -> VenueCosts:
+    """Return what the simulated market takes."""
+    return VenueCosts(
+        slippage_rate=as_rate(settings.paper.slippage_pct),
+        volume_share=as_rate(settings.paper.volume_share_pct),
+        entry_ttl_bars=settings.paper.entry_ttl_bars,
+    )
+
+
+def candle_strategies(names: Sequence[str], settings: Settings) -> list[CandleStrategy]:
+    """Return the named strategies that need nothing but candles, with their parameters.
+
+    Raises:
+        ConfigError: a name that no strategy has.
+    """
+    unknown = [name for name in names if name not in STRATEGIES]
+    if unknown:
+        raise ConfigError(f"strategy was {unknown[0]!r}, allowed: {', '.join(STRATEGIES)}")
+    p = settings.strategies.ema_cross
+    known = {
+        "ema_cross": EmaCross(
+            p.fast, p.slow, as_rate(p.stop_pct), as_rate(p.target_pct), as_rate(p.trailing_pct)
+        )
+    }
+    return [known[name] for name in names if name in known]
+
+
+def enabled_strategies(settings: Settings) -> list[str]:
+    """Return the names of the strategies that the configuration runs, in its order."""
+    return [name for name in STRATEGIES if getattr(settings.strategies, name).enabled]

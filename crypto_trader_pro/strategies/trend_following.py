@@ -1,0 +1,107 @@
+"""`ema_cross`: the plain trend rule, with a stop and a target, that benchmarks and tests use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from crypto_trader_pro.domain.instruments import Instrument
+from crypto_trader_pro.domain.market import Bar
+from crypto_trader_pro.domain.signals import Signal
+from crypto_trader_pro.domain.units import rate_ceil
+
+NAME: Final = "ema_cross"
+
+
+@dataclass(frozen=True, slots=True)
+class EmaCross:
+    """Enter when the fast average crosses the slow one; leave by stop, target or opposite cross.
+
+    Long and short on perpetuals; long only on spot, where the cross down merely closes. The
+    averages are exponential with alpha = 2 / (n + 1), started at the first close.
+
+    Raises:
+        ValueError: not 1 <= fast < slow, or a rate that is not positive.
+    """
+
+    fast: int = 12
+    slow: int = 26
+    stop_rate: int = 1_000_000  # parts of 1e8 of the close
+    target_rate: int = 2_000_000
+    trail_rate: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.fast < self.slow:
+            raise ValueError(f"fast {self.fast} and slow {self.slow}: expected 1 <= fast < slow")
+        if self.stop_rate <= 0 or self.target_rate < 0 or self.trail_rate < 0:
+            raise ValueError("stop_rate must be positive, target_rate and trail_rate not negative")
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    @property
+    def warmup(self) -> int:
+        return self.slow
+
+    def stream(self, instrument: Instrument) -> "EmaCrossStream":
+        return EmaCrossStream(self, can_short=instrument.can_short)
+
+
+class EmaCrossStream:
+    """The state of `EmaCross` on one symbol: two averages and how many candles they have seen."""
+
+    __slots__ = ("_above", "_alpha_fast", "_alpha_slow", "_can_short", "_count", "_fast", "_params",
+                 "_slow", "_warmup")  # fmt: skip
+
+    WARMING: Final = Signal(NAME, 0, "warming_up")
+    NONE: Final = Signal(NAME, 0, "no_cross")
+
+    def __init__(self, params: EmaCross, *, can_short: bool) -> None:
+        self._params = params
+        self._can_short = can_short
+        self._alpha_fast = 2.0 / (params.fast + 1)
+        self._alpha_slow = 2.0 / (params.slow + 1)
+        self._warmup = params.warmup
+        self.reset()
+
+    def reset(self) -> None:
+        self._fast = self._slow = 0.0
+        self._count = 0
+        self._above = False
+
+    def step(self, bar: Bar) -> Signal:
+        close = bar.close
+        count = self._count = self._count + 1
+        if count == 1:
+            self._fast = self._slow = float(close)
+            return self.WARMING
+        fast = self._fast = self._fast + self._alpha_fast * (close - self._fast)
+        slow = self._slow = self._slow + self._alpha_slow * (close - self._slow)
+        above = fast > slow
+        crossed = above is not self._above
+        self._above = above
+        if count <= self._warmup:
+            return self.WARMING
+        return self._crossed(close, above) if crossed else self.NONE
+
+    def _crossed(self, close: int, above: bool) -> Signal:
+        p = self._params
+        if not above and not self._can_short:
+            return Signal(NAME, -1, "cross_down", closes=True, opens=False)
+        return Signal(
+            NAME,
+            1 if above else -1,
+            "cross_up" if above else "cross_down",
+            closes=True,
+            stop_units=rate_ceil(close, p.stop_rate),
+            target_units=rate_ceil(close, p.target_rate),
+            trail_rate=p.trail_rate,
+        )
+
+    def state(self) -> Sequence[Any]:
+        # float.hex keeps every bit through JSON
+        return [self._fast.hex(), self._slow.hex(), self._count, self._above]
+
+    def restore(self, state: Sequence[Any]) -> None:
+        fast, slow, self._count, self._above = state
+        self._fast, self._slow = float.fromhex(fast), float.fromhex(slow)

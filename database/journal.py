@@ -1,0 +1,314 @@
+"""The engine's write path: everything a cycle did, in one transaction with the checkpoint.
+
+Rows wait in memory until `commit`. A commit that fails leaves them waiting: nothing is lost, and
+because nothing is sent before a commit, nothing is sent without its row.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import Engine
+
+from crypto_trader_pro.domain.enums import NotificationType, OrderRole
+from crypto_trader_pro.domain.instruments import Instrument, money, plain
+from crypto_trader_pro.domain.ledger import Transaction
+from crypto_trader_pro.domain.orders import Fill, Order
+from crypto_trader_pro.domain.portfolio import AccountView
+from crypto_trader_pro.domain.positions import Position
+from crypto_trader_pro.domain.signals import CONFIDENCE_UNIT, Signal
+from crypto_trader_pro.risk.rules import RiskInputs
+from database import journal_sql as sql
+from database.auto_trading_db import translated
+from database.statements import Values
+
+_POINTS: Final = CONFIDENCE_UNIT // 100  # confidence_score is 0..100
+
+
+class Journal:
+    """Collects the rows of one run and commits them together.
+
+    Args:
+        now: system time, for what the database calls journaled or raised.
+        batch: decisions that may wait before a commit is due.
+    """
+
+    def __init__(
+        self, database: Engine, run_id: int, instruments: Sequence[Instrument], *,
+        epoch: int, config_hash: str, now: Callable[[], datetime], batch: int,
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._run_id = run_id
+        self._epoch = epoch
+        self._config_hash = config_hash
+        self._instruments = {i.symbol: i for i in instruments}
+        self._now = now
+        self._batch = batch
+        self._values = Values(database.dialect.name)
+        self.order_prefix = f"r{run_id}o"
+        self._stamp_ms = -1
+        self._stamp: Any = None
+        self._journaled_at: Any = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._decisions: list[tuple[Any, ...]] = []
+        self._signals: list[tuple[Any, ...]] = []
+        self._executed: list[tuple[Any, ...]] = []
+        self._created: dict[str, Order] = {}
+        self._changed: dict[str, Order] = {}
+        self._snapshots: dict[str, RiskInputs] = {}
+        self._fills: list[tuple[Any, ...]] = []
+        self._ledger: list[tuple[Any, ...]] = []
+        self._positions: dict[tuple[str, int], tuple[Any, ...]] = {}
+        self._protection: list[tuple[Any, ...]] = []
+        self._trades: list[tuple[Any, ...]] = []
+        self._equity: list[tuple[Any, ...]] = []
+        self._alerts: list[tuple[Any, ...]] = []
+        self._shadows: list[tuple[Any, ...]] = []
+        self._shadows_closed: list[tuple[Any, ...]] = []
+
+    @property
+    def is_due(self) -> bool:
+        """True when enough decisions wait for a commit of their own."""
+        return len(self._decisions) >= self._batch
+
+    # --- what a cycle did -------------------------------------------------------------------
+
+    def decision(self, row: tuple[Any, ...]) -> None:
+        """Add a decision; columns as `journal_sql.DECISION_COLUMNS` after the run."""
+        self._decisions.append((self._run_id, *row))
+
+    def signals(self, symbol: str, at_ms: int, close: int, signals: Sequence[Signal]) -> None:
+        """Add what each strategy said about `symbol` at this close."""
+        at = self._time_of(at_ms)
+        for s in signals:
+            entry = stop = target = None
+            if s.direction:
+                instrument = self._instruments[symbol]
+                price = instrument.price
+                entry = self._decimal(price(close))
+                if s.stop_units:
+                    stop = self._decimal(price(close - s.direction * s.stop_units))
+                if s.target_units:
+                    target = self._decimal(price(close + s.direction * s.target_units))
+            model = s.model
+            self._signals.append(
+                (
+                    1, self._run_id, symbol, s.strategy,
+                    "HOLD" if s.direction == 0 else "BUY" if s.direction > 0 else "SELL",
+                    s.confidence // _POINTS, s.reason, entry, stop, target, False, at,
+                    *((None,) * 6 if model is None else (
+                        model.model_id, model.probability, model.break_even, model.edge_mbp,
+                        model.baseline_probability, model.gate,
+                    )),
+                )
+            )  # fmt: skip
+
+    def signal_executed(self, order: Order, fill: Fill) -> None:
+        """Write back that the signal behind an entry was executed, and at what price."""
+        price = self._instruments[fill.symbol].price(fill.price)
+        self._executed.append(
+            (
+                True, self._decimal(price), self._values.time(fill.at_ms),
+                self._run_id, fill.symbol, self._values.time(order.decided_ms), order.strategy,
+            )
+        )  # fmt: skip
+
+    def order_created(self, order: Order) -> None:
+        self._created[order.client_order_id] = order
+
+    def order_changed(self, order: Order) -> None:
+        if order.client_order_id not in self._created:
+            self._changed[order.client_order_id] = order
+
+    def risk_snapshot(self, client_order_id: str, inputs: RiskInputs) -> None:
+        """Keep the numbers that allowed an order beside its intent."""
+        self._snapshots[client_order_id] = inputs
+
+    def fill(self, fill: Fill, client_order_id: str, transaction: Transaction) -> None:
+        """Add an execution and what the ledger booked for it."""
+        instrument = self._instruments[fill.symbol]
+        self._fills.append(
+            (
+                self._run_id, fill.trade_id, client_order_id, fill.symbol, fill.side.value,
+                self._decimal(instrument.quantity(fill.lots)),
+                self._decimal(instrument.price(fill.price)),
+                self._decimal(money(fill.fee)), instrument.quote, fill.is_maker,
+                str(fill.reason), self._values.time(fill.at_ms),
+            )
+        )  # fmt: skip
+        self.ledger(transaction)
+
+    def ledger(self, transaction: Transaction) -> None:
+        """Add the entries of a transaction."""
+        at = self._values.time(transaction.at_ms)
+        for account, asset, amount in transaction.entries:
+            self._ledger.append(
+                (
+                    self._run_id, transaction.reference, transaction.kind, account, asset,
+                    self._decimal(self._amount(transaction, asset, amount)), at,
+                )
+            )  # fmt: skip
+
+    def _amount(self, transaction: Transaction, asset: str, amount: int) -> Decimal:
+        for instrument in self._instruments.values():
+            if asset == instrument.quote:
+                return money(amount)
+            if asset in (instrument.symbol, instrument.base):
+                return instrument.quantity(amount)
+        raise ValueError(f"{transaction.reference}: asset {asset!r} is of no instrument")
+
+    def position(self, before: Position, after: Position, at_ms: int) -> None:
+        """Add or update the row of a position's life; a flat one is closed."""
+        instrument = after.instrument
+        life = after if after.lots else before
+        size = abs(after.lots)
+        at = self._values.time(at_ms)
+        average = life.average_price if life.lots else after.average_price
+        key = (after.symbol, life.opened_ms or after.opened_ms)
+        opened = self._values.time(key[1])
+        self._positions[key] = (
+            self._run_id, after.symbol, "LONG" if life.lots > 0 else "SHORT",
+            self._decimal(instrument.quantity(size)), self._decimal(average or Decimal(0)),
+            self._decimal(money(after.realized)), opened, None if size else at,
+            "OPEN" if size else "CLOSED", at, at, after.strategy,
+        )  # fmt: skip
+
+    def protection(self, order: Order) -> None:
+        """Note the price at which a stop or target rests, on its open position."""
+        price = self._decimal(self._instruments[order.symbol].price(order.price))
+        self._protection.append((order.role, price, self._run_id, order.symbol))
+
+    def trade(self, order: Order) -> None:
+        """Add the one row of an order that traded and has ended."""
+        instrument = self._instruments[order.symbol]
+        average = Decimal(order.filled_value) / order.filled_lots
+        reference = order.reference or average
+        slipped = order.side.sign * (average - reference) / reference
+        value = money(order.filled_value * instrument.tv)
+        closes = order.role is not OrderRole.ENTRY
+        price = (average * instrument.price_unit).quantize(instrument.price_unit / 10_000)
+        self._trades.append(
+            (
+                self._run_id, order.client_order_id, order.symbol, order.side.value,
+                order.order_type.value, self._decimal(instrument.quantity(order.filled_lots)),
+                self._decimal(plain(price)), self._decimal(value),
+                self._decimal(money(order.fees)),
+                self._decimal(Decimal(slipped).quantize(Decimal("0.000001"))), order.strategy,
+                self._values.time(order.updated_ms), self._values.moment(self._now()),
+                order.role.value, self._decimal(money(order.realized)) if closes else None,
+            )
+        )  # fmt: skip
+
+    def equity(self, account: AccountView) -> None:
+        """Add a snapshot of the account."""
+        self._equity.append(
+            (
+                self._run_id, self._values.time(account.at_ms),
+                self._decimal(money(account.equity)),
+                self._decimal(money(account.cash)), self._decimal(money(account.unrealized)),
+                self._decimal(money(account.realized)),
+                self._decimal(plain(Decimal(account.drawdown_rate).scaleb(-8))),
+                account.open_positions, account.trading_state.value,
+            )
+        )  # fmt: skip
+
+    def alert(
+        self, kind: NotificationType, severity: str, code: str, numbers: Mapping[str, Any],
+        at_ms: int,
+    ) -> None:  # fmt: skip
+        """Add an alert: a code with numbers that the catalogue words."""
+        self._alerts.append(
+            (
+                self._run_id, kind.value, severity, code, self._values.json(numbers),
+                self._values.time(at_ms), self._values.moment(self._now()),
+            )
+        )  # fmt: skip
+
+    def shadow_opened(self, row: Mapping[str, Any]) -> None:
+        """Add a model signal that is followed without an order; keys as the table's columns."""
+        self._shadows.append((self._run_id, *(self._bound(row[c]) for c in sql.SHADOW_COLUMNS[1:])))
+
+    def shadow_closed(
+        self, symbol: str, side: str, decided_ms: int, closed_ms: int, realized_mbp: int,
+        reason: str,
+    ) -> None:  # fmt: skip
+        """Join a shadow trade with how it ended."""
+        self._shadows_closed.append(
+            (
+                self._values.time(closed_ms), realized_mbp, reason,
+                self._run_id, symbol, side, self._values.time(decided_ms),
+            )
+        )  # fmt: skip
+
+    # --- commit -----------------------------------------------------------------------------
+
+    def commit(self, at_ms: int, state: str) -> None:
+        """Store all waiting rows and the checkpoint in one transaction.
+
+        Raises:
+            JournalUnavailable: the database did not take it; every row still waits.
+        """
+        with translated("the journal", self._database), self._database.begin() as connection:
+            statements = sql.for_dialect(self._database.dialect.name)
+            self._journaled_at = self._values.moment(self._now())
+            statements.orders.run(connection, [self._order_row(o) for o in self._created.values()])
+            changes = [self._change_row(o) for o in self._changed.values()]
+            statements.order_changes.run(connection, changes)
+            statements.fills.run(connection, self._fills)
+            statements.ledger.run(connection, self._ledger)
+            statements.positions.run(connection, list(self._positions.values()))
+            for role, *values in self._protection:
+                statements.protection[role].run(connection, [tuple(values)])
+            statements.trades.run(connection, self._trades)
+            statements.signals.run(connection, self._signals)
+            statements.executed.run(connection, self._executed)
+            statements.decisions.run(connection, self._decisions)
+            statements.equity.run(connection, self._equity)
+            statements.alerts.run(connection, self._alerts)
+            statements.shadows.run(connection, self._shadows)
+            statements.shadows_closed.run(connection, self._shadows_closed)
+            statements.checkpoint.run(connection, [(self._run_id, at_ms, state)])
+        self._clear()
+
+    def _order_row(self, order: Order) -> tuple[Any, ...]:
+        instrument = self._instruments[order.symbol]
+        inputs = self._snapshots.get(order.client_order_id)
+        return (
+            order.client_order_id, self._run_id, self._epoch, order.symbol, order.side.value,
+            order.role.value, order.order_type.value,
+            self._decimal(instrument.quantity(order.lots)), self._price(instrument, order.price),
+            order.reduce_only, order.strategy, order.parent_id,
+            self._price(instrument, order.stop_units), self._price(instrument, order.target_units),
+            order.status.value, self._decimal(instrument.quantity(order.filled_lots)),
+            self._decimal(money(order.fees)), order.reason[:32],
+            self._values.json(inputs) if inputs is not None else None, self._config_hash,
+            self._values.time(order.decided_ms), self._journaled_at,
+            self._values.time(order.updated_ms),
+        )  # fmt: skip
+
+    def _change_row(self, order: Order) -> tuple[Any, ...]:
+        instrument = self._instruments[order.symbol]
+        return (
+            self._decimal(instrument.quantity(order.lots)), self._price(instrument, order.price),
+            order.status.value, self._decimal(instrument.quantity(order.filled_lots)),
+            self._decimal(money(order.fees)), order.reason[:32],
+            self._values.time(order.updated_ms), order.client_order_id,
+        )  # fmt: skip
+
+    def _price(self, instrument: Instrument, units: int) -> Any:
+        return self._decimal(instrument.price(units)) if units else None
+
+    def _decimal(self, value: Decimal) -> Any:
+        return self._values.decimal(value)
+
+    def _bound(self, value: Any) -> Any:
+        return self._values.moment(value) if isinstance(value, datetime) else value
+
+    def _time_of(self, ms: int) -> Any:
+        """Return the driver's value of an instant, kept for the many rows of one slice."""
+        if ms != self._stamp_ms:
+            self._stamp_ms, self._stamp = ms, self._values.time(ms)
+        return self._stamp

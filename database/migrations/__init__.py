@@ -1,0 +1,6 @@
+"""The schema's history. One migration serves SQLite and PostgreSQL."""
+
+from typing import Final
+
+REVISIONS: Final = ("0001", "0002")
+"""All revisions, oldest first. Kept here so that an ordinary start need not load Alembic."""

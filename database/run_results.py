@@ -1,0 +1,65 @@
+"""What a run did, counted and summed from its rows."""
+
+import hashlib
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from database.models import DecisionRow, FillRow, OrderRow
+
+_decisions = DecisionRow.__table__  # type: ignore[attr-defined]
+_fills = FillRow.__table__  # type: ignore[attr-defined]
+_orders = OrderRow.__table__  # type: ignore[attr-defined]
+
+
+class Counts(NamedTuple):
+    decisions: int
+    orders: int  # sent entries and exits; protection is placed with its entry
+    fills: int
+
+
+def counts(connection: Connection, run_id: int) -> Counts:
+    """Count the rows of a run."""
+
+    def count(table: object, *where: object) -> int:
+        query = select(func.count()).select_from(table).where(table.c.run_id == run_id, *where)  # type: ignore[attr-defined,arg-type,call-overload]
+        return int(connection.execute(query).scalar_one())
+
+    return Counts(count(_decisions), count(_orders, _orders.c.parent_id.is_(None)), count(_fills))
+
+
+def tally(connection: Connection, run_id: int, column: str) -> dict[str, int]:
+    """Return value -> number of decisions for one column of the decisions; NULL is left out."""
+    c = _decisions.c[column]
+    query = (
+        select(c, func.count())
+        .where(_decisions.c.run_id == run_id, c.is_not(None))
+        .group_by(c)
+        .order_by(func.count().desc(), c)
+    )
+    return {str(value): int(number) for value, number in connection.execute(query)}
+
+
+def fills_sha256(connection: Connection, run_id: int) -> str:
+    """Return the SHA-256 over time, symbol, side, price, quantity and fee of each fill, in order.
+
+    Two runs with the same hash traded the same.
+    """
+    digest = hashlib.sha256()
+    for line in _fill_lines(connection, run_id):
+        digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def _fill_lines(connection: Connection, run_id: int) -> Iterator[str]:
+    c = _fills.c
+    query = (
+        select(c.filled_at, c.symbol, c.side, c.price, c.size, c.fee)
+        .where(c.run_id == run_id)
+        .order_by(c.id)
+    )
+    for at, symbol, side, price, size, fee in connection.execute(query):
+        numbers = ",".join(format(Decimal(n), "f") for n in (price, size, fee))
+        yield f"{at.isoformat()},{symbol},{side},{numbers}\n"

@@ -1,0 +1,71 @@
+"""The table of paper instruments."""
+
+from decimal import Decimal
+
+import pytest
+
+from crypto_trader_pro.domain.enums import MarketKind
+from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.simulation.instruments import INSTRUMENTS, instrument
+
+BASES = ("ADA", "BNB", "BTC", "DOGE", "ETH", "LTC", "SOL", "XRP")
+
+
+def test_every_base_is_there_as_spot_and_as_perpetual() -> None:
+    expected = {f"{base}/USDT" for base in BASES} | {f"{base}/USDT:USDT" for base in BASES}
+    assert set(INSTRUMENTS) == expected
+
+
+def test_each_row_is_filed_under_its_own_symbol_and_kind() -> None:
+    for symbol, row in INSTRUMENTS.items():
+        assert row.symbol == symbol
+        assert row.kind is (MarketKind.LINEAR if ":" in symbol else MarketKind.SPOT)
+
+
+def test_the_bitcoin_perpetual_counts_old_candles_finer_than_its_tick() -> None:
+    btc = instrument("BTC/USDT:USDT")
+    assert (btc.tick, btc.lot, btc.price_unit) == (
+        Decimal("0.1"),
+        Decimal("0.001"),
+        Decimal("0.01"),
+    )
+    assert btc.tick_units == 10  # 0.1 / 0.01
+    assert btc.tv == 1000  # 0.01 x 0.001 x 1e8
+    assert btc.min_notional_units == 10_000_000_000  # 100 x 1e8
+    assert (btc.maker_rate, btc.taker_rate) == (20_000, 50_000)  # 0.02 %, 0.05 % of 1e8
+    assert btc.maintenance_rate == 400_000  # 0.4 % of 1e8
+
+
+def test_spot_pays_a_tenth_of_a_percent_and_cannot_short() -> None:
+    eth = instrument("ETH/USDT")
+    assert (eth.maker_rate, eth.taker_rate) == (100_000, 100_000)
+    assert eth.lot == Decimal("0.0001")
+    assert not eth.can_short
+
+
+@pytest.mark.parametrize(
+    ("symbol", "smallest"), [("ETH/USDT:USDT", 20), ("LTC/USDT:USDT", 20), ("SOL/USDT:USDT", 5)]
+)
+def test_the_smallest_order_is_the_venues(symbol: str, smallest: int) -> None:
+    assert instrument(symbol).min_notional == smallest
+
+
+def test_one_price_unit_of_one_lot_is_at_least_a_money_unit_everywhere() -> None:
+    assert min(row.tv for row in INSTRUMENTS.values()) >= 1
+
+
+@pytest.mark.parametrize(
+    ("symbol", "nearest"),
+    [("BTCUSDT", "BTC/USDT"), ("btc/usdt:usdt", "BTC/USDT:USDT"), ("DOG/USDT", "DOGE/USDT")],
+)
+def test_an_unknown_symbol_is_refused_with_the_nearest_known(symbol: str, nearest: str) -> None:
+    with pytest.raises(InputError) as caught:
+        instrument(symbol)
+    message = str(caught.value)
+    assert message.startswith(f"symbol was '{symbol}', nearest known is '{nearest}', allowed: ADA/")
+    assert "\n" not in message
+
+
+def test_the_table_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        INSTRUMENTS["X/USDT"] = instrument("BTC/USDT")  # type: ignore[index]
