@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Engine as Database
 
@@ -17,7 +18,13 @@ from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager
 from auto_trading.signal_generator import AISignalGenerator, ModelSignals
 from auto_trading.trade_executor import TradeExecutor
-from auto_trading.translation import candle_strategies, costs_of, limits_of
+from auto_trading.translation import (
+    MODEL_STRATEGY,
+    ai_config,
+    candle_strategies,
+    costs_of,
+    limits_of,
+)
 from config.settings import Settings
 from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import EmergencyTrigger
@@ -26,6 +33,7 @@ from crypto_trader_pro.domain.instruments import Instrument, money_units
 from crypto_trader_pro.domain.market import CandleSeries
 from crypto_trader_pro.domain.ports import ExchangeGateway
 from database.journal import Journal
+from database.run_results import shadow_results
 from utils.clocks import SimulatedClock
 
 REPLAY_BATCH = 2_000  # decisions per commit when nothing is sent
@@ -41,6 +49,7 @@ class RunSpec:
     timeframe_ms: int
     interval_ms: int
     settings: Settings
+    var_dir: Path
     epoch: int = 0
 
 
@@ -51,22 +60,51 @@ def build_replay(
     database: Database,
     system_now: Callable[[], datetime],
     *,
-    model: ModelSignals | None = None,
     after_ms: int = 0,
+    pause_seconds: float = 0.0,
     progress: Callable[[int], None] | None = None,
 ) -> AutoTradingEngine:
-    """Return an engine over recorded candles, a simulated clock and the simulated venue."""
+    """Return an engine over recorded candles, a simulated clock and the simulated venue.
+
+    Args:
+        after_ms: instants up to this one are not played again (a resumed run).
+        pause_seconds: waiting time between two instants, 0 to play as fast as possible.
+    """
     clock = SimulatedClock()
     cash = money_units(spec.settings.paper_equity)
     paid = funding if spec.settings.paper.funding else {}
     venue = SimulatedVenue(spec.instruments, cash, costs_of(spec.settings), paid)
-    feed = ReplayFeed(series, clock, venue.play, after_ms)
+    feed = ReplayFeed(series, clock, venue.play, after_ms, pause_seconds)
     journal = _journal(spec, database, system_now, REPLAY_BATCH)
+    model = None
+    if MODEL_STRATEGY in spec.strategies:
+        model = _replay_model(spec, series, funding, database, journal)
     parts = _parts(spec, venue, journal, model)
     return AutoTradingEngine(
         Ports(clock, feed, venue), parts,
         opening_cash=cash, interval_ms=spec.interval_ms, stateful={"venue": venue},
         progress=progress,
+    )  # fmt: skip
+
+
+def _replay_model(
+    spec: RunSpec, series: Sequence[CandleSeries], funding: Mapping[str, Sequence[FundingEvent]],
+    database: Database, journal: Journal,
+) -> ModelSignals:  # fmt: skip
+    # LightGBM and scikit-learn take seconds to import and are needed for this strategy alone
+    from auto_trading.model_signals import ReplayModel  # noqa: PLC0415
+    from auto_trading.model_store import ModelFolder  # noqa: PLC0415
+    from auto_trading.model_world import ModelWorld  # noqa: PLC0415
+
+    settings = spec.settings
+    cfg = ai_config(settings, spec.instruments)
+    return ReplayModel(
+        ModelWorld.build(spec.instruments, series, funding, cfg), cfg, journal,
+        ModelFolder(spec.var_dir / "models"),
+        mode=settings.engine.trading_mode,
+        trade_unproven=settings.paper.trade_unproven,
+        bar_ms=spec.timeframe_ms,
+        earlier=lambda: shadow_results(database, spec.run_id),
     )  # fmt: skip
 
 

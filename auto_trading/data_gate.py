@@ -76,7 +76,8 @@ class SymbolGate:
     def check(self, bar: Bar, now_ms: int) -> bool:
         """Judge one candle: True when it is accepted and belongs to the series.
 
-        A rejected candle changes `state`, `reason`, `numbers` and `rejected`, nothing else.
+        A rejected candle changes `state`, `reason`, `numbers` and `rejected`, nothing else. A
+        candle that is delivered late is accepted, and as old as `age` says.
         """
         open_ms, open_, high, low, close, volume = bar
         if not (0 < low <= open_ <= high and low <= close <= high and volume >= 0):
@@ -101,7 +102,7 @@ class SymbolGate:
         self._flat = self._flat + 1 if volume == 0 and high == low else 0
         if reach * RATE > limit * before:
             numbers = (reach * RATE // before, limit, mean)
-            return self._accept(GateState.EXIT_ONLY, GateReason.OUTLIER, numbers)
+            return self._accept(GateState.EXIT_ONLY, GateReason.OUTLIER, numbers, age_ms)
         return self._judge(age_ms)
 
     def missing(self, now_ms: int) -> None:
@@ -109,11 +110,12 @@ class SymbolGate:
         self._set(GateState.DARK, GateReason.MISSING, (self._next_ms, now_ms))
 
     def age(self, now_ms: int) -> GateState:
-        """Return the state after looking at the age of the last candle, which never improves it.
+        """Return the state after looking at the age of the last accepted candle.
 
-        From its close: more than 2 timeframes are EXIT_ONLY, more than 3 are DARK.
+        From its close: more than 2 timeframes are EXIT_ONLY, more than 3 are DARK. Never improves
+        the state.
         """
-        if self.clean and self.state is not GateState.DARK:
+        if self.clean:
             self._grow_old(now_ms - self._next_ms)
         return self.state
 
@@ -163,7 +165,7 @@ class SymbolGate:
         if is_first:
             return self._judge(age_ms)
         numbers = ((open_ms - expected) // self._timeframe_ms, expected, open_ms)
-        return self._accept(GateState.EXIT_ONLY, GateReason.GAP, numbers)
+        return self._accept(GateState.EXIT_ONLY, GateReason.GAP, numbers, age_ms)
 
     def _learn(self, move: int, limit: int) -> None:
         size = move * RATE // self._close
@@ -175,17 +177,18 @@ class SymbolGate:
 
     def _judge(self, age_ms: int) -> bool:
         if self._flat >= FLAT_RUN:
-            return self._accept(GateState.EXIT_ONLY, GateReason.STALE, (self._flat, age_ms))
+            return self._accept(GateState.EXIT_ONLY, GateReason.STALE, (self._flat, age_ms), age_ms)
         if self.clean < self._warm_bars:
             numbers = (self.clean, self._warm_bars)
-            return self._accept(GateState.EXIT_ONLY, GateReason.WARMUP, numbers)
-        self._set(GateState.GREEN, GateReason.OK, ())
+            return self._accept(GateState.EXIT_ONLY, GateReason.WARMUP, numbers, age_ms)
+        return self._accept(GateState.GREEN, GateReason.OK, (), age_ms)
+
+    def _accept(
+        self, state: GateState, reason: GateReason, numbers: tuple[int, ...], age_ms: int
+    ) -> bool:
+        self._set(state, reason, numbers)
         if age_ms:
             self._grow_old(age_ms)
-        return True
-
-    def _accept(self, state: GateState, reason: GateReason, numbers: tuple[int, ...]) -> bool:
-        self._set(state, reason, numbers)
         return True
 
     def _reject(self, reason: GateReason, numbers: tuple[int, ...]) -> bool:
@@ -196,7 +199,7 @@ class SymbolGate:
     def _grow_old(self, age_ms: int) -> None:
         if age_ms > _DARK_AGE * self._timeframe_ms:
             self._set(GateState.DARK, GateReason.STALE, (self._flat, age_ms))
-        elif age_ms > _EXIT_ONLY_AGE * self._timeframe_ms:
+        elif age_ms > _EXIT_ONLY_AGE * self._timeframe_ms and self.state is GateState.GREEN:
             self._set(GateState.EXIT_ONLY, GateReason.STALE, (self._flat, age_ms))
 
     def _set(self, state: GateState, reason: GateReason, numbers: tuple[int, ...]) -> None:

@@ -13,11 +13,12 @@ from sqlalchemy import Engine as Database
 
 from auto_trading.bootstrap import RunSpec, build_replay
 from auto_trading.engine import AutoTradingEngine
-from auto_trading.gateways.candle_files import file_sha256, read_candles
+from auto_trading.gateways.candle_files import read_candles
 from auto_trading.gateways.funding_files import read_funding
 from auto_trading.gateways.simulated_venue import FundingEvent
+from auto_trading.gateways.table_files import file_sha256
 from auto_trading.run_report import report
-from config.settings import Settings, settings_from
+from config.settings import Settings
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import CandleSeries
@@ -64,6 +65,7 @@ class ReplayTools:
     var_dir: Path
     now: Callable[[], datetime]  # system time
     progress: Progress | None = None
+    pause_seconds: float = 0.0  # between two instants
 
 
 class Replay:
@@ -102,7 +104,7 @@ class Replay:
             checkpoint = runs.checkpoint(session, run.id or 0)
         request = _request_of(run.symbols, run.strategies, run.timeframe, run.inputs)
         _same_files(request, run.inputs)
-        settings = settings_from(run.config)
+        settings = Settings.model_validate_json(run.config, strict=False)
         state = json.loads(checkpoint) if checkpoint else None
         return self._play(run.id or 0, request, settings, _Market.load(request), state)
 
@@ -114,12 +116,12 @@ class Replay:
         with exclusive(tools.var_dir / "locks" / f"run-{run_id}.lock", f"run r{run_id}"):
             spec = RunSpec(
                 run_id, market.instruments, request.strategies, timeframe_ms(request.timeframe),
-                request.interval_seconds * 1000, settings,
+                request.interval_seconds * 1000, settings, tools.var_dir,
             )  # fmt: skip
             engine = build_replay(
                 spec, market.series, market.funding, tools.database, tools.now,
                 after_ms=state["engine"]["last_close_ms"] if state else 0,
-                progress=self._progress(market.instants),
+                pause_seconds=tools.pause_seconds, progress=self._progress(market.instants),
             )  # fmt: skip
             started = perf_counter()
             before = asyncio.run(_run(engine, state, market.start_ms))
@@ -192,12 +194,10 @@ class _Market:
 def _funding_of(request: ReplayRequest) -> Mapping[str, Sequence[FundingEvent]]:
     if request.funding is None:
         return {}
-    rates = {symbol: read_funding(request.funding, symbol) for symbol in request.symbols}
+    rates = {s: read_funding(request.funding, s) for s in request.symbols if ":" in s}
     return {
-        symbol: [
-            FundingEvent(*pair) for pair in zip(r.at_ms.tolist(), r.rate.tolist(), strict=True)
-        ]
-        for symbol, r in rates.items()
+        symbol: [FundingEvent(*pair) for pair in zip(*columns, strict=True)]
+        for symbol, columns in rates.items()
     }
 
 

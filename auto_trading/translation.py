@@ -1,19 +1,24 @@
 """Settings into the core's whole numbers: percent, Decimal and names of the files end here."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from auto_trading.gateways.simulated_venue import VenueCosts
 from config.fields import as_rate, bp_as_rate, multiple_as_rate
 from config.settings import Settings
+from crypto_trader_pro.ai.config import AiConfig
 from crypto_trader_pro.domain.errors import ConfigError
-from crypto_trader_pro.domain.instruments import money_units
+from crypto_trader_pro.domain.instruments import Instrument, money_units
+from crypto_trader_pro.domain.timeframes import timeframe_ms
 from crypto_trader_pro.risk.config import RiskLimits
 from crypto_trader_pro.strategies.base import CandleStrategy
 from crypto_trader_pro.strategies.trend_following import EmaCross
 
-CANDLE_STRATEGIES = ("ema_cross",)
-MODEL_STRATEGY = "ai_signal"
-STRATEGIES = (*CANDLE_STRATEGIES, MODEL_STRATEGY)
+
+CANDLE_STRATEGIES: Final = ("ema_cross",)
+MODEL_STRATEGY: Final = "ai_signal"
+STRATEGIES: Final = (*CANDLE_STRATEGIES, MODEL_STRATEGY)
+_FIRST_MONTHS: Final = 6  # history before a first model; below min_months it is shadow only
 
 
 def limits_of(settings: Settings) -> RiskLimits:
@@ -76,3 +81,24 @@ def candle_strategies(names: Sequence[str], settings: Settings) -> list[CandleSt
 def enabled_strategies(settings: Settings) -> list[str]:
     """Return the names of the strategies that the configuration runs, in its order."""
     return [name for name in STRATEGIES if getattr(settings.strategies, name).enabled]
+
+
+def ai_config(settings: Settings, instruments: Sequence[Instrument]) -> AiConfig:
+    """Return the model's settings; its labels pay the venue's taker fee and the paper slippage."""
+    p = settings.strategies.ai_signal
+    return AiConfig(
+        timeframe_ms=timeframe_ms(p.timeframe),
+        label=p.label,
+        stop_atr=p.stop_atr,
+        target_atr=p.target_atr,
+        stop_rate=as_rate(settings.risk_management.stop_loss_pct),
+        target_rate=as_rate(settings.risk_management.take_profit_pct),
+        horizon=p.horizon_bars,
+        fee_rate=max(i.taker_rate for i in instruments),
+        slippage_rate=as_rate(settings.paper.slippage_pct),
+        train_months=p.train_months,
+        min_months=p.min_months,
+        first_months=min(p.min_months, _FIRST_MONTHS),
+        retrain_months=p.retrain_months,
+        expire_months=p.expire_months,
+    )

@@ -47,7 +47,7 @@ def known_part(
 def check(
     model: type[_Model], tree: Tree, source_of: Callable[[Path], str]
 ) -> tuple[_Model | None, list[Fault]]:
-    """Return `tree` as a model, or None and every fault that pydantic finds in it."""
+    """Return `tree`, which has known keys only, as a model; or None and every fault found in it."""
     try:
         return model.model_validate(tree), []
     except ValidationError as error:
@@ -116,9 +116,6 @@ def _told(detail: Any, source_of: Callable[[Path], str]) -> Iterator[Fault]:
     key, value = dotted(where), detail["input"]
     if detail["type"] == "missing":
         yield Fault(source, key, FaultCode.MISSING, "", _allowed(where))
-    elif detail["type"] == "extra_forbidden":
-        near = nearest_key(names_of(where), "")
-        yield Fault(source, key, FaultCode.UNKNOWN, shown(value, key), "a known key", near)
     else:
         near = _near_word(where, value)
         yield Fault(source, key, FaultCode.VALUE, shown(value, key), _allowed(where), near)

@@ -162,8 +162,6 @@ def _nodes(tree: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     while stack:
         where, node = stack.pop()
         yield where, node
-        if len(where) > MAX_DEPTH:
-            continue
         if isinstance(node, dict):
             stack += [((*where, name), child) for name, child in node.items()]
         elif isinstance(node, list):

@@ -68,6 +68,7 @@ class Journal:
         self._alerts: list[tuple[Any, ...]] = []
         self._shadows: list[tuple[Any, ...]] = []
         self._shadows_closed: list[tuple[Any, ...]] = []
+        self._models: list[tuple[Any, ...]] = []
 
     @property
     def is_due(self) -> bool:
@@ -227,9 +228,14 @@ class Journal:
             )
         )  # fmt: skip
 
-    def shadow_opened(self, row: Mapping[str, Any]) -> None:
-        """Add a model signal that is followed without an order; keys as the table's columns."""
-        self._shadows.append((self._run_id, *(self._bound(row[c]) for c in sql.SHADOW_COLUMNS[1:])))
+    def shadow_opened(
+        self, model_id: str, symbol: str, side: str, decided_ms: int, probability: int,
+        expected_mbp: int,
+    ) -> None:  # fmt: skip
+        """Add a model signal that is followed without an order."""
+        at = self._values.time(decided_ms)
+        row = (self._run_id, model_id, symbol, side, at, probability, expected_mbp)
+        self._shadows.append(row)
 
     def shadow_closed(
         self, symbol: str, side: str, decided_ms: int, closed_ms: int, realized_mbp: int,
@@ -240,6 +246,20 @@ class Journal:
             (
                 self._values.time(closed_ms), realized_mbp, reason,
                 self._run_id, symbol, side, self._values.time(decided_ms),
+            )
+        )  # fmt: skip
+
+    def model_trained(self, facts: Mapping[str, Any]) -> None:
+        """Add a model by the columns of its table; instants in milliseconds."""
+        time, json = self._values.time, self._values.json
+        created = self._values.moment(self._now())
+        self._models.append(
+            (
+                facts["model_id"], self._run_id, facts["strategy"], facts["timeframe"],
+                time(facts["trained_at"]), created, time(facts["expires_at"]),
+                time(facts["data_from"]), time(facts["data_to"]), facts["rows"],
+                json(facts["symbols"]), facts["schema_hash"], facts["config_hash"],
+                json(facts["metrics"]), self._decimal(Decimal(str(facts["training_seconds"]))),
             )
         )  # fmt: skip
 
@@ -270,6 +290,7 @@ class Journal:
             statements.alerts.run(connection, self._alerts)
             statements.shadows.run(connection, self._shadows)
             statements.shadows_closed.run(connection, self._shadows_closed)
+            statements.models.run(connection, self._models)
             statements.checkpoint.run(connection, [(self._run_id, at_ms, state)])
         self._clear()
 
@@ -303,9 +324,6 @@ class Journal:
 
     def _decimal(self, value: Decimal) -> Any:
         return self._values.decimal(value)
-
-    def _bound(self, value: Any) -> Any:
-        return self._values.moment(value) if isinstance(value, datetime) else value
 
     def _time_of(self, ms: int) -> Any:
         """Return the driver's value of an instant, kept for the many rows of one slice."""

@@ -47,6 +47,11 @@ ALERT_COLUMNS: Final = ("run_id", "kind", "severity", "code", "numbers", "at", "
 SHADOW_COLUMNS: Final = (
     "run_id", "model_id", "symbol", "side", "decided_at", "probability", "expected_mbp",
 )  # fmt: skip
+MODEL_COLUMNS: Final = (
+    "model_id", "run_id", "strategy", "timeframe", "trained_at", "created_at", "expires_at",
+    "data_from", "data_to", "rows", "symbols", "schema_hash", "config_hash", "metrics",
+    "training_seconds",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class Statements:
     alerts: Statement
     shadows: Statement
     shadows_closed: Statement
+    models: Statement
     checkpoint: Statement
 
 
@@ -106,6 +112,8 @@ def for_dialect(dialect: str) -> Statements:
             " WHERE run_id = ? AND symbol = ? AND side = ? AND decided_at = ?",
             dialect,
         ),
+        # the id is a hash of the content: another run may have trained the very same model
+        models=upsert("models", MODEL_COLUMNS, ("model_id",), ("model_id",), dialect),
         checkpoint=upsert(
             "checkpoints", ("run_id", "at_ms", "state"), ("run_id",), ("at_ms", "state"), dialect
         ),

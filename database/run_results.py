@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Engine, func, select
 
-from database.models import DecisionRow, FillRow, OrderRow
+from crypto_trader_pro.domain.timeframes import to_ms
+from database.models import DecisionRow, FillRow, OrderRow, ShadowTradeRow
 
 _decisions = DecisionRow.__table__  # type: ignore[attr-defined]
 _fills = FillRow.__table__  # type: ignore[attr-defined]
 _orders = OrderRow.__table__  # type: ignore[attr-defined]
+_shadows = ShadowTradeRow.__table__  # type: ignore[attr-defined]
 
 
 class Counts(NamedTuple):
@@ -24,7 +26,7 @@ def counts(connection: Connection, run_id: int) -> Counts:
     """Count the rows of a run."""
 
     def count(table: object, *where: object) -> int:
-        query = select(func.count()).select_from(table).where(table.c.run_id == run_id, *where)  # type: ignore[attr-defined,arg-type,call-overload]
+        query = select(func.count()).select_from(table).where(table.c.run_id == run_id, *where)  # type: ignore[attr-defined,arg-type]
         return int(connection.execute(query).scalar_one())
 
     return Counts(count(_decisions), count(_orders, _orders.c.parent_id.is_(None)), count(_fills))
@@ -63,3 +65,19 @@ def _fill_lines(connection: Connection, run_id: int) -> Iterator[str]:
     for at, symbol, side, price, size, fee in connection.execute(query):
         numbers = ",".join(format(Decimal(n), "f") for n in (price, size, fee))
         yield f"{at.isoformat()},{symbol},{side},{numbers}\n"
+
+
+def shadow_results(database: Engine, run_id: int) -> list[tuple[int, int, int, int]]:
+    """Return (decided, closed, expected, realized) of the ended shadow trades of a run.
+
+    Times in ms, results in thousandths of a basis point, in the order in which they were decided.
+    """
+    c = _shadows.c
+    query = (
+        select(c.decided_at, c.closed_at, c.expected_mbp, c.realized_mbp)
+        .where(c.run_id == run_id, c.closed_at.is_not(None))
+        .order_by(c.id)
+    )
+    with database.connect() as connection:
+        rows = connection.execute(query).all()
+    return [(to_ms(decided), to_ms(closed), e, r) for decided, closed, e, r in rows]

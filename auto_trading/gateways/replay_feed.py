@@ -1,5 +1,6 @@
 """Recorded candles as a market feed: the same slices as a live one, as fast as they are taken."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from crypto_trader_pro.domain.market import Bar, CandleSeries
@@ -16,6 +17,7 @@ class ReplayFeed:
         series: one per configured symbol, in that order, all of one timeframe.
         before: called with each slice before it is yielded: the simulated venue fills from it.
         after_ms: instants up to this one are left out (a resumed run has played them).
+        pause_seconds: waiting time before each instant.
 
     Raises:
         ValueError: the timeframes differ.
@@ -23,7 +25,7 @@ class ReplayFeed:
 
     def __init__(
         self, series: Sequence[CandleSeries], clock: SimulatedClock,
-        before: Callable[[MarketSlice], None], after_ms: int = 0,
+        before: Callable[[MarketSlice], None], after_ms: int = 0, pause_seconds: float = 0.0,
     ) -> None:  # fmt: skip
         frames = {s.timeframe_ms for s in series}
         if len(frames) != 1:
@@ -33,6 +35,7 @@ class ReplayFeed:
         self._clock = clock
         self._before = before
         self._after_ms = after_ms
+        self._pause_seconds = pause_seconds
 
     async def slices(self) -> AsyncIterator[MarketSlice]:
         play = self._single if len(self._series) == 1 else self._merged
@@ -40,6 +43,8 @@ class ReplayFeed:
             if market.close_ms <= self._after_ms:
                 continue
             self._clock.advance_to(market.close_ms)
+            if self._pause_seconds:
+                await asyncio.sleep(self._pause_seconds)
             self._before(market)
             yield market
 

@@ -403,8 +403,8 @@ class SimulatedVenue:
         self._trades += 1
         self._events.append(
             Fill(
-                f"t{self._trades:08d}", order.client_order_id, instrument.symbol, Side.of(order.side),
-                lots, price, paid, maker, reason.value, at_ms,
+                f"t{self._trades:08d}", order.client_order_id, instrument.symbol,
+                Side.of(order.side), lots, price, paid, maker, reason.value, at_ms,
             )
         )  # fmt: skip
         if order.lots == 0:

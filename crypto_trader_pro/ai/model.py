@@ -15,6 +15,7 @@ import lightgbm as lgb
 import numpy as np
 
 from crypto_trader_pro.ai.features import COUNT
+from crypto_trader_pro.ai.predictions import Predictions, SidePredictions
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.market import Floats, Ints
 from crypto_trader_pro.domain.signals import CONFIDENCE_UNIT
@@ -57,6 +58,12 @@ class Standard:
     median: tuple[float, ...]
     mean: tuple[float, ...]
     scale: tuple[float, ...]
+
+    def apply(self, values: Floats) -> Floats:
+        """Return the standardised values, shape (n, 36) as given."""
+        filled = np.where(np.isnan(values), np.array(self.median), values)
+        scaled: Floats = (filled - np.array(self.mean)) / np.array(self.scale)
+        return scaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,28 +118,6 @@ class Direction:
         object.__setattr__(self, "booster", booster)  # frozen; derived once
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SidePredictions:
-    """Predictions of one side, shape (n,). Probabilities: parts of 1e6 that this trade closes with
-    a profit after costs. Edges: expected result after costs, thousandths of a basis point.
-    """
-
-    probability: Ints
-    edge_mbp: Ints
-    baseline_probability: Ints  # the logistic regression's
-    baseline_edge_mbp: Ints
-    break_even: Ints  # probability at which the edge is zero; above 1e6 no probability is enough
-    ranks: bool  # False: the probability is the base rate, there is no signal
-    baseline_ranks: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Predictions:
-    long: SidePredictions
-    short: SidePredictions
-    novel: Ints  # features outside the training range, of 36
-
-
 @dataclass(frozen=True, slots=True)
 class Model:
     """Both directions and what they share. `id` is a hash of all content."""
@@ -171,7 +156,7 @@ class Model:
             )
         if not bool((stop_bp > 0).all()):
             raise InputError(f"stop_bp was {stop_bp.min()}, allowed: above 0")
-        scaled = self._standardised(values)
+        scaled = self.standard.apply(values)
         return Predictions(
             self._side(self.long, values, scaled, stop_bp),
             self._side(self.short, values, scaled, stop_bp),
@@ -206,17 +191,13 @@ class Model:
         spread = part.mean_win - part.mean_loss
         return _whole((self.facts.cost_bp / stop_bp - part.mean_loss) / spread * CONFIDENCE_UNIT)
 
-    def _standardised(self, values: Floats) -> Floats:
-        s = self.standard
-        filled = np.where(np.isnan(values), np.array(s.median), values)
-        return (filled - np.array(s.mean)) / np.array(s.scale)
-
     def _novel(self, values: Floats) -> Ints:
         low, high = np.array(self.ranges.low), np.array(self.ranges.high)
         missing = np.isnan(values)
         inside = (values >= low) & (values <= high)
         usual_gap = missing & (np.array(self.ranges.missing) >= RARE_NAN)
-        return (~(inside | usual_gap)).sum(axis=1, dtype=np.int64)
+        count: Ints = (~(inside | usual_gap)).sum(axis=1, dtype=np.int64)
+        return count
 
 
 def raw_scores(part: Direction, values: Floats) -> Floats:

@@ -4,7 +4,7 @@ The window before the cutoff is split in time: a fit part, a gap of two horizons
 fit part end, then as long an embargo), and a calibration part whose trades end before the cutoff.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import lightgbm as lgb
@@ -32,6 +32,11 @@ from crypto_trader_pro.domain.market import Floats
 
 _NOVELTY_QUANTILES: Final = (0.005, 0.995)
 _DIGITS: Final = 10  # beyond them a matrix product depends on the number of its threads
+_VERSIONS: Final = (
+    ("lightgbm", lgb.__version__),
+    ("numpy", np.__version__),
+    ("scikit-learn", sklearn.__version__),
+)
 Bools = NDArray[np.bool_]
 
 
@@ -52,9 +57,12 @@ def fit(samples: Samples, cutoff_ms: int, cfg: AiConfig) -> Model:
     """
     parts = split(samples, cutoff_ms, cfg)
     used = samples.where(parts.fit | parts.calibration)
-    months = whole_months(_first_ms(samples, cutoff_ms, cfg), cutoff_ms)
     fitted, calibrated = samples.where(parts.fit), samples.where(parts.calibration)
     standard = _standard(fitted.values)
+    long, short = (
+        _direction(name, fitted, calibrated, used, standard, cfg) for name in ("long", "short")
+    )
+    months = whole_months(_first_ms(samples, cutoff_ms, cfg), cutoff_ms)
     facts = Facts(
         cutoff_ms=cutoff_ms,
         from_ms=int(used.close_ms[0]),
@@ -70,16 +78,9 @@ def fit(samples: Samples, cutoff_ms: int, cfg: AiConfig) -> Model:
         seed=cfg.seed,
         config_hash=cfg.hash(),
         schema_hash=SCHEMA_HASH,
-        versions=(
-            ("lightgbm", lgb.__version__),
-            ("numpy", np.__version__),
-            ("scikit-learn", sklearn.__version__),
-        ),
+        versions=_VERSIONS,
     )
-    directions = (
-        _direction(name, fitted, calibrated, used, standard, cfg) for name in ("long", "short")
-    )
-    return Model(*directions, standard, _ranges(used.values), facts)
+    return Model(long, short, standard, _ranges(used.values), facts)
 
 
 def split(samples: Samples, cutoff_ms: int, cfg: AiConfig) -> Parts:
@@ -134,24 +135,15 @@ def _direction(
             )
     # result before costs in units of the stop; costs are subtracted again at prediction
     result = (getattr(used, f"{name}_net_bp") + cfg.cost_bp) / used.stop_bp
-    linear = _linear(fitted.values, won_fit, calibrated.values, won_calibration, standard)
-    part_without_calibration = Direction(
+    raw = Direction(
         trees=_trees(fitted.values, won_fit, cfg),
         platt=Platt(1.0, 0.0),
-        linear=linear,
+        linear=_linear(fitted.values, won_fit, calibrated.values, won_calibration, standard),
         base_rate=float(won.mean()),
         mean_win=float(result[won].mean()),
         mean_loss=float(result[~won].mean()),
     )
-    scores = raw_scores(part_without_calibration, calibrated.values)
-    return Direction(
-        trees=part_without_calibration.trees,
-        platt=_platt(scores, won_calibration),
-        linear=linear,
-        base_rate=part_without_calibration.base_rate,
-        mean_win=part_without_calibration.mean_win,
-        mean_loss=part_without_calibration.mean_loss,
-    )
+    return replace(raw, platt=_platt(raw_scores(raw, calibrated.values), won_calibration))
 
 
 def _trees(values: Floats, won: Bools, cfg: AiConfig) -> str:
@@ -181,8 +173,8 @@ def _trees(values: Floats, won: Bools, cfg: AiConfig) -> str:
 def _linear(
     values: Floats, won: Bools, calibration_values: Floats, calibration_won: Bools, s: Standard
 ) -> Linear:
-    regression = _logistic(_standardised(values, s), won, penalty=1.0)
-    scores = regression.decision_function(_standardised(calibration_values, s))
+    regression = _logistic(s.apply(values), won, penalty=1.0)
+    scores = regression.decision_function(s.apply(calibration_values))
     return Linear(
         tuple(_rounded(w) for w in regression.coef_[0].tolist()),
         _rounded(float(regression.intercept_[0])),
@@ -217,11 +209,6 @@ def _standard(values: Floats) -> Standard:
         columns.append((median, float(filled.mean()), spread if spread > 0.0 else 1.0))
     median_, mean, scale = zip(*columns, strict=True)
     return Standard(median_, mean, scale)
-
-
-def _standardised(values: Floats, s: Standard) -> Floats:
-    filled = np.where(np.isnan(values), np.array(s.median), values)
-    return (filled - np.array(s.mean)) / np.array(s.scale)
 
 
 def _ranges(values: Floats) -> Ranges:

@@ -7,12 +7,14 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import Script
 from sqlalchemy import Connection, Engine, text
 
-from crypto_trader_pro.domain.errors import JournalUnavailable
+from crypto_trader_pro.domain.errors import ConfigError
 
 _LOCK: Final = 0x43545000  # any number that no other program locks in this database
 CONNECTION: Final = "connection"
+VERSIONS: Final = Path(__file__).resolve().parent / "versions"
 
 
 def upgrade(database: Engine, revision: str = "head") -> None:
@@ -27,11 +29,30 @@ def downgrade(database: Engine, revision: str) -> None:
         command.downgrade(configuration(connection), revision)
 
 
+def draft(database: Engine, message: str, revision: str, folder: Path) -> Path:
+    """Write a migration from the schema of `database` to that of the models, to be reviewed.
+
+    Args:
+        folder: where the file goes, besides which the existing migrations are read.
+    """
+    with _migrating(database) as connection:
+        config = configuration(connection)
+        places = dict.fromkeys([str(VERSIONS), str(folder)])
+        config.set_main_option("path_separator", "newline")
+        config.set_main_option("version_locations", "\n".join(places).replace("%", "%%"))
+        script = command.revision(
+            config, message, autogenerate=True, rev_id=revision, version_path=str(folder)
+        )
+    if not isinstance(script, Script):
+        raise TypeError(f"one migration was expected, was {script!r}")
+    return Path(script.path)
+
+
 def configuration(connection: Connection) -> Config:
     """Return Alembic's configuration for this folder and `connection`."""
     config = Config(attributes={CONNECTION: connection})
-    folder = str(Path(__file__).resolve().parent)
-    config.set_main_option("script_location", folder.replace("%", "%%"))  # % is special there
+    folder = str(VERSIONS.parent).replace("%", "%%")  # % is special there
+    config.set_main_option("script_location", folder)
     return config
 
 
@@ -46,21 +67,24 @@ def _migrating(database: Engine) -> Iterator[Connection]:
             return
         # A table is changed by building it anew, so its references must not be enforced meanwhile;
         # the setting cannot change inside a transaction. https://sqlite.org/lang_altertable.html
-        driver = connection.connection.driver_connection
-        if driver is None:
-            raise JournalUnavailable("the connection was closed before the migration")
-        driver.execute("PRAGMA foreign_keys=OFF")
+        _enforce_references(connection, "OFF")
         try:
             with connection.begin():
                 yield connection
                 _check_references(connection)
         finally:
-            driver.execute("PRAGMA foreign_keys=ON")
+            _enforce_references(connection, "ON")
+
+
+def _enforce_references(connection: Connection, switch: str) -> None:
+    cursor = connection.connection.cursor()  # the driver's own: nothing begins
+    cursor.execute(f"PRAGMA foreign_keys={switch}")
+    cursor.close()
 
 
 def _check_references(connection: Connection) -> None:
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
     if broken is not None:
-        raise JournalUnavailable(
+        raise ConfigError(
             f"the migration was undone: a row of {broken[0]} refers to a missing row of {broken[2]}"
         )

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from config import Environment, SettingsError
-from config.environment import OWN_NAMES, SHIPPED, project_root, read_dotenv
 from config.catalogue import variables
+from config.environment import OWN_NAMES, SHIPPED, project_root, read_dotenv
 
 
 def lines(environ: dict[str, str], dotenv: dict[str, str] | None = None) -> list[str]:

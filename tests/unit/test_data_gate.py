@@ -163,6 +163,24 @@ def test_old_data_stops_entries_and_then_everything(age: int, state: GateState) 
     assert late.state is state
 
 
+def test_a_backfilled_candle_counts_but_is_dark() -> None:
+    gate = SymbolGate(TF, 2)
+    long_after = T0 + 1000 * TF
+    for k, age in ((0, 999), (1, 998), (5, 994)):  # a start, a green one, one after a gap
+        assert gate.check(bar(k), long_after)
+        assert verdict(gate) == (GateState.DARK, GateReason.STALE, (0, age * TF))
+    assert gate.clean == 1
+    assert gate.check(bar(6), T0 + 7 * TF)
+    assert gate.state is GateState.GREEN
+
+
+def test_age_keeps_the_reason_of_a_gate_that_is_closed_already() -> None:
+    gate = SymbolGate(TF, 2)
+    feed(gate, bar(0))
+    assert gate.age(T0 + TF + 3 * TF) is GateState.EXIT_ONLY
+    assert gate.reason is GateReason.WARMUP
+
+
 def test_age_does_not_lift_a_rejection() -> None:
     gate = warm_gate()
     feed(gate, bar(3))

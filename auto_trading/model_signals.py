@@ -1,0 +1,359 @@
+"""`ai_signal` in a run: trains when due, predicts, asks the gates, follows every signal in shadow.
+
+An order needs every gate open. On paper `trade_unproven` lets a signal through that is merely
+unproven, marked as such, so that the path can be seen to work; it opens no other gate.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from auto_trading.market_monitor import MarketMonitor
+from auto_trading.model_store import ModelFolder
+from auto_trading.model_world import ModelWorld
+from crypto_trader_pro.ai import evaluation, gates, labels, proving, training, walk_forward
+from crypto_trader_pro.ai.calendar import months_after, week_of, week_start_ms
+from crypto_trader_pro.ai.config import AiConfig
+from crypto_trader_pro.ai.evaluation import Metrics
+from crypto_trader_pro.ai.model import Model
+from crypto_trader_pro.ai.predictions import Predictions
+from crypto_trader_pro.ai.proving import ShadowTrade
+from crypto_trader_pro.ai.record import Record, joined
+from crypto_trader_pro.domain.enums import Side, TradingMode
+from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.signals import CONFIDENCE_UNIT, ModelView, Signal
+from crypto_trader_pro.domain.timeframes import timeframe_name
+
+NAME: Final = "ai_signal"
+NOT_DUE: Final = Signal(NAME, 0, "not_due")
+NO_MODEL: Final = Signal(NAME, 0, "no_model")
+EXPIRED: Final = Signal(NAME, 0, "model_expired")
+NO_FEATURES: Final = Signal(NAME, 0, "no_features")
+_UNPROVEN: Final = frozenset({"no_record", proving.FEW_TRADES, proving.FEW_WEEKS, proving.NO_EDGE})
+_BY_RISK: Final = frozenset({"margin"})  # the rule `expected_edge` refuses it, with its numbers
+_REASONS: Final = {
+    labels.STOPPED: "stop", labels.TARGET_HIT: "target", labels.TIMED_OUT: "time_out",
+}  # fmt: skip
+
+
+class ShadowBook(Protocol):
+    """Where shadow trades and models are recorded; the journal of the run."""
+
+    def shadow_opened(
+        self, model_id: str, symbol: str, side: str, decided_ms: int, probability: int,
+        expected_mbp: int,
+    ) -> None: ...  # fmt: skip
+
+    def shadow_closed(
+        self, symbol: str, side: str, decided_ms: int, closed_ms: int, realized_mbp: int,
+        reason: str,
+    ) -> None: ...  # fmt: skip
+
+    def model_trained(self, facts: Mapping[str, Any]) -> None: ...
+
+
+class ReplayModel:
+    """The model strategy over recorded candles.
+
+    Args:
+        world: everything computed beforehand, in the order of the run's symbols.
+        earlier: returns the shadow trades that an earlier process of this run has closed.
+    """
+
+    def __init__(
+        self, world: ModelWorld, cfg: AiConfig, book: ShadowBook, folder: ModelFolder, *,
+        mode: TradingMode, trade_unproven: bool, bar_ms: int,
+        earlier: Callable[[], Sequence[tuple[int, int, int, int]]],
+    ) -> None:  # fmt: skip
+        self._world = world
+        self._cfg = cfg
+        self._book = book
+        self._folder = folder
+        self._mode = mode
+        self._trade_unproven = trade_unproven
+        self._earlier = earlier
+        self._max_bars = cfg.horizon * cfg.timeframe_ms // bar_ms
+        self._model: Model | None = None
+        self._model_id = ""
+        self._trained: list[tuple[str, int]] = []
+        self._records: list[Record] = []
+        self._predictions: list[Predictions] = []
+        self._first_row: list[int] = []
+        self._expires_ms = 0
+        self._now_ms = 0
+        self._week = -1
+        self._skill = {1: float("nan"), -1: float("nan")}
+        self._proving = proving.verdict([], 0, cfg)
+        self._closed: list[ShadowTrade] = []
+        self._open: dict[int, tuple[int, int, int]] = {}  # symbol -> decided, side, expected
+        self.training_seconds = 0.0
+        self._next_ms = self._first_cutoff()
+
+    def _first_cutoff(self) -> int:
+        times = self._world.samples.close_ms
+        return months_after(int(times[0]), self._cfg.first_months) if len(times) else 0
+
+    # --- each candle ------------------------------------------------------------------------
+
+    def observe(self, close_ms: int, monitor: MarketMonitor) -> None:
+        """Train when due, close shadow trades that have ended, look at the record each week."""
+        self._now_ms = close_ms
+        if close_ms % self._cfg.timeframe_ms or not self._next_ms:
+            return
+        if close_ms >= self._next_ms:
+            self._train(close_ms)
+        for i in list(self._open):
+            self._follow(i)
+        if week_of(close_ms) != self._week:
+            self._look(close_ms)
+
+    def signal(self, i: int) -> Signal:
+        """Return what the model says about symbol `i` at the instant just observed."""
+        if self._now_ms % self._cfg.timeframe_ms:
+            return NOT_DUE
+        if self._model is None:
+            return NO_MODEL
+        if self._now_ms >= self._expires_ms:
+            return EXPIRED
+        world = self._world.symbols[i]
+        row = world.row(self._now_ms)
+        if row is None or not world.frame.ready[row]:
+            return NO_FEATURES
+        best = gates.best_side(self._predictions[i], self._predicted(i, row), ready=True)
+        results = gates.evaluate(
+            best, skill=self._skill[best.side], mode=self._mode, proving=self._proving,
+            cfg=self._cfg,
+        )  # fmt: skip
+        closed = gates.first_closed(results)
+        view = ModelView(
+            self._model_id, best.probability, best.break_even, best.edge_mbp,
+            best.baseline_probability, closed, self._proving.open,
+        )  # fmt: skip
+        if not best.ranks or best.edge_mbp <= 0:
+            reason = "no_edge" if best.ranks else "slope"
+            return Signal(NAME, 0, reason, best.probability, model=view)
+        if i not in self._open:
+            self._shadow(i, best, self._now_ms)
+        opens = all(r.open or r.gate in _BY_RISK or self._lets(r.code) for r in results)
+        if self._model.facts.shadow_only:  # less history than the minimum: never more than shadow
+            opens, view = False, view._replace(gate="history")
+        stop, target = labels.distances(
+            world.series.close[row : row + 1], world.frame.atr[row : row + 1], self._cfg
+        )
+        return Signal(
+            NAME, best.side, "model_signal" if opens else "model_shadow", best.probability,
+            opens=opens, stop_units=int(stop[0]), target_units=int(target[0]),
+            max_bars=self._max_bars, model=view,
+        )  # fmt: skip
+
+    def _lets(self, code: str) -> bool:
+        return self._trade_unproven and code in _UNPROVEN
+
+    def _predicted(self, i: int, row: int) -> int:
+        """Return the place of a frame's row among the predictions of the model in force."""
+        ready = self._world.symbols[i].frame.ready[self._first_row[i] : row]
+        return int(np.count_nonzero(ready))
+
+    # --- shadow trades and the record -------------------------------------------------------
+
+    def _shadow(self, i: int, best: gates.Row, now_ms: int) -> None:
+        self._open[i] = (now_ms, best.side, best.edge_mbp)
+        self._book.shadow_opened(
+            self._model_id, self._symbol(i), Side.of(best.side).value, now_ms, best.probability,
+            best.edge_mbp,
+        )  # fmt: skip
+
+    def _follow(self, i: int) -> None:
+        """Close the shadow trade of symbol `i` if it has ended by now."""
+        decided_ms, side, expected = self._open[i]
+        world = self._world.symbols[i]
+        row = world.row(decided_ms)
+        outcomes = world.outcomes(side)
+        if row is None or not outcomes.known[row] or outcomes.exit_ms[row] > self._now_ms:
+            return
+        del self._open[i]
+        closed_ms = int(outcomes.exit_ms[row])
+        realized = round(float(outcomes.net_bp[row]) * 1000)
+        self._closed.append(ShadowTrade(decided_ms, closed_ms, expected, realized))
+        self._book.shadow_closed(
+            self._symbol(i), Side.of(side).value, decided_ms, closed_ms, realized,
+            _REASONS[int(outcomes.reason[row])],
+        )  # fmt: skip
+
+    def _look(self, now_ms: int) -> None:
+        """Judge the whole record once a week: skill over the base rate, and the proving gate."""
+        self._week = week_of(now_ms)
+        self._proving = proving.verdict(self._closed, now_ms, self._cfg)
+        record = self.record(week_start_ms(now_ms))
+        if record is not None and len(record):
+            for side in (1, -1):
+                self._skill[side] = _skill(record, side)
+
+    def record(self, before_ms: int) -> Record | None:
+        """Return the out-of-sample predictions whose trades must have ended before `before_ms`."""
+        if not self._records:
+            return None
+        whole = joined(self._records)
+        return whole.where(whole.close_ms + self._cfg.horizon_ms < before_ms)
+
+    def metrics(self) -> Metrics | None:
+        """Return the measures of the out-of-sample record so far; None before the first."""
+        record = self.record(self._now_ms)
+        return evaluation.evaluate(record) if record is not None and len(record) else None
+
+    @property
+    def verdict(self) -> proving.Proving:
+        """What the proving gate found at its last look."""
+        return self._proving
+
+    # --- training ---------------------------------------------------------------------------
+
+    def _train(self, cutoff_ms: int) -> None:
+        started = perf_counter()
+        self._next_ms = months_after(cutoff_ms, self._cfg.retrain_months)
+        try:
+            model = training.fit(self._world.samples, cutoff_ms, self._cfg)
+        except InputError:  # too little to learn from: the old model stays until it expires
+            self.training_seconds += perf_counter() - started
+            return
+        self._folder.save(model)
+        self._use(model, cutoff_ms)
+        found = measures(self.metrics())
+        seconds = perf_counter() - started
+        self.training_seconds += seconds
+        self._book.model_trained(_facts(model, self._expires_ms, found, seconds))
+
+    def _use(self, model: Model, cutoff_ms: int) -> None:
+        """Predict every row that this model will be asked for, and score those that are known."""
+        end_ms = months_after(cutoff_ms, self._cfg.expire_months)
+        next_ms = months_after(cutoff_ms, self._cfg.retrain_months)
+        self._model, self._model_id, self._expires_ms = model, model.id, end_ms
+        self._trained.append((model.id, cutoff_ms))
+        times = self._world.samples.close_ms
+        mine = self._world.samples.where((times >= cutoff_ms) & (times < next_ms))
+        if len(mine):
+            self._records.append(walk_forward.score(model, mine, len(self._records)))
+        self._predictions, self._first_row = [], []
+        for world in self._world.symbols:
+            first, last = np.searchsorted(world.frame.close_ms, (cutoff_ms, end_ms)).tolist()
+            ready = np.flatnonzero(world.frame.ready[first:last]) + first
+            stop, _ = labels.distances(world.series.close[ready], world.frame.atr[ready], self._cfg)
+            stop_bp = stop / world.series.close[ready] * 10_000.0
+            self._predictions.append(model.predict(world.frame.values[ready], stop_bp))
+            self._first_row.append(first)
+
+    def _symbol(self, i: int) -> str:
+        return self._world.symbols[i].series.symbol
+
+    # --- checkpoint -------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "trained": [list(pair) for pair in self._trained],
+            "open": [[i, *trade] for i, trade in self._open.items()],
+            "now_ms": self._now_ms,
+            "next_ms": self._next_ms,
+            "looked_ms": self._now_ms,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        for model_id, cutoff_ms in state["trained"]:
+            self._use(self._again(model_id, cutoff_ms), cutoff_ms)
+        self._open = {i: (decided, side, expected) for i, decided, side, expected in state["open"]}
+        self._closed = [ShadowTrade(*row) for row in self._earlier()]
+        self._now_ms, self._next_ms = state["now_ms"], state["next_ms"]
+        if self._now_ms:
+            self._look(self._now_ms)
+
+    def _again(self, model_id: str, cutoff_ms: int) -> Model:
+        """Return a model of this run; one whose files are gone is trained again and must be equal.
+
+        Raises:
+            InputError: training again gave another model.
+        """
+        if self._folder.has(model_id):
+            return self._folder.load(model_id)
+        model = training.fit(self._world.samples, cutoff_ms, self._cfg)
+        if model.id != model_id:
+            raise InputError(f"model {model_id} is gone and training again gave {model.id}")
+        self._folder.save(model)
+        return model
+
+
+def _facts(
+    model: Model, expires_ms: int, metrics: Mapping[str, Any], seconds: float
+) -> dict[str, Any]:
+    """Return the row of the table of models; instants in milliseconds."""
+    f = model.facts
+    return {
+        "model_id": model.id,
+        "strategy": NAME,
+        "timeframe": timeframe_name(f.timeframe_ms),
+        "trained_at": f.cutoff_ms,
+        "expires_at": expires_ms,
+        "data_from": f.from_ms,
+        "data_to": f.to_ms,
+        "rows": f.fit_rows + f.calibration_rows,
+        "symbols": list(f.symbols),
+        "schema_hash": f.schema_hash,
+        "config_hash": f.config_hash,
+        "metrics": {**metrics, "months": f.months, "shadow_only": f.shadow_only},
+        "training_seconds": round(seconds, 3),
+    }
+
+
+def _skill(record: Record, side: int) -> float:
+    """Return 1 - Brier / Brier of the base rate of one side."""
+    part = record.long if side > 0 else record.short
+    won = (part.net_bp > 0.0).astype(np.float64)
+    brier = float(np.mean((part.probability / CONFIDENCE_UNIT - won) ** 2))
+    base = float(np.mean((part.base_rate - won) ** 2))
+    return 1.0 - brier / base if base > 0.0 else float("nan")
+
+
+def measures(metrics: Metrics | None) -> dict[str, Any]:
+    """Return the figures of a record as plain values, the model beside its baselines."""
+    if metrics is None:
+        return {}
+    return {
+        "model": _model_measures(metrics.model),
+        "logistic_regression": _model_measures(metrics.baseline),
+        "always_long": _trade_measures(metrics.always_long),
+        "costs_bp": list(metrics.costs_bp),
+    }
+
+
+def _model_measures(m: evaluation.ModelMetrics) -> dict[str, Any]:
+    sides = {"long": m.long, "short": m.short}
+    return {
+        "rows": m.long.rows,
+        "directional_auc": _rounded(m.directional_auc, 4),
+        **{
+            name: {
+                "auc": _rounded(s.auc, 4),
+                "brier_skill_pct": _rounded(s.skill * 100, 3),
+                "log_loss": _rounded(s.log_loss, 5),
+                "base_log_loss": _rounded(s.base_log_loss, 5),
+                "calibration_error": _rounded(s.calibration_error, 4),
+                "reliability": [[d.rows, _rounded(d.predicted, 4), _rounded(d.seen, 4)]
+                                for d in s.deciles],
+            }
+            for name, s in sides.items()
+        },
+        "trades": _trade_measures(m.trades),
+    }  # fmt: skip
+
+
+def _trade_measures(t: evaluation.TradeResult) -> dict[str, Any]:
+    return {
+        "trades": t.trades,
+        "expected_bp": _rounded(t.expected_bp, 2),
+        "net_bp": [_rounded(x, 2) for x in t.net_bp],
+        "interval_bp": [[_rounded(i.low, 2), _rounded(i.high, 2)] for i in t.intervals],
+    }
+
+
+def _rounded(x: float, digits: int) -> float | None:
+    return None if x != x else round(x, digits)

@@ -1,0 +1,76 @@
+"""What most commands need: places, settings, the database, the language."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from config.environment import Environment
+from config.loading import load
+from config.settings import Settings
+from crypto_trader_pro.domain.errors import ConfigError, InputError
+from database.auto_trading_db import open_database, prepare
+from utils.texts import Language, language_of
+
+
+def environment() -> Environment:
+    """Return the places and ports of this process, var folder created."""
+    found = Environment.current()
+    try:
+        found.var_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        line = f"CTP_VAR_DIR was {found.var_dir}, cannot be created: {e.strerror}"
+        raise ConfigError(line) from e
+    return found
+
+
+@contextmanager
+def database(*, durable: bool = True, read_only: bool = False) -> Iterator[Engine]:
+    """Open the configured database, with its schema in place, and close it afterwards."""
+    url = environment().database_url
+    if not read_only:
+        engine = open_database(url, durable=durable)
+        try:
+            prepare(engine)
+            yield engine
+        finally:
+            engine.dispose()
+        return
+    with database():  # a reader finds the schema in place
+        pass
+    engine = open_database(url, read_only=True)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def settings(assignments: Sequence[str] = (), config: Path | None = None) -> Settings:
+    """Load the configuration with `--set KEY=VALUE` laid over it."""
+    return load(config, overrides=overrides(assignments))
+
+
+def overrides(assignments: Sequence[str]) -> Mapping[str, Any]:
+    """Split `KEY=VALUE` arguments.
+
+    Raises:
+        InputError: no `=`, or a key twice.
+    """
+    found: dict[str, Any] = {}
+    for text in assignments:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            raise InputError(f"--set was {text!r}, allowed: KEY=VALUE (paper.initial_equity=5000)")
+        if key in found:
+            raise InputError(f"--set {key} was given twice")
+        found[key] = value
+    return found
+
+
+def language() -> Language:
+    """Return the language of this shell, or the configured one."""
+    configured = load().engine.language
+    return language_of(configured, os.environ)

@@ -1,0 +1,70 @@
+"""What the exit code says, and the one place where an exception becomes a line for a person."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, Final
+
+import typer
+
+from config.environment import Environment
+from config.faults import SettingsError
+from crypto_trader_pro.domain.errors import (
+    ConfigError,
+    InputError,
+    JournalUnavailable,
+    TradingError,
+)
+
+ERROR_LOG: Final = "errors.log"
+
+
+class Exit(IntEnum):
+    OK = 0
+    NEGATIVE = 1  # the command ran; its answer is no (faults found, a decision that differs)
+    USAGE = 2  # unusable input or configuration
+    UNAVAILABLE = 3  # the database does not serve; nothing was lost, try again
+    STOPPED = 4  # trading stopped and wants a person
+    INTERNAL = 70  # a bug of ours; the log has the details
+    INTERRUPTED = 130
+
+
+def guarded(run: Callable[[], Any]) -> None:
+    """Run a command so that a person sees one clear line, never a traceback."""
+    try:
+        run()
+    except SettingsError as e:
+        for line in e.lines:
+            typer.echo(line, err=True)
+        raise SystemExit(Exit.USAGE) from e
+    except (ConfigError, InputError) as e:
+        _fail(str(e), Exit.USAGE, e)
+    except JournalUnavailable as e:
+        _fail(str(e), Exit.UNAVAILABLE, e)
+    except TradingError as e:
+        _fail(str(e), Exit.STOPPED, e)
+    except KeyboardInterrupt as e:
+        _fail("interrupted; what was stored is kept", Exit.INTERRUPTED, e)
+    except BrokenPipeError as e:  # the reader of a pipe has left
+        sys.stderr.close()
+        raise SystemExit(Exit.OK) from e
+    except Exception as e:  # noqa: BLE001  the boundary: a person gets a line, the log the rest
+        _fail(f"internal error: {e!r}; details in {_logged(e)}", Exit.INTERNAL, e)
+
+
+def _fail(line: str, code: Exit, cause: BaseException) -> None:
+    typer.echo(" ".join(line.split()), err=True)
+    raise SystemExit(code) from cause
+
+
+def _logged(error: Exception) -> str:
+    text = "".join(traceback.format_exception(error))
+    try:
+        folder = Environment.current().var_dir / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ERROR_LOG).open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except (OSError, TradingError):
+        return f"no log could be written: {text.splitlines()[-1]}"
+    return str(folder / ERROR_LOG)

@@ -1,0 +1,86 @@
+"""How commands print: one JSON object, or a table a person can read."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.instruments import plain
+from crypto_trader_pro.domain.timeframes import to_ms
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print one JSON object and nothing else; Decimals are plain strings."""
+    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False))
+
+
+def print_pairs(value: Mapping[str, Any], title: str = "") -> None:
+    """Print keys and values in two columns."""
+    table = Table(title=title or None, show_header=False, box=None, pad_edge=False)
+    for key, item in value.items():
+        table.add_row(key, _shown(item))
+    console().print(table)
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
+    """Print a table; numbers stand to the right."""
+    table = Table(title=title or None, box=None, pad_edge=False)
+    for k, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(r[k], int | float | Decimal) for r in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_shown(cell) for cell in row))
+    console().print(table)
+
+
+def console() -> Console:
+    """Return the console on stdout; plain text of any width when it is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else 160, soft_wrap=not sys.stdout.isatty())
+
+
+def instant(text: str | None, name: str) -> int | None:
+    """Read a date or time argument as UTC milliseconds.
+
+    "2025-05", "2025-05-04" and "2025-05-04T12:30[+09:00]" are allowed; without a zone it is UTC.
+    """
+    if text is None:
+        return None
+    padded = f"{text}-01" if len(text) == len("2025-05") else text
+    try:
+        found = datetime.fromisoformat(padded)
+    except ValueError:
+        allowed = "2025-05, 2025-05-04 or 2025-05-04T12:30+09:00"
+        raise InputError(f"{name} was {text!r}, allowed: {allowed}") from None
+    return to_ms(found if found.tzinfo else found.replace(tzinfo=UTC))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(plain(value))
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, bytes):
+        return value.hex()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}: {_shown(v)}" for k, v in value.items()) or "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(v) for v in value) or "-"
+    if isinstance(value, str | int | float):
+        return str(value)
+    return str(_plain(value))

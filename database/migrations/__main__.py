@@ -1,0 +1,28 @@
+"""`python -m database.migrations "what changes"`: draft the next migration from the models.
+
+The draft is a start: read it, shorten it, and add its number to `REVISIONS`.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from database.auto_trading_db import open_database, prepare
+from database.migrations import REVISIONS
+from database.migrations.running import VERSIONS, draft
+
+
+def main(message: str) -> Path:
+    """Return the file of the draft."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = open_database(f"sqlite:///{folder}/schema.db")
+        try:
+            prepare(database)
+            revision = f"{int(REVISIONS[-1]) + 1:04d}"
+            return draft(database, message, revision, VERSIONS)
+        finally:
+            database.dispose()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{main(' '.join(sys.argv[1:]) or 'changes')}\n")

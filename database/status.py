@@ -1,0 +1,82 @@
+"""What `status` shows of the database."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, ScalarSelect, func, select
+from sqlalchemy.orm import Mapped
+from sqlmodel import Session, col
+
+from crypto_trader_pro.domain.orders import OPEN
+from database import runs
+from database.commands import CommandStatus
+from database.models import (
+    AlertRow,
+    CommandRow,
+    DecisionRow,
+    FillRow,
+    OrderRow,
+    PositionRow,
+    RunRow,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The newest run and what it has done so far."""
+
+    run_id: str  # "r12"
+    kind: str
+    source: str
+    status: str
+    started_at: datetime
+    finished_at: datetime | None
+    decisions: int
+    orders: int
+    working_orders: int
+    fills: int
+    open_positions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The newest run, and what waits for somebody."""
+
+    last_run: LastRun | None = None
+    open_alerts: int = 0
+    waiting_commands: int = 0
+
+
+def snapshot(session: Session) -> Snapshot:
+    """Return what stands in the database; an empty snapshot before the first run."""
+    counts = select(
+        _count(col(AlertRow.id), col(AlertRow.acknowledged_at).is_(None)),
+        _count(col(CommandRow.id), col(CommandRow.status) == CommandStatus.ASKED),
+    )
+    alerts, commands = session.connection().execute(counts).one()
+    run = runs.last(session)
+    return Snapshot(None if run is None else _last_run(session, run), alerts, commands)
+
+
+def _last_run(session: Session, run: RunRow) -> LastRun:
+    number = runs.number(run)
+    working = col(OrderRow.status).in_([status.value for status in OPEN])
+    own_orders = col(OrderRow.run_id) == number
+    is_open = col(PositionRow.status) == "OPEN"
+    counts = select(
+        _count(col(DecisionRow.id), col(DecisionRow.run_id) == number),
+        _count(col(OrderRow.client_order_id), own_orders),
+        _count(col(OrderRow.client_order_id), own_orders, working),
+        _count(col(FillRow.id), col(FillRow.run_id) == number),
+        _count(col(PositionRow.id), col(PositionRow.run_id) == number, is_open),
+    )
+    found = session.connection().execute(counts).one()
+    return LastRun(
+        runs.public_id(run), run.kind, run.source, run.status, run.started_at, run.finished_at,
+        *found,
+    )  # fmt: skip
+
+
+def _count(key: Mapped[Any], *where: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.count(key)).where(*where).scalar_subquery()
