@@ -56,7 +56,7 @@ class ModelWorld:
         Raises:
             ConfigError: the candles are coarser than the model's timeframe.
         """
-        coarse = [_on_timeframe(s, cfg.timeframe_ms) for s in series]
+        coarse = [on_timeframe(s, cfg.timeframe_ms) for s in series]
         btc = next((s for i, s in zip(instruments, coarse, strict=True) if i.base == "BTC"), None)
         histories = [
             History(s, _funding(i.symbol, funding), i.tick_units)
@@ -74,7 +74,12 @@ def _symbol_world(history: History, btc: CandleSeries | None, cfg: AiConfig) -> 
     return SymbolWorld(history.series, frame, long, short)
 
 
-def _on_timeframe(series: CandleSeries, target_ms: int) -> CandleSeries:
+def on_timeframe(series: CandleSeries, target_ms: int) -> CandleSeries:
+    """Return `series` on the coarser or equal timeframe of the model.
+
+    Raises:
+        ConfigError: the candles are coarser than that.
+    """
     if series.timeframe_ms == target_ms:
         return series
     if series.timeframe_ms > target_ms:

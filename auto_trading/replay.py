@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,48 +13,15 @@ from sqlalchemy import Engine as Database
 
 from auto_trading.bootstrap import RunSpec, build_replay
 from auto_trading.engine import AutoTradingEngine
-from auto_trading.gateways.candle_files import read_candles
-from auto_trading.gateways.funding_files import read_funding
-from auto_trading.gateways.simulated_venue import FundingEvent
-from auto_trading.gateways.table_files import file_sha256
+from auto_trading.replay_market import Market, ReplayRequest, played
 from auto_trading.run_report import report
 from config.settings import Settings
-from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.domain.instruments import Instrument
-from crypto_trader_pro.domain.market import CandleSeries
-from crypto_trader_pro.domain.timeframes import timeframe_ms, timeframe_name
-from crypto_trader_pro.simulation.instruments import instrument
+from crypto_trader_pro.domain.timeframes import timeframe_ms
 from database import runs
 from database.auto_trading_db import unit_of_work
 from utils.locks import exclusive
 
 Progress = Callable[[int, int], None]  # instants played, instants in all
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayRequest:
-    """What to play. `paths[i]` holds the candles of `symbols[i]`."""
-
-    symbols: tuple[str, ...]
-    paths: tuple[Path, ...]
-    timeframe: str
-    interval_seconds: int
-    strategies: tuple[str, ...]
-    from_ms: int | None = None
-    to_ms: int | None = None
-    funding: Path | None = None
-
-    def as_inputs(self) -> dict[str, Any]:
-        """Return what a resumed run needs to play the same, as JSON values."""
-        return {
-            "paths": [str(p) for p in self.paths],
-            "sha256": [file_sha256(p) for p in self.paths],
-            "interval_seconds": self.interval_seconds,
-            "from_ms": self.from_ms,
-            "to_ms": self.to_ms,
-            "funding": str(self.funding) if self.funding else None,
-            "funding_sha256": file_sha256(self.funding) if self.funding else None,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +48,12 @@ class Replay:
             InputError: unusable candles, symbols or range; no run is created.
             JournalUnavailable: the database stopped taking rows; the run can be resumed.
         """
-        market = _Market.load(request)
+        market = Market.load(request, self._tools.database)
         with unit_of_work(self._tools.database) as session:
             run_id = runs.create(
                 session, kind="replay", source="replay", timeframe=request.timeframe,
                 symbols=request.symbols, strategies=request.strategies,
-                inputs=request.as_inputs(), config_hash=settings.hash(),
+                inputs=request.as_inputs(market), config_hash=settings.hash(),
                 config=settings.canonical_json(), now=self._tools.now(),
             )  # fmt: skip
         return self._play(run_id, request, settings, market, None)
@@ -101,15 +68,14 @@ class Replay:
             run = runs.find(session, reference, kind="replay")
             if run.result is not None:
                 return run.result
-            checkpoint = runs.checkpoint(session, run.id or 0)
-        request = _request_of(run.symbols, run.strategies, run.timeframe, run.inputs)
-        _same_files(request, run.inputs)
+            checkpoint = runs.checkpoint(session, runs.number(run))
+        request, market = played(run, self._tools.database)
         settings = Settings.model_validate_json(run.config, strict=False)
         state = json.loads(checkpoint) if checkpoint else None
-        return self._play(run.id or 0, request, settings, _Market.load(request), state)
+        return self._play(runs.number(run), request, settings, market, state)
 
     def _play(
-        self, run_id: int, request: ReplayRequest, settings: Settings, market: "_Market",
+        self, run_id: int, request: ReplayRequest, settings: Settings, market: Market,
         state: Mapping[str, Any] | None,
     ) -> dict[str, Any]:  # fmt: skip
         tools = self._tools
@@ -148,75 +114,3 @@ async def _run(engine: AutoTradingEngine, state: Mapping[str, Any] | None, start
     before = engine.bars
     await engine.run()
     return before
-
-
-@dataclass(frozen=True, slots=True)
-class _Market:
-    """The candles of a request, checked and cut to its range."""
-
-    instruments: tuple[Instrument, ...]
-    series: tuple[CandleSeries, ...]
-    funding: Mapping[str, Sequence[FundingEvent]]
-
-    @classmethod
-    def load(cls, request: ReplayRequest) -> "_Market":
-        if len(set(request.symbols)) != len(request.symbols):
-            raise InputError(f"symbols were {', '.join(request.symbols)}; each may come once")
-        length = timeframe_ms(request.timeframe)
-        if request.interval_seconds * 1000 % length:
-            raise InputError(
-                f"interval was {request.interval_seconds} s,"
-                f" allowed: a multiple of {timeframe_name(length)}"
-            )
-        instruments = tuple(instrument(s) for s in request.symbols)
-        series = []
-        for path, item in zip(request.paths, instruments, strict=True):
-            whole = read_candles(path, item, length)
-            cut = whole.between(request.from_ms, request.to_ms)
-            if not len(cut):
-                raise InputError(f"{path.name}: no candle of {item.symbol} in the asked range")
-            series.append(cut)
-        return cls(instruments, tuple(series), _funding_of(request))
-
-    @property
-    def start_ms(self) -> int:
-        return min(int(s.open_ms[0]) for s in self.series)
-
-    @property
-    def instants(self) -> int:
-        """Number of distinct instants, for the progress bar."""
-        if len(self.series) == 1:
-            return len(self.series[0])
-        first, last = self.start_ms, max(int(s.open_ms[-1]) for s in self.series)
-        return (last - first) // self.series[0].timeframe_ms + 1
-
-
-def _funding_of(request: ReplayRequest) -> Mapping[str, Sequence[FundingEvent]]:
-    if request.funding is None:
-        return {}
-    rates = {s: read_funding(request.funding, s) for s in request.symbols if ":" in s}
-    return {
-        symbol: [FundingEvent(*pair) for pair in zip(*columns, strict=True)]
-        for symbol, columns in rates.items()
-    }
-
-
-def _request_of(
-    symbols: Sequence[str], strategies: Sequence[str], timeframe: str, inputs: Mapping[str, Any]
-) -> ReplayRequest:
-    return ReplayRequest(
-        tuple(symbols), tuple(Path(p) for p in inputs["paths"]), timeframe,
-        inputs["interval_seconds"], tuple(strategies), inputs["from_ms"], inputs["to_ms"],
-        Path(inputs["funding"]) if inputs["funding"] else None,
-    )  # fmt: skip
-
-
-def _same_files(request: ReplayRequest, inputs: Mapping[str, Any]) -> None:
-    now = request.as_inputs()
-    for path, old, new in zip(inputs["paths"], inputs["sha256"], now["sha256"], strict=True):
-        if old != new:
-            raise InputError(
-                f"{path} has changed since the run began; a run plays the same candles"
-            )
-    if inputs["funding_sha256"] != now["funding_sha256"]:
-        raise InputError(f"{inputs['funding']} has changed since the run began")

@@ -237,6 +237,8 @@ class RiskManager:
             max_lots=instrument.max_lots,
             min_notional=instrument.min_notional_units,
             collar_rate=x.collar_rate,
+            day_start=self.day_start_equity,
+            peak=self.peak,
         )
 
     def check_entry(self, inputs: RiskInputs) -> Verdict:

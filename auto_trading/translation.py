@@ -14,7 +14,6 @@ from crypto_trader_pro.risk.config import RiskLimits
 from crypto_trader_pro.strategies.base import CandleStrategy
 from crypto_trader_pro.strategies.trend_following import EmaCross
 
-
 CANDLE_STRATEGIES: Final = ("ema_cross",)
 MODEL_STRATEGY: Final = "ai_signal"
 STRATEGIES: Final = (*CANDLE_STRATEGIES, MODEL_STRATEGY)

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select, update
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.errors import InputError
 from database.models import AlertRow
+from database.types import MAX_ID
 
 
 def raise_alert(
@@ -47,6 +48,8 @@ def acknowledge(session: Session, alert_id: int, by: str, now: datetime) -> Aler
     Raises:
         InputError: no such alert.
     """
+    if not 0 < alert_id <= MAX_ID:
+        raise InputError(f"there is no alert {alert_id}")
     row = AlertRow
     seen = update(row).where(col(row.id) == alert_id, col(row.acknowledged_at).is_(None))
     session.exec(seen.values(acknowledged_at=now, acknowledged_by=by))

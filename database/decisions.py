@@ -4,6 +4,7 @@ from sqlmodel import Session, col, select
 
 from crypto_trader_pro.domain.errors import InputError
 from database.models import DecisionRow
+from database.types import MAX_BIG_ID
 
 
 def get(session: Session, decision_id: int) -> DecisionRow:
@@ -12,7 +13,7 @@ def get(session: Session, decision_id: int) -> DecisionRow:
     Raises:
         InputError: no such decision.
     """
-    row = session.get(DecisionRow, decision_id)
+    row = session.get(DecisionRow, decision_id) if 0 < decision_id <= MAX_BIG_ID else None
     if row is None:
         raise InputError(f"there is no decision {decision_id}")
     return row

@@ -12,7 +12,7 @@ from crypto_trader_pro.domain.errors import InputError
 from database.models import CheckpointRow, RunRow
 
 PROJECT: Final = "crypto-trader-pro"
-_REFERENCE: Final = re.compile(r"r?([1-9][0-9]{0,9})")
+_REFERENCE: Final = re.compile(r"r?([1-9][0-9]{0,8})")  # what an INTEGER holds
 
 
 def create(

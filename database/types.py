@@ -11,6 +11,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 PLACES: Final = 18
 DIGITS: Final = 38
 
+MAX_ID: Final = 2**31 - 1  # what PostgreSQL accepts to be compared with an INTEGER
+MAX_BIG_ID: Final = 2**63 - 1
 BIG_ID: Final = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is a rowid there
 _EXACT: Final = Context(prec=DIGITS + PLACES)  # the default context keeps only 28 digits
 _STEP: Final = Decimal(1).scaleb(-PLACES)

@@ -1,6 +1,5 @@
 """Builders of database rows: every value has a default, a test names only what it is about."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -73,8 +72,8 @@ def an_order(run_id: int, order_id: str = "r1o1", minutes: int = 0, **changes: A
         "client_order_id": order_id, "run_id": run_id, "epoch": 0, "symbol": SYMBOL, "side": "BUY",
         "role": "entry", "order_type": "market", "size": Decimal("0.05"), "reduce_only": False,
         "strategy": "ema_cross", "status": "filled", "filled_size": Decimal("0.05"),
-        "fees": Decimal("1.05"), "reason": "", "config_hash": "c0ffee", "decided_at": after(minutes),
-        "journaled_at": T0, "updated_at": after(minutes),
+        "fees": Decimal("1.05"), "reason": "", "config_hash": "c0ffee",
+        "decided_at": after(minutes), "journaled_at": T0, "updated_at": after(minutes),
     }  # fmt: skip
     return OrderRow(**(values | changes))
 
@@ -159,7 +158,7 @@ def a_market_row(**changes: Any) -> MarketDataRow:
 
 
 def a_day(**changes: Any) -> PerformanceMetricRow:
-    values: Mapping[str, Any] = {
+    values: dict[str, Any] = {
         "date": T0.date(), "mode": "paper", "equity": Decimal(100_000), "created_at": T0,
     }  # fmt: skip
-    return PerformanceMetricRow(**{**values, **changes})
+    return PerformanceMetricRow(**(values | changes))

@@ -36,6 +36,7 @@ class AiConfig:
     first_months: int = 6  # with less history none is trained
     retrain_months: int = 3
     expire_months: int = 6
+    max_fit_rows: int = 20_000  # more are thinned in time: neighbours share most of their trade
     leaves: int = 7
     rounds: int = 100
     learning_rate: float = 0.05
@@ -58,8 +59,9 @@ class AiConfig:
 
     def _checks(self) -> list[tuple[str, str, bool]]:
         positive = (
-            "horizon", "first_months", "retrain_months", "rounds", "min_data_in_leaf",
-            "learning_rate", "prove_z", "prove_trades", "prove_weeks", "stop_rate", "target_rate",
+            "horizon", "first_months", "retrain_months", "max_fit_rows", "rounds",
+            "min_data_in_leaf", "learning_rate", "prove_z", "prove_trades", "prove_weeks",
+            "stop_rate", "target_rate",
         )  # fmt: skip
         shares = ("feature_fraction", "bagging_fraction")
         return [

@@ -10,7 +10,8 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from auto_trading.replay import Progress as Told
-from auto_trading.replay import Replay, ReplayRequest, ReplayTools
+from auto_trading.replay import Replay, ReplayTools
+from auto_trading.replay_market import ReplayRequest
 from auto_trading.translation import STRATEGIES, enabled_strategies
 from crypto_trader_pro.cli.context import database, environment, settings
 from crypto_trader_pro.cli.output import instant, print_json, print_pairs

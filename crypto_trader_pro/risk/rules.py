@@ -50,6 +50,8 @@ class RiskInputs(NamedTuple):
     max_lots: int
     min_notional: int
     collar_rate: int
+    day_start: int = 0  # equity at the start of the trading day, money units
+    peak: int = 0  # highest equity, money units
 
     def size(self) -> tuple[int, Bound]:
         """Return the lots this entry may have, and which bound was the smallest."""
@@ -134,7 +136,7 @@ class DailyLossRule:
         return checks.at_least(x.daily_level, 2)
 
     def numbers(self, x: RiskInputs, lots: int) -> Numbers:
-        return {"level": x.daily_level}
+        return {"level": x.daily_level, "equity": x.equity, "day_start": x.day_start}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ class DrawdownRule:
         return checks.not_zero(x.drawdown_level)
 
     def numbers(self, x: RiskInputs, lots: int) -> Numbers:
-        return {"level": x.drawdown_level}
+        return {"level": x.drawdown_level, "equity": x.equity, "peak": x.peak}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,5 @@
 """The migrations make exactly the tables of the models, on both databases, from any state."""
 
-import multiprocessing
-from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -15,9 +12,10 @@ from sqlmodel import SQLModel
 
 from crypto_trader_pro.domain.errors import ConfigError, JournalUnavailable
 from database import models
-from database.auto_trading_db import open_database, prepare, schema_state
+from database.auto_trading_db import prepare, schema_state
 from database.migrations import REVISIONS
 from database.migrations.running import VERSIONS, configuration, downgrade, draft, upgrade
+from tests.children import READY, a_child
 from tests.databases import Opener
 from tests.rows import stored_run
 
@@ -168,31 +166,22 @@ def test_the_next_migration_is_drafted_from_the_models(
     assert "batch_op.add_column(sa.Column('acknowledged_by'" in text_
 
 
-def _prepare(url: str, together: Barrier, outcomes: "Queue[str]") -> None:
-    database = open_database(url)
-    together.wait()
-    try:
-        prepare(database)
-        outcomes.put(schema_state(database))
-    except Exception as error:  # noqa: BLE001  the parent shows it
-        outcomes.put(repr(error))
-    database.dispose()
+_PREPARE = f"""
+import sys
+from database import auto_trading_db as db
+import database.migrations.running
+database = db.open_database(sys.argv[1])
+{READY}
+db.prepare(database)
+print(db.schema_state(database))
+"""
 
 
 def test_processes_that_prepare_at_the_same_time_do_not_disturb_each_other(
     empty: Engine, empty_url: str
 ) -> None:
-    context = multiprocessing.get_context("spawn")
-    together, outcomes = context.Barrier(2), context.Queue()
-    processes = [
-        context.Process(target=_prepare, args=(empty_url, together, outcomes)) for _ in range(2)
-    ]
-    for process in processes:
-        process.start()
-    found = [outcomes.get(timeout=60) for _ in processes]
-    for process in processes:
-        process.join()
-    outcomes.close()
-    outcomes.join_thread()
-    assert found == ["current", "current"]
+    with a_child(_PREPARE, empty_url) as one, a_child(_PREPARE, empty_url) as other:
+        one.go()
+        other.go()
+        assert [one.printed(), other.printed()] == ["current", "current"]
     assert differences(empty) == []

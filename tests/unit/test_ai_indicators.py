@@ -12,10 +12,10 @@ from crypto_trader_pro.domain.market import Floats
 def walk(n: int, seed: int = 7) -> tuple[Floats, Floats, Floats]:
     """Return random high, low, close in whole units."""
     rng = np.random.default_rng(seed)
-    close = 10_000.0 + np.cumsum(rng.integers(-40, 41, n))
+    close: Floats = (10_000 + np.cumsum(rng.integers(-40, 41, n))).astype(np.float64)
     before = np.concatenate(([10_000.0], close[:-1]))
-    high = np.maximum(close, before) + rng.integers(0, 30, n)
-    low = np.minimum(close, before) - rng.integers(0, 30, n)
+    high: Floats = np.maximum(close, before) + rng.integers(0, 30, n)
+    low: Floats = np.minimum(close, before) - rng.integers(0, 30, n)
     return high, low, close
 
 
@@ -79,7 +79,7 @@ def test_wilders_indicators_agree_with_the_endless_recursion() -> None:
     change = np.diff(close).tolist()
     gain = wilder_loop([max(c, 0.0) for c in change], 14)[-rows:]
     loss = wilder_loop([max(-c, 0.0) for c in change], 14)[-rows:]
-    rsi = [100 - 100 / (1 + g / l) for g, l in zip(gain, loss, strict=True)]
+    rsi = [100 - 100 / (1 + up / down) for up, down in zip(gain, loss, strict=True)]
     assert ind.tail(ind.relative_strength(close, 14), rows) == pytest.approx(rsi, rel=1e-6)
 
 
@@ -152,10 +152,10 @@ def test_the_position_in_the_range_is_0_at_the_low_and_1_at_the_high() -> None:
 
 def test_several_symbols_at_once_give_the_bits_of_each_alone() -> None:
     pairs = [walk(700, seed) for seed in (1, 2, 3)]
-    stacked = [np.array(rows) for rows in zip(*pairs, strict=True)]
-    together = ind.average_directional_index(*stacked, 14)
-    for row, (high, low, close) in enumerate(pairs):
-        alone = ind.average_directional_index(high, low, close, 14)
+    high, low, close = (np.array([pair[k] for pair in pairs]) for k in range(3))
+    together = ind.average_directional_index(high, low, close, 14)
+    for row, pair in enumerate(pairs):
+        alone = ind.average_directional_index(*pair, period=14)
         assert together[row].tolist() == alone.tolist()
 
 

@@ -48,7 +48,8 @@ def next_close(s: CandleSeries) -> Floats:
 
 
 def whole_mean(s: CandleSeries) -> Floats:
-    return s.close / s.close.mean()
+    out: Floats = s.close / s.close.mean()
+    return out
 
 
 def back_filled(s: CandleSeries) -> Floats:

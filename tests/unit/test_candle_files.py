@@ -1,4 +1,4 @@
-"""Candle and funding files: exact numbers in, one clear line for whatever is unusable."""
+"""Candle files: exact numbers in, one clear line for whatever is unusable."""
 
 import gzip
 import hashlib
@@ -15,7 +15,6 @@ import pyarrow.parquet as pa_parquet
 import pytest
 
 from auto_trading.gateways.candle_files import file_sha256, read_candles
-from auto_trading.gateways.funding_files import read_funding
 from crypto_trader_pro.domain.enums import MarketKind
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
@@ -372,7 +371,8 @@ def test_the_fingerprint_is_that_of_the_bytes(tmp_path: Path) -> None:
 
 def test_reading_files_does_not_load_pandas(tmp_path: Path) -> None:
     csv_file(tmp_path, FIRST)
-    csv_file(tmp_path, *FUNDING_ROWS, header=FUNDING_HEADER, name="f.csv")
+    header = "timestamp,symbol,funding_rate"
+    csv_file(tmp_path, f"{T0},ETHUSDT,0", f"{T0},BTCUSDT,0", header=header, name="f.csv")
     parquet_file(tmp_path, {"time": [T0, T0 + MINUTE], **NUMBERS})
     code = """
 import sys
@@ -394,7 +394,7 @@ print(rows, "pandas" in sys.modules)
         text=True,
         check=True,
     )
-    assert done.stdout == "5 False\n"
+    assert done.stdout == "4 False\n"
 
 
 def test_the_arrays_can_be_written_to_as_a_compiled_kernel_expects(tmp_path: Path) -> None:
@@ -406,60 +406,3 @@ def test_the_arrays_can_be_written_to_as_a_compiled_kernel_expects(tmp_path: Pat
     ):
         for name in ("open_ms", "open", "high", "low", "close", "volume"):
             assert getattr(series, name).flags.writeable, name
-
-
-FUNDING_HEADER = "timestamp,timestamp_raw,symbol,funding_rate,source"
-FUNDING_ROWS = (
-    f"{T0},{T0 + 9},BTCUSDT,0.00010000,a",
-    f"{T0},{T0},ETHUSDT,-0.00003968,a",
-    f"{T0 + 28_800_000},{T0},BTCUSDT,-0.01234567,a",
-)
-
-
-def test_funding_is_read_in_parts_of_1e8_for_one_symbol(tmp_path: Path) -> None:
-    path = csv_file(tmp_path, *FUNDING_ROWS, header=FUNDING_HEADER)
-    # 0.0001 x 1e8 = 10,000; -0.01234567 x 1e8 = -1,234,567
-    assert read_funding(path, "BTC/USDT:USDT") == ([T0, T0 + 28_800_000], [10_000, -1_234_567])
-    assert read_funding(path, "ETH/USDT:USDT") == ([T0], [-3968])
-
-
-def test_funding_of_a_file_for_one_perpetual_needs_no_symbol_column(tmp_path: Path) -> None:
-    path = csv_file(tmp_path, f"{T0},1e-04", header="fundingTime,fundingRate")
-    at_ms, rates = read_funding(path, "BTC/USDT:USDT")
-    assert (at_ms, rates) == ([T0], [10_000])
-    assert {type(value) for value in at_ms + rates} == {int}
-
-
-@pytest.mark.parametrize(
-    ("rows", "symbol", "expected"),
-    [
-        (FUNDING_ROWS, "BTC/USDT", "symbol was 'BTC/USDT', allowed: a perpetual"),
-        (
-            FUNDING_ROWS,
-            "XRP/USDT:USDT",
-            "no funding of 'XRP/USDT:USDT', the file has: BTCUSDT, ETH",
-        ),
-        (
-            (f"{T0},0,ETHUSDT,1,a", f"{T0},0,BTCUSDT,0.000000001,a"),
-            "BTC/USDT:USDT",
-            "row 3: funding_rate was '0.000000001', allowed: whole multiples of 0.00000001",
-        ),
-        (
-            (FUNDING_ROWS[0], FUNDING_ROWS[1], FUNDING_ROWS[0]),
-            "BTC/USDT:USDT",
-            f"row 4: timestamp was '{T0}', allowed: times after the one above",
-        ),
-        (
-            (FUNDING_ROWS[2], FUNDING_ROWS[1], FUNDING_ROWS[0]),
-            "BTC/USDT:USDT",
-            f"row 4: timestamp was '{T0}', allowed: times after the one above",
-        ),
-    ],
-)
-def test_unusable_funding_is_named(
-    tmp_path: Path, rows: tuple[str, ...], symbol: str, expected: str
-) -> None:
-    path = csv_file(tmp_path, *rows, header=FUNDING_HEADER)
-    with pytest.raises(InputError) as caught:
-        read_funding(path, symbol)
-    assert expected in str(caught.value)

@@ -37,6 +37,7 @@ def test_a_gate_is_dark_before_its_first_candle() -> None:
     gate = SymbolGate(TF, 3)
     assert verdict(gate) == (GateState.DARK, GateReason.MISSING, ())
     assert gate.age(T0) is GateState.DARK
+    assert verdict(gate) == (GateState.DARK, GateReason.MISSING, ())
 
 
 def test_the_first_candles_warm_up_and_then_the_gate_is_green() -> None:
@@ -172,6 +173,14 @@ def test_a_backfilled_candle_counts_but_is_dark() -> None:
     assert gate.clean == 1
     assert gate.check(bar(6), T0 + 7 * TF)
     assert gate.state is GateState.GREEN
+
+
+@pytest.mark.parametrize("change", [{"high": 20_000}, {"high": 10_000, "low": 10_000, "volume": 0}])
+def test_a_backfilled_outlier_or_frozen_candle_is_dark_too(change: dict[str, int]) -> None:
+    gate = warm_gate()
+    for k in (10, 11, 12):
+        assert gate.check(bar(k, **change), T0 + 100 * TF)
+    assert (gate.state, gate.reason) == (GateState.DARK, GateReason.STALE)
 
 
 def test_age_keeps_the_reason_of_a_gate_that_is_closed_already() -> None:

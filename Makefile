@@ -1,0 +1,47 @@
+# Targets a developer needs; README.md shows them in order.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: help setup lock test test-all check format clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
+
+setup: $(BIN)/.ready ## install both requirement sets into .venv; starts nothing
+
+$(BIN)/.ready: requirements.txt requirements-dev.txt
+ifneq ($(UV),)
+	test -d $(VENV) || uv venv -q --python $(PYTHON) $(VENV)
+	uv pip install -q --python $(BIN)/python -r requirements.txt -r requirements-dev.txt
+else
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -r requirements.txt -r requirements-dev.txt
+endif
+	touch $@
+
+lock: ## compile the requirement files from pyproject.toml
+	uv pip compile -q pyproject.toml -o requirements.txt --python-version 3.11 --no-emit-index-url --no-annotate
+	uv pip compile -q pyproject.toml --extra dev -c requirements.txt -o requirements-dev.txt --python-version 3.11 --no-emit-index-url --no-annotate
+
+test: setup ## the tests, on SQLite and on a PostgreSQL that comes as a package
+	$(BIN)/python -m pytest
+
+test-all: setup ## the slow ones too
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+check: setup ## format, lint, types, layers, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+format: setup ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove caches; var/ and .venv stay
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

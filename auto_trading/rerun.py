@@ -1,0 +1,130 @@
+"""Deciding again what was decided: from stored numbers, candles and models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine as Database
+
+from auto_trading.data_gate import SymbolGate
+from auto_trading.market_monitor import MarketMonitor
+from auto_trading.replay_market import Market, ReplayRequest, played
+from auto_trading.signal_generator import AISignalGenerator
+from auto_trading.translation import MODEL_STRATEGY, candle_strategies
+from config.settings import Settings
+from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.messages import MarketSlice
+from crypto_trader_pro.domain.signals import Signal
+from crypto_trader_pro.domain.timeframes import timeframe_ms
+from crypto_trader_pro.risk.rules import CODES, RiskInputs, evaluate
+from database.models import AiSignalRow, DecisionRow, RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that differs or could not be checked: a code of the catalogue with values."""
+
+    code: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """What deciding again gave. `contributions`: features used by the model, largest first."""
+
+    differs: tuple[Finding, ...] = ()
+    unchecked: tuple[Finding, ...] = ()
+    contributions: tuple[tuple[str, float, float], ...] = field(default=())
+
+    @property
+    def status(self) -> str:
+        """`same`, `differs`, or `partly`: what could be checked is the same."""
+        if self.differs:
+            return "differs"
+        return "partly" if self.unchecked else "same"
+
+    def also(self, differs: Sequence[Finding]) -> "Rerun":
+        return replace(self, differs=(*differs, *self.differs))
+
+
+def rerun_rules(decision: DecisionRow, inputs: RiskInputs) -> list[Finding]:
+    """Ask every rule again with the stored numbers."""
+    verdict = evaluate(inputs)
+    found = []
+    if verdict.mask != decision.mask:
+        now, then = _names(verdict.mask), _names(decision.mask)
+        found.append(Finding("why.differs.mask", {"now": now, "then": then}))
+    if (verdict.lots, int(verdict.bound)) != (decision.lots, decision.bound):
+        sizes = {"now": verdict.lots, "then": decision.lots}
+        found.append(Finding("why.differs.size", sizes))
+    return found
+
+
+def rerun_candles(
+    database: Database, var_dir: Path, run: RunRow, decision: DecisionRow,
+    signals: Sequence[AiSignalRow],
+) -> Rerun:  # fmt: skip
+    """Play the run's candles up to the decision again, with the strategies of then."""
+    if run.kind != "replay":
+        return Rerun(unchecked=(Finding("why.unchecked.source", {}),))
+    try:
+        request, market = played(run, database)
+    except InputError as e:
+        return Rerun(unchecked=(Finding("why.unchecked.file", {"path": str(e)}),))
+    settings = Settings.model_validate_json(run.config, strict=False)
+    found = _candle_findings(request, market, settings, decision, signals)
+    result = Rerun(differs=tuple(found))
+    asked = next((s for s in signals if s.model_id), None)
+    if asked is None:
+        return result
+    # the model's libraries are slow to import and only needed here
+    from auto_trading.rerun_model import rerun_model  # noqa: PLC0415
+
+    return rerun_model(result, asked, market, settings, var_dir, decision)
+
+
+def _candle_findings(
+    request: ReplayRequest, market: Market, settings: Settings, decision: DecisionRow,
+    signals: Sequence[AiSignalRow],
+) -> list[Finding]:  # fmt: skip
+    i = request.symbols.index(decision.symbol)
+    item, series = market.instruments[i], market.series[i]
+    length = timeframe_ms(request.timeframe)
+    interval_ms = request.interval_seconds * 1000
+    monitor = MarketMonitor([item], [SymbolGate(length, settings.market_data.warm_bars)])
+    generator = AISignalGenerator(
+        [item], candle_strategies(request.strategies, settings), None,
+        interval_is_timeframe=interval_ms == length,
+    )  # fmt: skip
+    said: list[Signal] = []
+    for bar in series.between(None, decision.at_ms).bars():
+        close_ms = bar.open_ms + length
+        monitor.observe(MarketSlice(close_ms, (bar,)))
+        generator.observe(close_ms, monitor)
+        if close_ms % interval_ms == 0:
+            said = generator.generate_signals(0)
+    found = []
+    if monitor.window_hash[0] != decision.window_hash:
+        now, then = monitor.window_hash[0].hex()[:12], decision.window_hash.hex()[:12]
+        found.append(Finding("why.differs.hash", {"now": now, "then": then}))
+    stored = {s.strategy: s for s in signals if s.strategy != MODEL_STRATEGY}
+    for signal in said:
+        before = stored.get(signal.strategy)
+        if before and (before.signal_type, before.reason) != (signal.kind.value, signal.reason):
+            found.append(
+                Finding(
+                    "why.differs.signal",
+                    {
+                        "strategy": signal.strategy,
+                        "now": f"{signal.kind} ({signal.reason})",
+                        "then": f"{before.signal_type} ({before.reason})",
+                    },
+                )
+            )
+    return found
+
+
+def _names(mask: int) -> str:
+    names = [code for bit, code in enumerate(CODES) if mask >> bit & 1]
+    return ", ".join(names) or "-"
