@@ -98,6 +98,10 @@ class AutoTradingEngine:
         """Seconds that model training took in this process."""
         return self._parts.signals.training_seconds
 
+    def model_report(self) -> Mapping[str, Any] | None:
+        """Return the figures of the model strategy; None where it does not run."""
+        return self._parts.signals.report()
+
     def open_account(self, at_ms: int) -> None:
         """Pay in the opening balance; the first commit stores it."""
         parts = self._parts

@@ -203,10 +203,29 @@ class ReplayModel:
         record = self.record(self._now_ms)
         return evaluation.evaluate(record) if record is not None and len(record) else None
 
-    @property
-    def verdict(self) -> proving.Proving:
-        """What the proving gate found at its last look."""
-        return self._proving
+    def report(self) -> dict[str, Any]:
+        """Return what the run says about its models: figures, gates, and the honest sentence."""
+        p = self._proving
+        shown = p.decided  # before that, never a preliminary profit
+        return {
+            "models": len(self._trained),
+            "out_of_sample": measures(self.metrics()),
+            "brier_skill_gate_pct": {
+                "long": _rounded(self._skill[1] * 100, 3),
+                "short": _rounded(self._skill[-1] * 100, 3),
+            },
+            "proving": {
+                "open": p.open,
+                "code": p.code,
+                "shadow_trades": p.trades,
+                "needed_trades": p.needed_trades,
+                "weeks": p.weeks,
+                "expected_bp": _rounded(p.expected_bp, 2) if shown else None,
+                "realized_bp": _rounded(p.mean_bp, 2) if shown else None,
+                "interval_bp": [_rounded(x, 2) for x in p.interval_bp] if shown else None,
+                "lower_bp": _rounded(p.lower_bp, 2) if shown else None,
+            },
+        }
 
     # --- training ---------------------------------------------------------------------------
 

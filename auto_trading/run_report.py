@@ -30,6 +30,7 @@ def report(
         outcomes = run_results.tally(connection, run_id, "outcome")
         sha256 = run_results.fills_sha256(connection, run_id)
     playing = max(seconds - training, 1e-9)
+    model = engine.model_report()
     return {
         "run_id": f"r{run_id}",
         "symbols": list(symbols),
@@ -57,4 +58,5 @@ def report(
         "training_seconds": round(training, 3),
         "bars_per_second": round(bars_now / playing),
         "fills_sha256": sha256,
+        **({"model": model} if model is not None else {}),
     }

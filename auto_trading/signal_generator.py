@@ -23,6 +23,10 @@ class ModelSignals(Protocol):
     @property
     def training_seconds(self) -> float: ...
 
+    def report(self) -> Mapping[str, Any]:
+        """Return the out-of-sample figures and the state of the gates."""
+        ...
+
     def state(self) -> Mapping[str, Any]: ...
 
     def restore(self, state: Mapping[str, Any]) -> None: ...
@@ -79,6 +83,10 @@ class AISignalGenerator:
     def training_seconds(self) -> float:
         """Seconds that model training took in this process."""
         return 0.0 if self._model is None else self._model.training_seconds
+
+    def report(self) -> Mapping[str, Any] | None:
+        """Return what the model says about itself; None without one."""
+        return None if self._model is None else self._model.report()
 
     def state(self) -> dict[str, Any]:
         if self._latch and any(any(s.direction for s in kept) for kept in self._signals):

@@ -236,7 +236,9 @@ class TradeExecutor:
         order.reference = order.reference or event.price
         order.updated_ms = event.at_ms
         if order.role.protects:
-            self._journal.protection(order)
+            position = self._positions.positions[self._positions.index[order.symbol]]
+            if position.lots:
+                self._journal.protection(order, position.opened_ms)
 
     def _filled(self, fill: Fill) -> None:
         order = self.orders.get(fill.client_order_id) or self._adopt(fill)

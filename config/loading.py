@@ -32,7 +32,8 @@ def load(
 
     Args:
         folder: of the files; by default `$CTP_CONFIG_DIR`, else the shipped one.
-        overrides: arguments by dotted key (`{"engine.mode": "live"}`) or nested.
+        overrides: arguments by dotted key (`{"engine.mode": "live"}`) or nested; text is read as
+            in a variable (`{"paper.initial_equity": "5000"}`).
         environ: variables instead of this process's; `.env` is then not read either.
         dotenv: content of a `.env` file instead of the project's.
 

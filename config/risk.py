@@ -163,7 +163,9 @@ class ModePreset(Section):
         ge=0, le=1000, description="Expected profit after costs a model signal needs, basis points."
     )
     size_factor_pct: Percent = Field(
-        gt=0, le=500, description="Percent of the configured position size that is used."
+        gt=0,
+        le=500,
+        description="Percent of the configured position size and risk per trade that is used.",
     )
 
 

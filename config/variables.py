@@ -65,13 +65,18 @@ def from_variables(values: Mapping[str, str], layer: str) -> tuple[list[Assignme
 def from_arguments(
     overrides: Mapping[str, Any], parent: Path = ()
 ) -> tuple[list[Assignment], list[Fault]]:
-    """Return the keys that `overrides` sets: dotted names, nested mappings, or both."""
+    """Return the keys that `overrides` sets: dotted names, nested mappings, or both.
+
+    Text means what it would in a variable, because it comes from a command line (`--set KEY=VALUE`).
+    """
     found: list[Assignment] = []
     faults: list[Fault] = []
     for name, value in overrides.items():
         path = (*parent, *str(name).split("."))
         if path in keys():
-            found.append(Assignment(keys()[path], value, ARGUMENT))
+            key = keys()[path]
+            meant = text_value(key.annotation, value) if isinstance(value, str) else value
+            found.append(Assignment(key, meant, ARGUMENT))
         elif path in sections() and isinstance(value, Mapping):
             inner, wrong = from_arguments(value, path)
             found += inner

@@ -72,7 +72,9 @@ def translation(what: str, database: Engine, error: SQLAlchemyError) -> TradingE
         cause = f"failed: {_one_line(error.orig, url)}"
     if cause is None:
         return None
-    return JournalUnavailable(f"{what}: {label(url)} {cause.format(seconds=seconds)}")
+    if cause == _LOCKED:
+        cause = cause.format(seconds=seconds)
+    return JournalUnavailable(f"{what}: {label(url)} {cause}")
 
 
 def _sqlite_code(error: sqlite3.Error) -> int:
@@ -91,5 +93,6 @@ def _sqlite_cause(error: sqlite3.Error, file: Path) -> str | None:
 
 
 def _one_line(error: BaseException, url: URL) -> str:
-    text = " ".join(str(error).split()).replace("{", "(").replace("}", ")")
+    text = " ".join(str(error).split())
+    text = text.removeprefix("connection failed: ").removeprefix("connection is bad: ")
     return text.replace(str(url.password), "***") if url.password else text

@@ -12,8 +12,8 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from crypto_trader_pro.domain.enums import NotificationType, OrderRole
-from crypto_trader_pro.domain.instruments import Instrument, money, plain
-from crypto_trader_pro.domain.ledger import Transaction
+from crypto_trader_pro.domain.instruments import Instrument, plain
+from crypto_trader_pro.domain.ledger import Transaction, holding_asset
 from crypto_trader_pro.domain.orders import Fill, Order
 from crypto_trader_pro.domain.portfolio import AccountView
 from crypto_trader_pro.domain.positions import Position
@@ -21,7 +21,7 @@ from crypto_trader_pro.domain.signals import CONFIDENCE_UNIT, Signal
 from crypto_trader_pro.risk.rules import RiskInputs
 from database import journal_sql as sql
 from database.auto_trading_db import translated
-from database.statements import Values
+from database.statements import Grid, Values, money_text
 
 _POINTS: Final = CONFIDENCE_UNIT // 100  # confidence_score is 0..100
 
@@ -43,6 +43,9 @@ class Journal:
         self._epoch = epoch
         self._config_hash = config_hash
         self._instruments = {i.symbol: i for i in instruments}
+        self._grids = {i.symbol: Grid(i) for i in instruments}
+        self._held = {holding_asset(i): Grid(i) for i in instruments}
+        self._quote = instruments[0].quote
         self._now = now
         self._batch = batch
         self._values = Values(database.dialect.name)
@@ -62,7 +65,8 @@ class Journal:
         self._fills: list[tuple[Any, ...]] = []
         self._ledger: list[tuple[Any, ...]] = []
         self._positions: dict[tuple[str, int], tuple[Any, ...]] = {}
-        self._protection: list[tuple[Any, ...]] = []
+        self._stops: list[tuple[Any, ...]] = []
+        self._targets: list[tuple[Any, ...]] = []
         self._trades: list[tuple[Any, ...]] = []
         self._equity: list[tuple[Any, ...]] = []
         self._alerts: list[tuple[Any, ...]] = []
@@ -87,13 +91,12 @@ class Journal:
         for s in signals:
             entry = stop = target = None
             if s.direction:
-                instrument = self._instruments[symbol]
-                price = instrument.price
-                entry = self._decimal(price(close))
+                price = self._grids[symbol].price
+                entry = price(close)
                 if s.stop_units:
-                    stop = self._decimal(price(close - s.direction * s.stop_units))
+                    stop = price(close - s.direction * s.stop_units)
                 if s.target_units:
-                    target = self._decimal(price(close + s.direction * s.target_units))
+                    target = price(close + s.direction * s.target_units)
             model = s.model
             self._signals.append(
                 (
@@ -109,10 +112,10 @@ class Journal:
 
     def signal_executed(self, order: Order, fill: Fill) -> None:
         """Write back that the signal behind an entry was executed, and at what price."""
-        price = self._instruments[fill.symbol].price(fill.price)
+        price = self._grids[fill.symbol].price(fill.price)
         self._executed.append(
             (
-                True, self._decimal(price), self._values.time(fill.at_ms),
+                True, price, self._values.time(fill.at_ms),
                 self._run_id, fill.symbol, self._values.time(order.decided_ms), order.strategy,
             )
         )  # fmt: skip
@@ -130,13 +133,12 @@ class Journal:
 
     def fill(self, fill: Fill, client_order_id: str, transaction: Transaction) -> None:
         """Add an execution and what the ledger booked for it."""
-        instrument = self._instruments[fill.symbol]
+        grid = self._grids[fill.symbol]
         self._fills.append(
             (
                 self._run_id, fill.trade_id, client_order_id, fill.symbol, fill.side.value,
-                self._decimal(instrument.quantity(fill.lots)),
-                self._decimal(instrument.price(fill.price)),
-                self._decimal(money(fill.fee)), instrument.quote, fill.is_maker,
+                grid.quantity(fill.lots), grid.price(fill.price),
+                money_text(fill.fee), self._quote, fill.is_maker,
                 str(fill.reason), self._values.time(fill.at_ms),
             )
         )  # fmt: skip
@@ -149,21 +151,15 @@ class Journal:
             self._ledger.append(
                 (
                     self._run_id, transaction.reference, transaction.kind, account, asset,
-                    self._decimal(self._amount(transaction, asset, amount)), at,
+                    self._amount(asset, amount), at,
                 )
             )  # fmt: skip
 
-    def _amount(self, transaction: Transaction, asset: str, amount: int) -> Decimal:
-        for instrument in self._instruments.values():
-            if asset == instrument.quote:
-                return money(amount)
-            if asset in (instrument.symbol, instrument.base):
-                return instrument.quantity(amount)
-        raise ValueError(f"{transaction.reference}: asset {asset!r} is of no instrument")
+    def _amount(self, asset: str, amount: int) -> str:
+        return money_text(amount) if asset == self._quote else self._held[asset].quantity(amount)
 
     def position(self, before: Position, after: Position, at_ms: int) -> None:
         """Add or update the row of a position's life; a flat one is closed."""
-        instrument = after.instrument
         life = after if after.lots else before
         size = abs(after.lots)
         at = self._values.time(at_ms)
@@ -172,34 +168,37 @@ class Journal:
         opened = self._values.time(key[1])
         self._positions[key] = (
             self._run_id, after.symbol, "LONG" if life.lots > 0 else "SHORT",
-            self._decimal(instrument.quantity(size)), self._decimal(average or Decimal(0)),
-            self._decimal(money(after.realized)), opened, None if size else at,
+            self._grids[after.symbol].quantity(size),
+            self._decimal(average or Decimal(0)),
+            money_text(after.realized), opened, None if size else at,
             "OPEN" if size else "CLOSED", at, at, after.strategy,
         )  # fmt: skip
 
-    def protection(self, order: Order) -> None:
-        """Note the price at which a stop or target rests, on its open position."""
-        price = self._decimal(self._instruments[order.symbol].price(order.price))
-        self._protection.append((order.role, price, self._run_id, order.symbol))
+    def protection(self, order: Order, opened_ms: int) -> None:
+        """Note the price at which a stop or target rests, on the row of its open position."""
+        price = self._grids[order.symbol].price(order.price)
+        key = (self._run_id, order.symbol, self._values.time(opened_ms))
+        waiting = self._stops if order.role is OrderRole.STOP else self._targets
+        waiting.append((price, *key))
 
     def trade(self, order: Order) -> None:
         """Add the one row of an order that traded and has ended."""
-        instrument = self._instruments[order.symbol]
+        instrument, grid = self._instruments[order.symbol], self._grids[order.symbol]
         average = Decimal(order.filled_value) / order.filled_lots
         reference = order.reference or average
         slipped = order.side.sign * (average - reference) / reference
-        value = money(order.filled_value * instrument.tv)
+        value = money_text(order.filled_value * instrument.tv)
         closes = order.role is not OrderRole.ENTRY
         price = (average * instrument.price_unit).quantize(instrument.price_unit / 10_000)
         self._trades.append(
             (
                 self._run_id, order.client_order_id, order.symbol, order.side.value,
-                order.order_type.value, self._decimal(instrument.quantity(order.filled_lots)),
-                self._decimal(plain(price)), self._decimal(value),
-                self._decimal(money(order.fees)),
+                order.order_type.value, grid.quantity(order.filled_lots),
+                self._decimal(plain(price)), value,
+                money_text(order.fees),
                 self._decimal(Decimal(slipped).quantize(Decimal("0.000001"))), order.strategy,
                 self._values.time(order.updated_ms), self._values.moment(self._now()),
-                order.role.value, self._decimal(money(order.realized)) if closes else None,
+                order.role.value, money_text(order.realized) if closes else None,
             )
         )  # fmt: skip
 
@@ -208,9 +207,9 @@ class Journal:
         self._equity.append(
             (
                 self._run_id, self._values.time(account.at_ms),
-                self._decimal(money(account.equity)),
-                self._decimal(money(account.cash)), self._decimal(money(account.unrealized)),
-                self._decimal(money(account.realized)),
+                money_text(account.equity),
+                money_text(account.cash), money_text(account.unrealized),
+                money_text(account.realized),
                 self._decimal(plain(Decimal(account.drawdown_rate).scaleb(-8))),
                 account.open_positions, account.trading_state.value,
             )
@@ -280,8 +279,8 @@ class Journal:
             statements.fills.run(connection, self._fills)
             statements.ledger.run(connection, self._ledger)
             statements.positions.run(connection, list(self._positions.values()))
-            for role, *values in self._protection:
-                statements.protection[role].run(connection, [tuple(values)])
+            statements.stops.run(connection, self._stops)
+            statements.targets.run(connection, self._targets)
             statements.trades.run(connection, self._trades)
             statements.signals.run(connection, self._signals)
             statements.executed.run(connection, self._executed)
@@ -295,34 +294,31 @@ class Journal:
         self._clear()
 
     def _order_row(self, order: Order) -> tuple[Any, ...]:
-        instrument = self._instruments[order.symbol]
+        grid = self._grids[order.symbol]
         inputs = self._snapshots.get(order.client_order_id)
         return (
             order.client_order_id, self._run_id, self._epoch, order.symbol, order.side.value,
             order.role.value, order.order_type.value,
-            self._decimal(instrument.quantity(order.lots)), self._price(instrument, order.price),
+            grid.quantity(order.lots), _price(grid, order.price),
             order.reduce_only, order.strategy, order.parent_id,
-            self._price(instrument, order.stop_units), self._price(instrument, order.target_units),
-            order.status.value, self._decimal(instrument.quantity(order.filled_lots)),
-            self._decimal(money(order.fees)), order.reason[:32],
+            _price(grid, order.stop_units), _price(grid, order.target_units),
+            order.status.value, grid.quantity(order.filled_lots),
+            money_text(order.fees), order.reason[:32],
             self._values.json(inputs) if inputs is not None else None, self._config_hash,
             self._values.time(order.decided_ms), self._journaled_at,
             self._values.time(order.updated_ms),
         )  # fmt: skip
 
     def _change_row(self, order: Order) -> tuple[Any, ...]:
-        instrument = self._instruments[order.symbol]
+        grid = self._grids[order.symbol]
         return (
-            self._decimal(instrument.quantity(order.lots)), self._price(instrument, order.price),
-            order.status.value, self._decimal(instrument.quantity(order.filled_lots)),
-            self._decimal(money(order.fees)), order.reason[:32],
+            grid.quantity(order.lots), _price(grid, order.price),
+            order.status.value, grid.quantity(order.filled_lots),
+            money_text(order.fees), order.reason[:32],
             self._values.time(order.updated_ms), order.client_order_id,
         )  # fmt: skip
 
-    def _price(self, instrument: Instrument, units: int) -> Any:
-        return self._decimal(instrument.price(units)) if units else None
-
-    def _decimal(self, value: Decimal) -> Any:
+    def _decimal(self, value: Decimal) -> str:
         return self._values.decimal(value)
 
     def _time_of(self, ms: int) -> Any:
@@ -330,3 +326,7 @@ class Journal:
         if ms != self._stamp_ms:
             self._stamp_ms, self._stamp = ms, self._values.time(ms)
         return self._stamp
+
+
+def _price(grid: Grid, units: int) -> str | None:
+    return grid.price(units) if units else None

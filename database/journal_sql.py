@@ -64,7 +64,8 @@ class Statements:
     fills: Statement
     ledger: Statement
     positions: Statement
-    protection: dict[str, Statement]
+    stops: Statement
+    targets: Statement
     trades: Statement
     equity: Statement
     alerts: Statement
@@ -79,7 +80,7 @@ def for_dialect(dialect: str) -> Statements:
     """Return the statements for "sqlite" or "postgresql"."""
     changing = ("side", "size", "entry_price", "realized_pnl", "close_time", "status", "updated_at",
                 "strategy")  # fmt: skip
-    resting = "UPDATE positions SET {} = ? WHERE run_id = ? AND symbol = ? AND status = 'OPEN'"
+    resting = "UPDATE positions SET {} = ? WHERE run_id = ? AND symbol = ? AND open_time = ?"
     return Statements(
         decisions=insert("decisions", DECISION_COLUMNS, dialect),
         signals=insert("ai_signals_log", SIGNAL_COLUMNS, dialect),
@@ -99,10 +100,8 @@ def for_dialect(dialect: str) -> Statements:
         positions=upsert(
             "positions", POSITION_COLUMNS, ("run_id", "symbol", "open_time"), changing, dialect
         ),
-        protection={
-            "stop": Statement(resting.format("stop_price"), dialect),
-            "target": Statement(resting.format("target_price"), dialect),
-        },
+        stops=Statement(resting.format("stop_price"), dialect),
+        targets=Statement(resting.format("target_price"), dialect),
         trades=insert("trades", TRADE_COLUMNS, dialect),
         equity=insert("equity", EQUITY_COLUMNS, dialect),
         alerts=insert("alerts", ALERT_COLUMNS, dialect),

@@ -18,7 +18,7 @@ class DecisionRow(SQLModel, table=True):
 
     __tablename__ = "decisions"
     __table_args__ = (
-        Index("ux_decisions", "run_id", "symbol", "at_ms", unique=True),
+        Index("ux_decisions", "run_id", "at_ms", "symbol", unique=True),
         Index(
             "ix_decisions_outcome",
             "run_id",
@@ -64,7 +64,7 @@ class AiSignalRow(SQLModel, table=True):
     """What one strategy said at one candle close, HOLD included (document 004)."""
 
     __tablename__ = "ai_signals_log"
-    __table_args__ = (Index("ix_signals", "run_id", "symbol", "created_at"),)
+    __table_args__ = (Index("ix_signals", "run_id", "created_at"),)
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     user_id: int = Field(default=1)
@@ -109,7 +109,7 @@ class OrderRow(SQLModel, table=True):
     price: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     reduce_only: bool
     strategy: str = Field(max_length=50)
-    parent_id: str | None = Field(default=None, max_length=32, index=True)
+    parent_id: str | None = Field(default=None, max_length=32)
     stop_distance: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     target_distance: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     status: str = Field(max_length=12)

@@ -12,8 +12,60 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.timeframes import to_datetime
-from database.types import exact, exact_text
+from crypto_trader_pro.domain.units import MONEY_EXP
+from database.types import exact_text
+
+
+def scaled(units: int, places: int) -> str:
+    """Return `units` * 10**-places as plain text, the stored form of an `ExactDecimal`.
+
+    Both drivers take a decimal as text; making it from the whole number is six times as fast as by
+    way of Decimal.
+
+    >>> scaled(-1050, 2), scaled(7, 3), scaled(300, 0)
+    ('-10.5', '0.007', '300')
+    """
+    if not places:
+        return str(units)
+    digits = str(units if units >= 0 else -units).rjust(places + 1, "0")
+    fraction = digits[-places:].rstrip("0")
+    text = f"{digits[:-places]}.{fraction}" if fraction else digits[:-places]
+    return f"-{text}" if units < 0 else text
+
+
+class Grid:
+    """Stored forms of one instrument's whole numbers."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self._instrument = instrument
+        self._price_places = _places(instrument.price_unit)
+        self._lot_places = _places(instrument.lot)
+
+    def price(self, units: int) -> str:
+        """Return the stored form of a price."""
+        if self._price_places is None:
+            return exact_text(self._instrument.price(units))
+        return scaled(units, self._price_places)
+
+    def quantity(self, lots: int) -> str:
+        """Return the stored form of a quantity."""
+        if self._lot_places is None:
+            return exact_text(self._instrument.quantity(lots))
+        return scaled(lots, self._lot_places)
+
+
+def money_text(units: int) -> str:
+    """Return the stored form of money units."""
+    return scaled(units, MONEY_EXP)
+
+
+def _places(unit: Decimal) -> int | None:
+    """Return k where `unit` is 10**-k, k >= 0; None for any other grid (0.5, say)."""
+    sign, digits, exponent = unit.normalize().as_tuple()
+    whole = isinstance(exponent, int) and exponent <= 0 and digits == (1,) and not sign
+    return -exponent if whole and isinstance(exponent, int) else None
 
 
 class Values:
@@ -23,9 +75,10 @@ class Values:
         self._is_sqlite = dialect == "sqlite"
         self._days: dict[int, str] = {}
 
-    def decimal(self, value: Decimal) -> Any:
+    @staticmethod
+    def decimal(value: Decimal) -> str:
         """Return the stored form of an `ExactDecimal`."""
-        return exact_text(value) if self._is_sqlite else exact(value)
+        return exact_text(value)
 
     def moment(self, value: datetime) -> Any:
         """Return the stored form of a `UtcDateTime`."""

@@ -270,6 +270,8 @@ def risk_inputs(**changes: int) -> RiskInputs:
         max_lots=1_000_000,
         min_notional=5 * USDT,
         collar_rate=5_000_000,
+        day_start=100_000 * USDT,
+        peak=100_000 * USDT,
     )
     return allowed._replace(**changes)
 
@@ -278,7 +280,8 @@ class Desk:
     """A client of the simulated venue that believes nothing.
 
     It keeps its own orders (domain objects, which refuse illegal edges and over-fills), cash and
-    positions, all folded from the venue's events.
+    positions, all folded from the venue's events. Where not `strict`, it only counts what its
+    orders refused.
     """
 
     def __init__(
@@ -288,6 +291,7 @@ class Desk:
         costs: VenueCosts | None = None,
         funding: Mapping[str, Sequence[FundingEvent]] | None = None,
         bar_ms: int = MINUTE,
+        strict: bool = True,
     ) -> None:
         self.instruments = instruments or (a_round_instrument(),)
         self._opening = cash
@@ -299,6 +303,8 @@ class Desk:
         self.lots = {i.symbol: 0 for i in self.instruments}
         self.orders: dict[str, Order] = {}
         self.events: list[VenueEvent] = []
+        self.refused = 0
+        self._strict = strict
 
     # --- what a client does -----------------------------------------------------------------
 
@@ -350,7 +356,12 @@ class Desk:
         news = list(finished(self.venue.events()))
         self.events += news
         for event in news:
-            self._book(event)
+            try:
+                self._book(event)
+            except ValueError:
+                if self._strict:
+                    raise
+                self.refused += 1
         return news
 
     def reborn(self, state: Mapping[str, Any]) -> None:
@@ -375,11 +386,11 @@ class Desk:
             self._change(self.orders[event.client_order_id], event)
 
     def _fill(self, fill: Fill) -> None:
-        if fill.reason != FillReason.LIQUIDATION:
-            self.orders[fill.client_order_id].fill(fill.lots, fill.price, fill.fee, fill.at_ms)
         tv = next(i.tv for i in self.instruments if i.symbol == fill.symbol)
         self.cash -= fill.signed_lots * fill.price * tv + fill.fee
         self.lots[fill.symbol] += fill.signed_lots
+        if fill.reason != FillReason.LIQUIDATION:
+            self.orders[fill.client_order_id].fill(fill.lots, fill.price, fill.fee, fill.at_ms)
 
     @staticmethod
     def _change(order: Order, event: Acknowledged | Working | Rejected | Ended) -> None:

@@ -23,7 +23,7 @@ ema_200      (close - EMA(200) cut to 720 candles) / ATR(14)
 eff_24       Kaufman's efficiency ratio of 24
 ac1_96       lag-1 autocorrelation of 96 returns
 hour, weekday  sine and cosine of the UTC hour and weekday of the close
-funding_3d   mean funding rate of the last three days, basis points; NaN unless each day has one
+funding_3d   mean funding rate of the last three days, basis points; NaN if one is missing in them
 d1, d7       return over 24 and over 168 candles
 btc_12       the ret_12 of BTC at the same close; NaN without it
 
@@ -35,7 +35,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -65,7 +64,8 @@ COUNT: Final = len(NAMES)
 
 _BTC_BARS: Final = 12
 _BTC_WINDOW: Final = VOLATILITY + 1
-_FUNDING_DAYS: Final = 3
+_FUNDING_MS: Final = 3 * DAY_MS
+_FUNDING_GAP_MS: Final = 9 * HOUR_MS  # payments are 8 hours apart at most
 _FUNDING_UNIT: Final = 10_000  # parts of 1e8 in a basis point
 _STEPS: Final = {
     "wilder": ind.WILDER_VALUES,
@@ -272,15 +272,21 @@ def _funding_mean(funding: FundingSeries | None, close_ms: Ints) -> Floats:
     mean = np.full(len(close_ms), np.nan)
     if funding is None or len(funding.at_ms) == 0:
         return mean
+    at = funding.at_ms
+    first = np.searchsorted(at, close_ms - _FUNDING_MS, "right")
+    last = np.searchsorted(at, close_ms, "right") - 1  # the newest one known
+    rows = np.flatnonzero(first <= last)
+    first, last = first[rows], last[rows]
+    holes = np.concatenate(([0], np.cumsum(np.diff(at) > _FUNDING_GAP_MS)))
+    whole = (
+        (holes[first] == holes[last])
+        & (at[first] - (close_ms[rows] - _FUNDING_MS) <= _FUNDING_GAP_MS)
+        & (close_ms[rows] - at[last] <= _FUNDING_GAP_MS)
+    )
+    rows, first, last = rows[whole], first[whole], last[whole]
     # a sum of whole numbers does not depend on where the series starts
     total = np.concatenate(([0], np.cumsum(funding.rate)))
-    bounds = [
-        np.searchsorted(funding.at_ms, close_ms - day * DAY_MS, "right")
-        for day in range(_FUNDING_DAYS, -1, -1)
-    ]
-    every_day = np.logical_and.reduce([later > earlier for earlier, later in pairwise(bounds)])
-    first, last = bounds[0][every_day], bounds[-1][every_day]
-    mean[every_day] = (total[last] - total[first]) / ((last - first) * _FUNDING_UNIT)
+    mean[rows] = (total[last + 1] - total[first]) / ((last + 1 - first) * _FUNDING_UNIT)
     return mean
 
 

@@ -34,6 +34,7 @@ class Instrument:
     maker_rate: int = field(init=False)
     taker_rate: int = field(init=False)
     maintenance_rate: int = field(init=False)
+    can_short: bool = field(init=False)
 
     def __post_init__(self) -> None:
         if "/" not in self.symbol:
@@ -65,6 +66,7 @@ class Instrument:
         put(self, "min_notional_units", _whole(self.min_notional * 10**MONEY_EXP, "min_notional"))
         put(self, "maker_rate", _whole(self.maker_fee * RATE, "maker_fee"))
         put(self, "taker_rate", _whole(self.taker_fee * RATE, "taker_fee"))
+        put(self, "can_short", self.kind is MarketKind.LINEAR)
         put(self, "maintenance_rate", _whole(self.maintenance * RATE, "maintenance"))
 
     @property
@@ -74,10 +76,6 @@ class Instrument:
     @property
     def quote(self) -> str:
         return self.symbol.split("/")[1].split(":")[0]
-
-    @property
-    def can_short(self) -> bool:
-        return self.kind is MarketKind.LINEAR
 
     def price_units(self, price: Decimal) -> int:
         """Count `price` in price units.

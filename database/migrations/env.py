@@ -11,7 +11,6 @@ __all__ = ["models"]  # imported for its tables
 context.configure(
     connection=context.config.attributes[CONNECTION],
     target_metadata=SQLModel.metadata,
-    transactional_ddl=True,  # SQLite too: the transaction is ours, not the driver's
     render_as_batch=True,  # SQLite changes a table by building it anew
 )
 with context.begin_transaction():

@@ -247,7 +247,7 @@ def test_two_writers_may_meet_on_a_file_that_is_not_wal_yet(tmp_path: Path, open
     file = tmp_path / "new.db"
     other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     other.execute("CREATE TABLE t (x)")
-    other.execute("BEGIN EXCLUSIVE")
+    other.execute("BEGIN IMMEDIATE")
     release = threading.Timer(0.3, other.execute, ["COMMIT"])
     release.start()
     with opened(f"sqlite:///{file}").connect() as connection:

@@ -16,6 +16,7 @@ often = settings(max_examples=300, deadline=None)
 rates = st.one_of(st.integers(0, RATE), st.sampled_from([0, 1, 20_000, 2_000_000, RATE]))
 money = st.one_of(st.integers(-(10**6), 10**10), st.integers(0, 10**17))
 LARGEST = 2**61
+WIDTH = len(RiskInputs._fields)
 
 
 @st.composite
@@ -140,7 +141,7 @@ def test_more_of_a_bound_never_gives_a_smaller_size(x: RiskInputs, name: str, mo
 
 
 @often
-@given(st.lists(st.integers(-1, 3), min_size=34, max_size=34))
+@given(st.lists(st.integers(-1, 3), min_size=WIDTH, max_size=WIDTH))
 def test_the_mask_holds_one_bit_for_each_rule_that_refuses(values: list[int]) -> None:
     x = RiskInputs(*values)
     verdict = evaluate(x)

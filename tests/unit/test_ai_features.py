@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def by_hand(s: CandleSeries) -> dict[str, float]:
     high, low, close = ([float(v) for v in x[-721:]] for x in (s.high, s.low, s.close))
     volume = [float(v) for v in s.volume[-721:]]
     c = close[-1]
-    r = [b / a - 1 for a, b in zip(close, close[1:], strict=False)]
+    r = [b / a - 1 for a, b in pairwise(close)]
 
     def vol(k: int) -> float:
         return math.sqrt(math.fsum(x * x for x in r[-k:]) / k)
@@ -70,11 +71,11 @@ def by_hand(s: CandleSeries) -> dict[str, float]:
     ]
     wilder, v96 = 13 / 14, vol(96)
     atr = average(true, wilder, 256)
-    move = [b - a for a, b in zip(close, close[1:], strict=False)]
+    move = [b - a for a, b in pairwise(close)]
     gain = average([max(m, 0.0) for m in move], wilder, 256)
     loss = average([max(-m, 0.0) for m in move], wilder, 256)
-    up = [b - a for a, b in zip(high, high[1:], strict=False)]
-    down = [a - b for a, b in zip(low, low[1:], strict=False)]
+    up = [b - a for a, b in pairwise(high)]
+    down = [a - b for a, b in pairwise(low)]
     plus = averages([u if u > d and u > 0 else 0.0 for u, d in zip(up, down, strict=True)],
                     wilder, 256)  # fmt: skip
     minus = averages([d if d > u and d > 0 else 0.0 for u, d in zip(up, down, strict=True)],
@@ -138,7 +139,7 @@ def test_one_live_window_gives_the_bits_of_the_whole_history() -> None:
     series, btc, whole = real("SOL"), real("BTC"), frame("SOL")
     rng = np.random.default_rng(4)
     for row in [720, len(series) - 1, *rng.integers(720, len(series), 60).tolist()]:
-        cut = slice(row - fe.WINDOW + 1, row + 1)
+        cut = slice(row - 720, row + 1)
         live = fe.compute(series.slice(cut.start, cut.stop), btc=btc.slice(cut.start, cut.stop))
         assert live.ready[-1]
         assert same_bits(live.values[-1], whole.values[row]), row
@@ -219,19 +220,30 @@ def test_funding_is_the_mean_of_what_was_paid_in_three_days_at_or_before_the_clo
     assert column(f, "funding_3d")[798] == 96.0
 
 
-def test_a_day_without_funding_makes_it_missing_and_never_zero() -> None:
+def test_a_hole_in_the_funding_makes_it_missing_and_never_zero() -> None:
     series = market(1_000)
     whole = payments(int(series.open_ms[0]), 125)
     keep = np.ones(125, dtype=np.bool_)
-    keep[96:99] = False  # one day's three payments
+    keep[96] = False
     holed = fe.FundingSeries(whole.symbol, whole.at_ms[keep], whole.rate[keep])
     got = column(fe.compute(series, funding=holed), "funding_3d")
-    # the day is empty from the close at 96 x 8 = 768 h on; rows count from 1 h
-    assert not np.isnan(got[780])
-    assert np.isnan(got[791 - 1 : 791 + 47]).all()
+    # Row k closes at k + 1 h. At 769 h the eight payments of 704..760 h are known: 89..96 bp. The
+    # one due at 768 h may be nine hours after the last; three days after 776 - 9 h it is forgotten.
+    assert got[768] == 92.5
+    assert np.isnan(got[769:838]).all()
+    assert not np.isnan(got[838:]).any()
     for none in (None, fe.FundingSeries("X/Y:Y", np.array([], np.int64), np.array([], np.int64))):
         got = column(fe.compute(series, funding=none), "funding_3d")
         assert np.isnan(got).all()
+
+
+def test_funding_is_missing_until_three_days_are_known() -> None:
+    series = market(1_000)
+    late = payments(int(series.open_ms[0]) + 800 * HOUR, 25)
+    got = column(fe.compute(series, funding=late), "funding_3d")
+    # the first payment is at 800 h; three days before it leave nine hours: 800 + 72 - 9 = 863 h
+    assert np.isnan(got[:862]).all()
+    assert not np.isnan(got[862:]).any()
 
 
 def test_funding_series_are_checked() -> None:

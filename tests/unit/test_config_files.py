@@ -245,6 +245,14 @@ def test_a_file_of_another_name_is_known_by_its_keys(tmp_path: Path) -> None:
     assert part == config.load_file(Path(config.__file__).parent / RISK)
 
 
+def test_a_file_with_one_of_the_three_names_is_that_file_whatever_it_holds(tmp_path: Path) -> None:
+    folder(tmp_path)
+    (tmp_path / AUTO).replace(tmp_path / RISK)
+    found = config.validate(tmp_path / RISK)
+    assert f'engine.mode is in the wrong file, was "paper", allowed: only in {AUTO}' in found[4]
+    assert sum("is missing" in line for line in found) == 6
+
+
 def test_load_file_raises_what_validate_says(tmp_path: Path) -> None:
     where = folder(tmp_path, {"limits.max_leverage": 21}) / RISK
     with pytest.raises(SettingsError) as caught:

@@ -200,6 +200,22 @@ def test_outside_values_are_judged_even_beside_an_unreadable_file(tmp_path: Path
     ]
 
 
+def test_no_contradiction_is_told_with_values_nobody_could_read(tmp_path: Path) -> None:
+    folder(tmp_path)
+    (tmp_path / AUTO).unlink()
+    environ = {"CTP_ENGINE__MODE": "live", "CTP_ENGINE__TRADING_INTERVAL": "400"}
+    (line,) = lines(tmp_path, environ=environ)
+    assert line.startswith(f"{AUTO}: is missing")
+
+
+def test_a_given_environment_leaves_the_projects_dotenv_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("config.loading.project_root", lambda: tmp_path)
+    (tmp_path / ".env").write_text("CTP_PAPER__ENTRY_TTL_BARS=7\n")
+    assert config.load(SHIPPED, environ={}).paper.entry_ttl_bars == 3
+
+
 def test_a_variable_does_not_stand_in_for_a_missing_section(tmp_path: Path) -> None:
     folder(tmp_path, {"kill_switch": GONE})
     (line,) = lines(tmp_path, environ={"CTP_KILL_SWITCH__WINDOW_MINUTES": "5"})
@@ -225,6 +241,24 @@ def test_arguments_are_dotted_nested_or_both(tmp_path: Path) -> None:
     assert settings.symbols == ("SOL/USDT",)
 
 
+def test_text_in_an_argument_is_read_as_in_a_variable(tmp_path: Path) -> None:
+    overrides = {
+        "paper.initial_equity": "5000",
+        "engine": {"max_concurrent_positions": "3"},
+        "paper.funding": "false",
+        "symbols": "BTC/USDT,SOL/USDT",
+        "limits.max_order_notional": "null",
+        "engine.mode": "backtest",
+    }
+    settings = load(folder(tmp_path, {"limits.max_order_notional": 7}), overrides=overrides)
+    assert settings.paper.initial_equity == 5000
+    assert settings.engine.max_concurrent_positions == 3
+    assert settings.paper.funding is False
+    assert settings.symbols == ("BTC/USDT", "SOL/USDT")
+    assert settings.limits.max_order_notional is None
+    assert settings.engine.mode == "backtest"
+
+
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
@@ -247,6 +281,13 @@ def test_arguments_are_dotted_nested_or_both(tmp_path: Path) -> None:
             (
                 "kill_switch was 3, allowed: an object with "
                 "var_breach_count, api_error_rate_pct, window_minutes"
+            ),
+        ),
+        (
+            {"paper.slippage_pct": "half"},
+            (
+                'paper.slippage_pct was "half", '
+                "allowed: a number from 0 to 10, of at most 6 decimals"
             ),
         ),
         (

@@ -219,6 +219,31 @@ def test_symbols_are_at_least_one_and_each_once(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("timeframe", "interval", "good"),
+    [
+        ("5m", 300, True),
+        ("5m", 600, True),
+        ("5m", 60, False),  # a divisor is no multiple
+        ("5m", 400, False),
+        ("1m", 60, True),
+        ("1m", 59, False),
+        ("1m", 0, False),
+        ("1d", 86_400, True),
+        ("1m", 86_460, False),  # a multiple, but longer than a day
+    ],
+)
+def test_the_decision_period_is_a_multiple_of_the_timeframe(
+    tmp_path: Path, timeframe: str, interval: int, good: bool
+) -> None:
+    changes = {"engine.timeframe": timeframe, "engine.trading_interval": interval}
+    if good:
+        assert load(folder(tmp_path, changes)).engine.trading_interval == interval
+    else:
+        (line,) = lines(folder(tmp_path, changes))
+        assert line.startswith(f"{AUTO}: engine.trading_interval was {interval}, allowed: a ")
+
+
 CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     (
         {"engine.trading_interval": 400},

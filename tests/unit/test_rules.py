@@ -109,7 +109,7 @@ def test_there_are_sixteen_rules_with_sixteen_codes_in_the_order_of_the_gates() 
 EVERYTHING_WRONG = risk_inputs(
     trading_state=2, gate_state=2, busy=1, last_entry_ms=START_MS, daily_level=2, drawdown_level=2,
     open_positions=9, bars_since_exit=0, entries_today=999, side=-1, can_short=0, has_model=1,
-    stop_units=0, price=800_000, room=-1,
+    stop_units=0, price=800_000, room=-1, day_start=103_093 * USDT, peak=111_112 * USDT,
 )  # fmt: skip
 
 
@@ -178,8 +178,8 @@ NUMBERS = {
     "data_gate": {"gate": 2},
     "position_open": {"busy": 1},
     "duplicate_bar": {"last_entry_ms": START_MS, "bar_ms": START_MS},
-    "daily_loss": {"level": 2},
-    "drawdown": {"level": 2},
+    "daily_loss": {"level": 2, "equity": 100_000 * USDT, "day_start": 103_093 * USDT},
+    "drawdown": {"level": 2, "equity": 100_000 * USDT, "peak": 111_112 * USDT},
     "max_positions": {"open": 9, "limit": 5},
     "cooldown": {"bars": 0, "limit": 3},
     "message_rate": {"today": 999, "per_day": 200, "now": 0, "per_cycle": 20},

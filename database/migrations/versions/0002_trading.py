@@ -82,7 +82,7 @@ def _decisions() -> None:
         sqlite_where=sa.text("first_refusal IS NOT NULL"),
         postgresql_where=sa.text("first_refusal IS NOT NULL"),
     )
-    op.create_index("ux_decisions", "decisions", ["run_id", "symbol", "at_ms"], unique=True)
+    op.create_index("ux_decisions", "decisions", ["run_id", "at_ms", "symbol"], unique=True)
 
 
 def _ai_signals_log() -> None:
@@ -110,7 +110,7 @@ def _ai_signals_log() -> None:
         sa.Column("baseline_probability", sa.Integer(), nullable=True),
         sa.Column("model_gate", sa.String(24), nullable=True),
     )
-    op.create_index("ix_signals", "ai_signals_log", ["run_id", "symbol", "created_at"])
+    op.create_index("ix_signals", "ai_signals_log", ["run_id", "created_at"])
 
 
 def _orders() -> None:
@@ -140,7 +140,6 @@ def _orders() -> None:
         sa.Column("journaled_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
     )
-    op.create_index("ix_orders_parent_id", "orders", ["parent_id"])
     op.create_index("ix_orders_run", "orders", ["run_id", "status"])
     op.create_index("ix_orders_symbol", "orders", ["run_id", "symbol", "decided_at"])
 

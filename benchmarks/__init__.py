@@ -1,0 +1,1 @@
+"""One runnable file per performance claim; each prints its ratio."""

@@ -1,0 +1,156 @@
+"""The command line as real processes: started with a var folder of their own, watched, killed."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tests.market_data import ROOT
+
+DATABASE: Final = "crypto_trader_pro.db"
+DEADLINE: Final = 120.0  # seconds after which a process counts as hung
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    def result(self) -> dict[str, Any]:
+        """Return the one JSON object on stdout of a process that succeeded."""
+        assert self.code == 0, f"exit code {self.code}: {self.stderr}"
+        assert self.stdout.count("\n") == 1, f"one line expected: {self.stdout!r}"
+        found = json.loads(self.stdout)
+        assert isinstance(found, dict)
+        return found
+
+    def complaint(self) -> str:
+        """Return the one line on stderr of a process that refused; stdout is empty."""
+        assert self.stdout == "", f"nothing expected on stdout: {self.stdout!r}"
+        lines = self.stderr.splitlines()
+        assert len(lines) == 1, f"one line expected: {self.stderr!r}"
+        assert "Traceback" not in lines[0]
+        return lines[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One installation: `python -m crypto_trader_pro` over `var_dir`.
+
+    Args:
+        settings: further environment variables; the caller's own `CTP_*` never get through.
+        prepare: called in the child before it becomes the command, to take something away from it.
+    """
+
+    var_dir: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] | None = None
+
+    @property
+    def database(self) -> Path:
+        return self.var_dir / DATABASE
+
+    def start(self, *arguments: object) -> "subprocess.Popen[str]":
+        """Start a command as the leader of its own process group."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "crypto_trader_pro", *map(str, arguments)],
+            cwd=ROOT, env=self._environment(), text=True, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=self.prepare,
+        )  # fmt: skip
+
+    def run(self, *arguments: object) -> Ended:
+        """Run a command to its end."""
+        return finish(self.start(*arguments))
+
+    def killed(self, moment: "Moment", *arguments: object) -> int:
+        """Start a command, kill -9 its process group at `moment`, return the bars it had stored.
+
+        Raises:
+            AssertionError: it ended by itself before that.
+        """
+        process = self.start(*arguments)
+        try:
+            moment.wait(self.database, process)
+        finally:
+            kill(process)
+            output = process.communicate(timeout=DEADLINE)
+        assert process.returncode == -signal.SIGKILL, f"it ended by itself: {output}"
+        return stored_bars(self.database)
+
+    def _environment(self) -> dict[str, str]:
+        foreign = ("CTP_", "DATABASE_URL", "BINANCE_", "ENVIRONMENT")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        return {**kept, "CTP_VAR_DIR": str(self.var_dir), "LC_ALL": "C.UTF-8", **self.settings}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When to strike: `bars` are stored by a commit, and `seconds` have passed since."""
+
+    bars: int
+    seconds: float = 0.0
+
+    def wait(self, database: Path, process: "subprocess.Popen[str]") -> None:
+        """Return at the moment, or when the process has ended."""
+        deadline = time.monotonic() + DEADLINE
+        while process.poll() is None and stored_bars(database) < self.bars:
+            assert time.monotonic() < deadline, f"{self.bars} bars were not stored in time"
+            time.sleep(0.002)
+        time.sleep(self.seconds)
+
+
+def stored_bars(database: Path) -> int:
+    """Return how many bars the newest run's checkpoint has seen, -1 before the first commit."""
+    if not database.exists():
+        return -1
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=5)) as reader:
+        try:
+            query = "SELECT state FROM checkpoints ORDER BY run_id DESC LIMIT 1"
+            row = reader.execute(query).fetchone()
+        except sqlite3.OperationalError:  # the schema is not in place yet
+            return -1
+    return -1 if row is None else int(json.loads(row[0])["engine"]["bars"])
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    """Send SIGKILL to the whole group of a process, unless it has ended."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def finish(process: "subprocess.Popen[str]") -> Ended:
+    """Wait for the end of a process and return it."""
+    try:
+        stdout, stderr = process.communicate(timeout=DEADLINE)
+    except BaseException:
+        kill(process)
+        process.communicate()
+        raise
+    return Ended(process.returncode, stdout, stderr)
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[sqlite3.Connection]:
+    """Hold the write lock of an SQLite file, as a backup or a screen that hangs would."""
+    with closing(sqlite3.connect(database, isolation_level=None, timeout=30)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        yield holder
+        holder.execute("ROLLBACK")
+
+
+def play(candles: Mapping[str, Path], *more: object, timeframe: str = "1m") -> Sequence[object]:
+    """Return the arguments of a `replay --json` of `ema_cross` over symbol -> file."""
+    pairs = [a for s, path in candles.items() for a in ("--candles", path, "--symbol", s)]
+    return ["replay", *pairs, "--timeframe", timeframe, "--strategy", "ema_cross", "--json", *more]
