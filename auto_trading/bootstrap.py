@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sqlalchemy import Engine as Database
 
-from auto_trading.data_gate import SymbolGate
 from auto_trading.decision_maker import DecisionMaker
 from auto_trading.emergency_stop import EmergencyStop
 from auto_trading.engine import AutoTradingEngine, Parts, Ports
@@ -23,6 +22,7 @@ from auto_trading.translation import (
     ai_config,
     candle_strategies,
     costs_of,
+    gate_of,
     limits_of,
 )
 from config.settings import Settings
@@ -123,9 +123,7 @@ def _parts(
     """Build what is the same in every mode."""
     settings = spec.settings
     _one_currency(spec.instruments)
-    gates = [
-        SymbolGate(spec.timeframe_ms, settings.market_data.warm_bars) for _ in spec.instruments
-    ]
+    gates = [gate_of(spec.timeframe_ms, settings) for _ in spec.instruments]
     monitor = MarketMonitor(spec.instruments, gates)
     positions = PositionManager(spec.instruments)
     calendar = TradingCalendar(settings.engine.trading_day_timezone)

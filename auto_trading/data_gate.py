@@ -37,8 +37,7 @@ OUTLIER_FLOOR: Final = RATE * 2 // 100
 _CAP_SHARE: Final = 2  # one candle counts at most limit / 2
 _MEAN_BARS: Final = 64
 FLAT_RUN: Final = 3
-_EXIT_ONLY_AGE: Final = 2  # timeframes
-_DARK_AGE: Final = 3
+STALE_TIMEFRAMES: Final = 2
 
 
 class SymbolGate:
@@ -47,19 +46,30 @@ class SymbolGate:
     Args:
         timeframe_ms: length of a candle.
         warm_bars: candles without a gap that the strategies need, at least 1.
+        outlier_multiple: of the running mean absolute return, beyond which a move is an outlier.
+        stale_timeframes: age of the last candle beyond which no entry is allowed; one more is dark.
 
     Raises:
         ValueError: an argument is not positive.
     """
 
     __slots__ = (
-        "_close", "_flat", "_mean", "_next_ms", "_seen", "_timeframe_ms", "_warm_bars",
+        "_close", "_flat", "_mean", "_multiple", "_next_ms", "_seen", "_stale", "_timeframe_ms",
+        "_warm_bars",
         "clean", "numbers", "reason", "rejected", "state",
     )  # fmt: skip
 
-    def __init__(self, timeframe_ms: int, warm_bars: int) -> None:
-        if timeframe_ms < 1 or warm_bars < 1:
-            raise ValueError(f"at least 1: timeframe_ms {timeframe_ms}, warm_bars {warm_bars}")
+    def __init__(
+        self, timeframe_ms: int, warm_bars: int, *, outlier_multiple: int = OUTLIER_MEANS,
+        stale_timeframes: int = STALE_TIMEFRAMES,
+    ) -> None:  # fmt: skip
+        if min(timeframe_ms, warm_bars, outlier_multiple, stale_timeframes) < 1:
+            raise ValueError(
+                f"at least 1: timeframe_ms {timeframe_ms}, warm_bars {warm_bars},"
+                f" outlier_multiple {outlier_multiple}, stale_timeframes {stale_timeframes}"
+            )
+        self._multiple = outlier_multiple
+        self._stale = stale_timeframes
         self._timeframe_ms = timeframe_ms
         self._warm_bars = warm_bars
         self._next_ms = 0  # open time of the next contiguous candle
@@ -92,7 +102,7 @@ class SymbolGate:
         if before - low > reach:
             reach = before - low
         mean = self._mean
-        limit = OUTLIER_MEANS * mean
+        limit = self._multiple * mean
         if limit < OUTLIER_FLOOR:
             limit = OUTLIER_FLOOR
         self._learn(close - before if close > before else before - close, limit)
@@ -197,9 +207,9 @@ class SymbolGate:
         return False
 
     def _grow_old(self, age_ms: int) -> None:
-        if age_ms > _DARK_AGE * self._timeframe_ms:
+        if age_ms > (self._stale + 1) * self._timeframe_ms:
             self._set(GateState.DARK, GateReason.STALE, (self._flat, age_ms))
-        elif age_ms > _EXIT_ONLY_AGE * self._timeframe_ms and self.state is GateState.GREEN:
+        elif age_ms > self._stale * self._timeframe_ms and self.state is GateState.GREEN:
             self._set(GateState.EXIT_ONLY, GateReason.STALE, (self._flat, age_ms))
 
     def _set(self, state: GateState, reason: GateReason, numbers: tuple[int, ...]) -> None:

@@ -7,11 +7,10 @@ from typing import Any
 
 from sqlalchemy import Engine as Database
 
-from auto_trading.data_gate import SymbolGate
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.replay_market import Market, ReplayRequest, played
 from auto_trading.signal_generator import AISignalGenerator
-from auto_trading.translation import MODEL_STRATEGY, candle_strategies
+from auto_trading.translation import MODEL_STRATEGY, candle_strategies, gate_of
 from config.settings import Settings
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.messages import MarketSlice
@@ -92,7 +91,7 @@ def _candle_findings(
     item, series = market.instruments[i], market.series[i]
     length = timeframe_ms(request.timeframe)
     interval_ms = request.interval_seconds * 1000
-    monitor = MarketMonitor([item], [SymbolGate(length, settings.market_data.warm_bars)])
+    monitor = MarketMonitor([item], [gate_of(length, settings)])
     generator = AISignalGenerator(
         [item], candle_strategies(request.strategies, settings), None,
         interval_is_timeframe=interval_ms == length,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from auto_trading.data_gate import SymbolGate
 from auto_trading.gateways.simulated_venue import VenueCosts
 from config.fields import as_rate, bp_as_rate, multiple_as_rate
 from config.settings import Settings
@@ -48,6 +49,15 @@ def limits_of(settings: Settings) -> RiskLimits:
         capital_cap=money_units(cap) if cap is not None else 0,
         max_order_notional=money_units(largest) if largest is not None else 0,
     )
+
+
+def gate_of(length_ms: int, settings: Settings) -> SymbolGate:
+    """Return a fresh data gate for one symbol."""
+    data = settings.market_data
+    return SymbolGate(
+        length_ms, data.warm_bars,
+        outlier_multiple=int(data.outlier_multiple), stale_timeframes=data.stale_timeframes,
+    )  # fmt: skip
 
 
 def costs_of(settings: Settings) -> VenueCosts:

@@ -67,7 +67,7 @@ def from_arguments(
 ) -> tuple[list[Assignment], list[Fault]]:
     """Return the keys that `overrides` sets: dotted names, nested mappings, or both.
 
-    Text means what it would in a variable, because it comes from a command line (`--set KEY=VALUE`).
+    Text means what it would in a variable: it comes from a command line (`--set KEY=VALUE`).
     """
     found: list[Assignment] = []
     faults: list[Fault] = []

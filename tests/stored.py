@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -168,16 +168,14 @@ class Played:
     capital: Decimal = Decimal(100_000)
     slippage: Decimal = Decimal("0.0002")
     share: Decimal = Decimal("0.1")  # of a candle's volume
-    cut_ms: int = field(default=1 << 60)  # the last close that was played, for a run cut off
 
     def read(self) -> dict[str, dict[int, Candle]]:
         """Return symbol -> open time -> candle, of what was played."""
-        end = min(self.to_ms, self.cut_ms)
         return {
             symbol: {
                 c.open_ms: c
                 for c in _candles(path)
-                if c.open_ms >= self.from_ms and c.open_ms + self.step_ms <= end
+                if c.open_ms >= self.from_ms and c.open_ms + self.step_ms <= self.to_ms
             }
             for symbol, path in self.candles.items()
         }

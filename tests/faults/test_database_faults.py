@@ -119,6 +119,26 @@ def test_a_writer_that_dies_leaves_nothing_and_holds_no_lock(file: Path, opened:
     assert codes(database) == ["x"]
 
 
+COMMIT_AND_WAIT = f"""
+import sys
+from database import auto_trading_db as db
+from tests.rows import an_alert
+with db.unit_of_work(db.open_database(sys.argv[1])) as session:
+    session.add(an_alert(code="committed"))
+{READY}
+"""
+
+
+def test_what_a_dead_writer_had_committed_is_read_without_writing(
+    file: Path, opened: Opener
+) -> None:
+    """`status` and the console must see the last commit while no engine is up to recover it."""
+    with a_child(COMMIT_AND_WAIT, f"sqlite:///{file}"):
+        pass  # leaving the block kills it, its write-ahead log stays
+    assert file.with_name("trader.db-wal").stat().st_size > 0
+    assert codes(opened(f"sqlite:///{file}", read_only=True)) == ["committed"]
+
+
 # --- full disk (D3) ---------------------------------------------------------------------------
 
 

@@ -87,7 +87,9 @@ def test_a_cross_within_the_warm_up_is_not_told_later() -> None:
 
 
 def test_a_flat_market_never_crosses() -> None:
-    assert set(told([100] * 50)) == {"warming_up", "no_cross"}
+    flat = signals([100] * 50)
+    assert {signal.reason for signal in flat} == {"warming_up", "no_cross"}
+    assert {signal.kind for signal in flat} == {SignalType.HOLD}
 
 
 def test_a_fall_out_of_a_flat_start_is_a_cross_as_a_rise_is() -> None:

@@ -8,12 +8,26 @@ from typing import Any
 
 import pytest
 
+from auto_trading.account import account_view
 from auto_trading.position_manager import PositionManager
-from crypto_trader_pro.domain.enums import Side
+from auto_trading.risk_manager import RiskManager
+from crypto_trader_pro.domain.calendar import TradingCalendar
+from crypto_trader_pro.domain.enums import Side, TradingState
 from crypto_trader_pro.domain.errors import StateMismatch
 from crypto_trader_pro.domain.ledger import CAPITAL, CASH
 from crypto_trader_pro.domain.messages import Funded
-from tests.builders import PERPETUAL, SPOT, START_MS, USDT, a_bar, a_fill, a_round_instrument
+from crypto_trader_pro.domain.portfolio import AccountView
+from crypto_trader_pro.risk.config import RiskLimits
+from tests.builders import (
+    MINUTE,
+    PERPETUAL,
+    SPOT,
+    START_MS,
+    USDT,
+    a_bar,
+    a_fill,
+    a_round_instrument,
+)
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -56,6 +70,21 @@ def test_equity_is_cash_plus_positions_at_their_last_close(book: PositionManager
     assert (book.fees(), book.funding()) == (3 * USDT, 3 * USDT)
     assert (book.open_count, list(book.open_indexes)) == (2, [0, 1])
     assert book.equity() == 10_000 * USDT + book.realized() + book.unrealized()
+
+
+def test_the_account_is_shown_with_its_day_and_its_drawdown(book: PositionManager) -> None:
+    risk = RiskManager(RiskLimits(), TradingCalendar("Asia/Seoul"), 2, MINUTE)
+    risk.open_account(10_400 * USDT, START_MS)
+    risk.mark(START_MS + MINUTE, 10_150 * USDT, 2)
+    view = account_view(a_traded_book(book), risk, at_ms=START_MS + MINUTE, working_orders=3)
+    assert view == AccountView(
+        at_ms=START_MS + MINUTE, asset="USDT", cash=10_750 * USDT, equity=10_150 * USDT,
+        gross=1_200 * USDT, realized=0, unrealized=150 * USDT, fees=3 * USDT, funding=3 * USDT,
+        open_positions=2, working_orders=3, peak=10_400 * USDT,
+        drawdown_rate=2_403_847,  # 250 of 10,400 is 2.4038461... %, rounded up
+        day_start_equity=10_400 * USDT, trading_state=TradingState.ACTIVE,
+    )  # fmt: skip
+    assert view.daily_result == -250 * USDT
 
 
 def test_without_a_candle_the_last_close_still_counts(book: PositionManager) -> None:

@@ -95,6 +95,11 @@ def priced(r: random.Random) -> tuple[int, int, int]:
     return price, lots, tv
 
 
+def falls(r: random.Random) -> Ints:
+    peak = spread(r, 1, MAX_EQUITY)
+    return spread(r, -peak, 2 * peak), peak
+
+
 def shares(r: random.Random) -> Ints:
     c = spread(r, 1, MAX_LOTS_DOMAIN - 1)
     return spread(r, 0, BIGGEST), spread(r, 0, c), c
@@ -191,7 +196,7 @@ SAMPLERS: Final[dict[str, Sampler]] = {
     "size_lots": sizes,
     "limit_line": each(money, rate),
     "loss_level": each(money, money, money),
-    "drawdown_rate": each(money, between(1, MAX_EQUITY)),
+    "drawdown_rate": falls,
     "bracket": brackets,
     "trailed": trails,
     "stop_price": distances,

@@ -487,6 +487,30 @@ def test_the_rest_of_an_entry_does_not_come_back_without_a_stop_after_an_exit() 
     assert desk.lots[PERPETUAL] == 0 or stops
 
 
+def test_protection_can_be_placed_for_a_position_that_has_none() -> None:
+    desk = Desk(costs=FREE)
+    desk.enter(BUY, 10, stop=0)
+    desk.play(a_bar(0))
+    desk.submit(an_order("s1", SELL, 10, role=OrderRole.STOP, order_type=OrderType.STOP_MARKET,
+                         price=90))  # fmt: skip
+    desk.submit(an_order("t1", SELL, 10, role=OrderRole.TARGET, order_type=OrderType.TAKE_PROFIT,
+                         price=120))  # fmt: skip
+    assert as_tuples(desk.play(a_bar(1, 100, 120, volume=60))) == [(TARGET, SELL, 6, 120)]
+    assert as_tuples(desk.play(a_bar(2, 100, 100, 90))) == [(STOP, SELL, 4, 90)]
+
+
+def test_a_second_entry_brings_protection_for_all_that_is_held() -> None:
+    desk = a_desk_with_a_long(target=20)
+    desk.enter(BUY, 5, order_id="e2", stop=5, target=30)
+    news = desk.play(a_bar(1))
+    assert ends(news) == {"e1-stop": "replaced", "e1-target": "replaced"}
+    assert [(o.client_order_id, o.price, o.open_lots) for o in desk.open_orders()] == [
+        ("e2-stop", 95, 15),
+        ("e2-target", 130, 15),
+    ]
+    assert as_tuples(desk.play(a_bar(2, 100, 100, 94))) == [(STOP, SELL, 15, 95)]
+
+
 def test_a_second_stop_does_not_make_the_first_vanish_without_a_word() -> None:
     """Protection placed anew: the old stop is ended, or the new one refused; never neither."""
     desk = a_desk_with_a_long()
@@ -515,6 +539,13 @@ def test_cancelling_the_rest_of_an_entry_leaves_the_protection_of_what_filled(de
     desk.play(a_bar(0, volume=40))
     assert ends(desk.cancel("e1")) == {"e1": "asked"}
     assert [o.client_order_id for o in desk.open_orders()] == ["e1-stop"]
+
+
+def test_protection_that_waits_can_be_cancelled_by_itself(desk: Desk) -> None:
+    desk.enter(BUY, 10, target=20)
+    assert ends(desk.cancel("e1-target")) == {"e1-target": "asked"}
+    desk.play(a_bar(0))
+    assert [(o.client_order_id, o.price) for o in desk.open_orders()] == [("e1-stop", 91)]
 
 
 def test_cancelling_an_unknown_order_changes_nothing(desk: Desk) -> None:
