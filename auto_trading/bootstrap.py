@@ -37,6 +37,7 @@ from database.run_results import shadow_results
 from utils.clocks import SimulatedClock
 
 REPLAY_BATCH = 2_000  # decisions per commit when nothing is sent
+REPLAY_TRIES = 12  # a replay has nobody waiting: it waits a minute for a locked database
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def build_replay(
     paid = funding if spec.settings.paper.funding else {}
     venue = SimulatedVenue(spec.instruments, cash, costs_of(spec.settings), paid)
     feed = ReplayFeed(series, clock, venue.play, after_ms, pause_seconds)
-    journal = _journal(spec, database, system_now, REPLAY_BATCH)
+    journal = _journal(spec, database, system_now, REPLAY_BATCH, REPLAY_TRIES)
     model = None
     if MODEL_STRATEGY in spec.strategies:
         model = _replay_model(spec, series, funding, database, journal)
@@ -109,11 +110,12 @@ def _replay_model(
 
 
 def _journal(
-    spec: RunSpec, database: Database, system_now: Callable[[], datetime], batch: int
+    spec: RunSpec, database: Database, system_now: Callable[[], datetime], batch: int, tries: int
 ) -> Journal:
     return Journal(
         database, spec.run_id, spec.instruments,
-        epoch=spec.epoch, config_hash=spec.settings.hash(), now=system_now, batch=batch,
+        epoch=spec.epoch, config_hash=spec.settings.hash(), now=system_now,
+        batch=batch, tries=tries,
     )  # fmt: skip
 
 

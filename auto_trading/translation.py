@@ -11,6 +11,7 @@ from crypto_trader_pro.ai.config import AiConfig
 from crypto_trader_pro.domain.errors import ConfigError
 from crypto_trader_pro.domain.instruments import Instrument, money_units
 from crypto_trader_pro.domain.timeframes import timeframe_ms
+from crypto_trader_pro.domain.units import rate_floor
 from crypto_trader_pro.risk.config import RiskLimits
 from crypto_trader_pro.strategies.base import CandleStrategy
 from crypto_trader_pro.strategies.trend_following import EmaCross
@@ -24,19 +25,19 @@ _FIRST_MONTHS: Final = 6  # history before a first model; below min_months it is
 def limits_of(settings: Settings) -> RiskLimits:
     """Return the limits in force: those of the files, scaled by the mode, capped by the profile."""
     day, limits, preset = settings.risk_management, settings.limits, settings.preset
-    factor = preset.size_factor_pct / 100
+    factor = as_rate(preset.size_factor_pct)
     daily = as_rate(day.daily_loss_limit_pct)
     cap = settings.caps.capital
     largest = limits.max_order_notional
     return RiskLimits(
-        daily_warning_rate=as_rate(day.daily_loss_limit_pct * limits.daily_warning_share_pct / 100),
+        daily_warning_rate=rate_floor(daily, as_rate(limits.daily_warning_share_pct)),
         daily_loss_rate=daily,
         drawdown_reduce_rate=as_rate(limits.drawdown_reduce_pct),
         drawdown_recover_rate=as_rate(limits.drawdown_recover_pct),
         drawdown_kill_rate=as_rate(limits.drawdown_kill_pct),
         drawdown_reset_days=limits.drawdown_reset_days,
-        size_rate=as_rate(day.position_size_pct * factor),
-        risk_rate=as_rate(limits.risk_per_trade_pct * factor),
+        size_rate=rate_floor(as_rate(day.position_size_pct), factor),
+        risk_rate=rate_floor(as_rate(limits.risk_per_trade_pct), factor),
         leverage_rate=multiple_as_rate(settings.max_leverage),
         collar_rate=as_rate(limits.price_collar_pct),
         max_positions=settings.engine.max_concurrent_positions,
@@ -56,7 +57,7 @@ def gate_of(length_ms: int, settings: Settings) -> SymbolGate:
     data = settings.market_data
     return SymbolGate(
         length_ms, data.warm_bars,
-        outlier_multiple=int(data.outlier_multiple), stale_timeframes=data.stale_timeframes,
+        outlier_multiple=data.outlier_multiple, stale_timeframes=data.stale_timeframes,
     )  # fmt: skip
 
 

@@ -148,11 +148,11 @@ class MarketData(Section):
         le=20,
         description="Age of the newest candle, in timeframes, beyond which no entry is allowed.",
     )
-    outlier_multiple: Number = Field(
-        default=Decimal(12),
-        gt=1,
+    outlier_multiple: int = Field(
+        default=12,
+        ge=2,
         le=1000,
-        description="A candle whose log return exceeds this many median deviations is an outlier.",
+        description="A candle that moves more than this many mean absolute moves is an outlier.",
     )
     warm_bars: int = Field(
         default=30,

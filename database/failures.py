@@ -8,7 +8,12 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from crypto_trader_pro.domain.errors import ConfigError, JournalUnavailable, TradingError
+from crypto_trader_pro.domain.errors import (
+    ConfigError,
+    JournalBusy,
+    JournalUnavailable,
+    TradingError,
+)
 
 BUSY_SECONDS: Final = "busy_seconds"  # execution option: how long this engine waits for a lock
 _LOCKED: Final = "is locked by another process, waited {seconds:g} s"

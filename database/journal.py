@@ -4,6 +4,7 @@ Rows wait in memory until `commit`. A commit that fails leaves them waiting: not
 because nothing is sent before a commit, nothing is sent without its row.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from crypto_trader_pro.domain.enums import NotificationType, OrderRole
+from crypto_trader_pro.domain.errors import JournalBusy
 from crypto_trader_pro.domain.instruments import Instrument, plain
 from crypto_trader_pro.domain.ledger import Transaction, holding_asset
 from crypto_trader_pro.domain.orders import Fill, Order
@@ -23,6 +25,8 @@ from database import journal_sql as sql
 from database.auto_trading_db import translated
 from database.statements import Grid, Values, money_text
 
+log = logging.getLogger(__name__)
+
 _POINTS: Final = CONFIDENCE_UNIT // 100  # confidence_score is 0..100
 
 
@@ -32,11 +36,13 @@ class Journal:
     Args:
         now: system time, for what the database calls journaled or raised.
         batch: decisions that may wait before a commit is due.
+        tries: how often a commit is tried while another process holds the database; each try waits
+            for the busy timeout. A loop that must go on trading takes 1.
     """
 
     def __init__(
         self, database: Engine, run_id: int, instruments: Sequence[Instrument], *,
-        epoch: int, config_hash: str, now: Callable[[], datetime], batch: int,
+        epoch: int, config_hash: str, now: Callable[[], datetime], batch: int, tries: int = 1,
     ) -> None:  # fmt: skip
         self._database = database
         self._run_id = run_id
@@ -48,6 +54,7 @@ class Journal:
         self._quote = instruments[0].quote
         self._now = now
         self._batch = batch
+        self._tries = tries
         self._values = Values(database.dialect.name)
         self.order_prefix = f"r{run_id}o"
         self._stamp_ms = -1
@@ -270,6 +277,16 @@ class Journal:
         Raises:
             JournalUnavailable: the database did not take it; every row still waits.
         """
+        for _ in range(self._tries - 1):
+            try:
+                self._commit(at_ms, state)
+            except JournalBusy as e:
+                log.warning("%s; trying again", e)
+                continue
+            return
+        self._commit(at_ms, state)
+
+    def _commit(self, at_ms: int, state: str) -> None:
         with translated("the journal", self._database), self._database.begin() as connection:
             statements = sql.for_dialect(self._database.dialect.name)
             self._journaled_at = self._values.moment(self._now())

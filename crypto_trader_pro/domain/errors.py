@@ -7,6 +7,7 @@ The class says what the *engine* must do, not where the error came from:
     - GatewayUnavailable      venue or network down, maintenance
     - RateLimited             slow down first
     - JournalUnavailable      the database did not take the write; nothing may be sent
+      . JournalBusy               another process holds it; waiting helps
   + OutcomeUnknown        never resend: reconcile the order first
   + RejectedError         this order is dead, the loop goes on
     - InsufficientFunds
@@ -37,6 +38,10 @@ class RateLimited(RetryableError):  # noqa: N818
 
 class JournalUnavailable(RetryableError):  # noqa: N818
     """The database refused or did not finish a write. No order is sent on it."""
+
+
+class JournalBusy(JournalUnavailable):
+    """Another process holds the database for longer than the busy timeout."""
 
 
 class OutcomeUnknown(TradingError):  # noqa: N818
