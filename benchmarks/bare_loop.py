@@ -16,7 +16,7 @@ class _Order:
 
 
 def trade(series: CandleSeries, fast: int = 12, slow: int = 26) -> int:
-    """Trade the crossing of two averages, stop 1 %, target 2 %, both ways; return the executions."""
+    """Trade the crossing of two averages, stop 1 %, target 2 %; return the executions."""
     alpha_fast, alpha_slow = 2 / (fast + 1), 2 / (slow + 1)
     average_fast = average_slow = float(series.close[0])
     side = wanted = 0

@@ -11,7 +11,6 @@ from config.fields import (
     Distinct,
     Lax,
     Money,
-    Number,
     Percent,
     Section,
     Symbol,

@@ -78,7 +78,7 @@ def translation(what: str, database: Engine, error: SQLAlchemyError) -> TradingE
     if cause is None:
         return None
     if cause == _LOCKED:
-        cause = cause.format(seconds=seconds)
+        return JournalBusy(f"{what}: {label(url)} {cause.format(seconds=seconds)}")
     return JournalUnavailable(f"{what}: {label(url)} {cause}")
 
 
@@ -89,7 +89,7 @@ def _sqlite_code(error: sqlite3.Error) -> int:
 def _sqlite_cause(error: sqlite3.Error, file: Path) -> str | None:
     code = _sqlite_code(error)
     if code == sqlite3.SQLITE_CANTOPEN:
-        if file.is_file():
+        if file.exists():
             return "cannot be opened: the file or its folder is not accessible"
         return 'cannot be opened: there is no such file, run "init-db"'
     if code == sqlite3.SQLITE_ERROR and str(error).startswith(("no such table", "no such column")):

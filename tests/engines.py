@@ -57,7 +57,6 @@ WIDE: Final = RiskLimits(
     collar_rate=100_000_000,
 )
 COSTS: Final = VenueCosts(slippage_rate=0)
-SYSTEM_COLUMNS: Final = {"journaled_at", "created_at", "raised_at", "started_at", "finished_at"}
 TABLES: Final = (
     "decisions", "ai_signals_log", "orders", "fills", "ledger_entries", "positions", "trades",
     "equity", "alerts", "shadow_trades", "models",
@@ -305,11 +304,11 @@ def copied(file: Path, to: Path) -> Path:
 
 
 def read(file: Path, table: str = "orders") -> list[Row]:
-    """Return the committed rows of a table, without what depends on the system's clock."""
+    """Return the committed rows of a table, as SQLite holds them."""
     with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         found = connection.execute(f"SELECT * FROM {table} ORDER BY rowid").fetchall()  # noqa: S608
-    return [{k: row[k] for k in row.keys() if k not in SYSTEM_COLUMNS} for row in found]  # noqa: SIM118
+    return [dict(row) for row in found]
 
 
 def instants(*columns: Sequence[Bar | None]) -> list[MarketSlice]:

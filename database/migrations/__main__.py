@@ -12,14 +12,14 @@ from database.migrations import REVISIONS
 from database.migrations.running import VERSIONS, draft
 
 
-def main(message: str) -> Path:
+def main(message: str, folder: Path = VERSIONS) -> Path:
     """Return the file of the draft."""
-    with tempfile.TemporaryDirectory() as folder:
-        database = open_database(f"sqlite:///{folder}/schema.db")
+    with tempfile.TemporaryDirectory() as scratch:
+        database = open_database(f"sqlite:///{scratch}/schema.db")
         try:
             prepare(database)
             revision = f"{int(REVISIONS[-1]) + 1:04d}"
-            return draft(database, message, revision, VERSIONS)
+            return draft(database, message, revision, folder)
         finally:
             database.dispose()
 

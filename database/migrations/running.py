@@ -7,7 +7,6 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import Script
 from sqlalchemy import Connection, Engine, text
 
 from crypto_trader_pro.domain.errors import ConfigError
@@ -40,12 +39,10 @@ def draft(database: Engine, message: str, revision: str, folder: Path) -> Path:
         places = dict.fromkeys([str(VERSIONS), str(folder)])
         config.set_main_option("path_separator", "newline")
         config.set_main_option("version_locations", "\n".join(places).replace("%", "%%"))
-        script = command.revision(
+        command.revision(
             config, message, autogenerate=True, rev_id=revision, version_path=str(folder)
         )
-    if not isinstance(script, Script):
-        raise TypeError(f"one migration was expected, was {script!r}")
-    return Path(script.path)
+    return next(folder.glob(f"{revision}_*.py"))
 
 
 def configuration(connection: Connection) -> Config:

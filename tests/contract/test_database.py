@@ -1,5 +1,6 @@
 """Opening, transactions and locks, the same on SQLite and PostgreSQL."""
 
+import functools
 import sqlite3
 import threading
 import time
@@ -7,14 +8,20 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from crypto_trader_pro.domain.errors import ConfigError, InputError, JournalUnavailable
-from database import alerts, runs
-from database.auto_trading_db import check_integrity, open_database, translated, unit_of_work
+from database import alerts, auto_trading_db, runs
+from database.auto_trading_db import (
+    check_integrity,
+    open_database,
+    schema_state,
+    translated,
+    unit_of_work,
+)
 from database.models import AlertRow, RunRow
 from tests.databases import Opener, Server
-from tests.rows import a_fill, a_run, an_alert, stored, stored_run
+from tests.rows import T0, a_fill, a_run, an_alert, stored, stored_run
 
 
 def count_runs(database: Engine) -> int:
@@ -255,6 +262,38 @@ def test_two_writers_may_meet_on_a_file_that_is_not_wal_yet(tmp_path: Path, open
     release.join()
     other.close()
     assert mode == "wal"
+
+
+def test_a_switch_to_wal_waits_no_longer_than_it_may(tmp_path: Path, opened: Opener) -> None:
+    file = tmp_path / "new.db"
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("CREATE TABLE t (x)")
+    other.execute("BEGIN IMMEDIATE")
+    impatient = opened(f"sqlite:///{file}", busy_seconds=0.1)
+    with pytest.raises(JournalUnavailable, match=r"is locked by another process, waited 0\.1 s$"):
+        schema_state(impatient)
+    other.close()
+
+
+class OnANetworkDisk(sqlite3.Connection):
+    """A file that SQLite cannot share through memory: it keeps its journal mode."""
+
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
+        return super().execute(sql.replace("journal_mode=WAL", "journal_mode=DELETE"), *parameters)
+
+
+def test_a_disk_without_shared_memory_is_refused(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = functools.partial(sqlite3.connect, factory=OnANetworkDisk)
+    monkeypatch.setattr(auto_trading_db.sqlite3, "connect", connect)
+    with pytest.raises(ConfigError, match=r"x\.db is on a disk where SQLite cannot share a file"):
+        opened(f"sqlite:///{tmp_path / 'x.db'}").connect()
+
+
+def test_an_error_that_is_not_the_database_s_stays_as_it_is(database: Engine) -> None:
+    with pytest.raises(StatementError, match="naive datetime"), unit_of_work(database) as session:
+        session.add(an_alert(at=T0.replace(tzinfo=None)))
 
 
 def test_a_sound_database_passes_the_integrity_check(database: Engine) -> None:

@@ -14,6 +14,7 @@ from crypto_trader_pro.domain.errors import ConfigError, JournalUnavailable
 from database import models
 from database.auto_trading_db import prepare, schema_state
 from database.migrations import REVISIONS
+from database.migrations.__main__ import main
 from database.migrations.running import VERSIONS, configuration, downgrade, draft, upgrade
 from tests.children import READY, a_child
 from tests.databases import Opener
@@ -164,6 +165,14 @@ def test_the_next_migration_is_drafted_from_the_models(
     text_ = file.read_text()
     assert text_.startswith('"""who saw an alert.\n\nRevision: 9999, after ')
     assert "batch_op.add_column(sa.Column('acknowledged_by'" in text_
+
+
+def test_the_next_migration_has_the_next_number(tmp_path: Path) -> None:
+    file = main("nothing", tmp_path)
+    following = f"{len(REVISIONS) + 1:04d}"
+    assert file == tmp_path / f"{following}_nothing.py"
+    assert f"revision = '{following}'" in file.read_text()
+    assert "op." not in file.read_text()  # the models and the migrations agree
 
 
 _PREPARE = f"""

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from crypto_trader_pro.domain.errors import InputError
 from database import runs
 from database.auto_trading_db import unit_of_work
-from database.models import CheckpointRow
+from database.models import CheckpointRow, RunRow
 from database.status import LastRun, Snapshot, snapshot
 from tests.rows import (
     T0,
@@ -106,6 +106,11 @@ def test_a_run_names_the_code_that_made_it(database: Engine) -> None:
     stored_run(database)
     with unit_of_work(database) as session:
         assert runs.find(session, "last").code_version == runs.installed_version() != ""
+
+
+def test_a_run_that_was_never_stored_has_no_number() -> None:
+    with pytest.raises(ValueError, match="no number before it is stored"):
+        runs.number(RunRow())
 
 
 def test_the_status_of_an_empty_database_is_empty(database: Engine) -> None:

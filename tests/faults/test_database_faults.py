@@ -252,11 +252,25 @@ def public_folder() -> Iterator[Path]:
         folder.chmod(0o755)
 
 
+CLOSED = "cannot be opened: the file or its folder is not accessible"
+
+
 @pytest.mark.parametrize(
-    ("folder_mode", "file_mode"), [(0o777, 0o444), (0o555, 0o666), (0o555, 0o444)]
+    ("folder_mode", "file_mode", "cause"),
+    [
+        (0o777, 0o444, "is read-only"),
+        (0o555, 0o666, "is read-only"),
+        (0o555, 0o444, "is read-only"),
+        (0o777, 0o000, CLOSED),
+    ],
 )
 def test_a_file_or_folder_without_permission_to_write_is_named(
-    public_folder: Path, migrated_file: Path, folder_mode: int, file_mode: int, opened: Opener
+    public_folder: Path,
+    migrated_file: Path,
+    opened: Opener,
+    folder_mode: int,
+    file_mode: int,
+    cause: str,
 ) -> None:
     file = public_folder / "trader.db"
     file.write_bytes(migrated_file.read_bytes())
@@ -264,7 +278,7 @@ def test_a_file_or_folder_without_permission_to_write_is_named(
     public_folder.chmod(folder_mode)
     with a_child(WRITE_UNPRIVILEGED, f"sqlite:///{file}") as child:
         child.go()
-        assert child.printed() == f"the alert: {file} is read-only"
+        assert child.printed() == f"the alert: {file} {cause}"
     public_folder.chmod(0o777)
     file.chmod(0o666)
     assert codes(opened(f"sqlite:///{file}")) == []

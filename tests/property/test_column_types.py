@@ -14,8 +14,9 @@ from sqlalchemy.exc import StatementError
 from crypto_trader_pro.domain.instruments import plain
 from crypto_trader_pro.domain.timeframes import to_datetime
 from database.auto_trading_db import open_database
-from database.statements import Statement, Values, insert
+from database.statements import Grid, Statement, Values, insert, scaled
 from database.types import ExactDecimal, UtcDateTime, canonical, exact, json_text
+from tests.builders import an_instrument
 from tests.databases import Server
 
 SAMPLES = Table(
@@ -205,6 +206,24 @@ def test_ready_made_values_are_what_the_column_types_store(
 def test_ready_made_amounts_are_refused_as_well(dialect: str, amount: Decimal) -> None:
     with pytest.raises(ValueError, match=r"finite|places|digits"):
         Values(dialect).decimal(amount)
+
+
+@given(units=st.integers(-(2**63), 2**63), places=st.integers(0, 18))
+def test_whole_numbers_are_written_as_the_column_type_writes_them(units: int, places: int) -> None:
+    number = Decimal(units).scaleb(-places, context=WIDE)
+    assert scaled(units, places) == format(canonical(number), "f")
+
+
+@given(
+    lots=st.integers(0, 2**46),
+    tick=st.sampled_from(["0.00001", "0.01", "0.5", "1", "10"]),
+    lot=st.sampled_from(["0.001", "0.25", "1", "100"]),
+)
+def test_a_grid_writes_what_the_column_type_writes(lots: int, tick: str, lot: str) -> None:
+    instrument = an_instrument(tick=tick, lot=lot)
+    grid = Grid(instrument)
+    assert grid.price(lots) == format(canonical(instrument.price(lots)), "f")
+    assert grid.quantity(lots) == format(canonical(instrument.quantity(lots)), "f")
 
 
 # --- JSON -----------------------------------------------------------------------------------

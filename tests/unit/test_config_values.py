@@ -21,7 +21,7 @@ NUMBERS: dict[str, tuple[Any, Any, Any, Any]] = {
     "engine.max_concurrent_positions": (1, 100, 0, 101),
     "engine.candle_grace_seconds": (1, 299, 0, 601),
     "market_data.stale_timeframes": (1, 20, 0, 21),
-    "market_data.outlier_multiple": (D("1.0001"), 1000, 1, 1001),
+    "market_data.outlier_multiple": (2, 1000, 1, 1001),
     "market_data.warm_bars": (1, 5000, 0, 5001),
     "paper.initial_equity": (D("0.00000001"), 10**9, 0, 10**9 + 1),
     "paper.slippage_pct": (0, 10, D("-0.01"), D("10.1")),
