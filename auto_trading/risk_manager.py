@@ -52,7 +52,8 @@ class RiskManager:
         self.day_start_equity = 0
         self.daily_level = 0
         self.drawdown_level = 0
-        self.max_drawdown_rate = 0
+        self.high = 0  # highest equity of the run; unlike `peak` it is never set anew
+        self.max_drawdown_rate = 0  # largest fall from `high`, parts of 1e8
         self.halt_reason = ""  # an emergency, latched until a person re-arms
         self.time_in_state = {state.value: 0 for state in TradingState}  # ms
         self.entries_today = 0
@@ -75,7 +76,7 @@ class RiskManager:
 
     def open_account(self, equity: int, at_ms: int) -> None:
         """Start the day and the peak at the opening balance."""
-        self.equity = self.peak = equity
+        self.equity = self.peak = self.high = equity
         self._now_ms = at_ms
         self._start_day(at_ms)
 
@@ -93,6 +94,10 @@ class RiskManager:
         if equity > self.peak:
             self.peak = equity
             self._draw_lines()
+        if equity > self.high:
+            self.high = equity
+        else:
+            self.max_drawdown_rate = max(self.max_drawdown_rate, drawdown_rate(equity, self.high))
         self._climb(equity, events)
         self._state = self._effective_state()
         return events
@@ -137,7 +142,6 @@ class RiskManager:
             self.drawdown_level = 0
             return
         fall = drawdown_rate(equity, self.peak)
-        self.max_drawdown_rate = max(self.max_drawdown_rate, fall)
         numbers = {"equity": equity, "peak": self.peak, "drawdown_rate": fall}
         level = loss_level(equity, reduce_, kill)
         if level > self.drawdown_level:
@@ -278,7 +282,7 @@ class RiskManager:
     # --- checkpoint -------------------------------------------------------------------------
 
     _FIELDS: Final = (
-        "equity", "peak", "day", "day_start_equity", "daily_level", "drawdown_level",
+        "equity", "peak", "high", "day", "day_start_equity", "daily_level", "drawdown_level",
         "max_drawdown_rate", "halt_reason", "time_in_state", "entries_today", "_entries_now",
         "_reserved", "_day_end_ms", "_now_ms", "_flat_days", "_last_exit", "_last_entry",
     )  # fmt: skip

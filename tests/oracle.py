@@ -252,7 +252,13 @@ def _position_protection(case: Case) -> Iterator[str]:
 
 
 def _protection(case: Case) -> Iterator[str]:
-    """Every open position has a stop at work for exactly what is open."""
+    """A stop lives as long as its position, and one is at work for exactly what is open."""
+    stops_of = {o["parent_id"]: o for o in case.orders.values() if o["role"] == "stop"}
+    for life in case.books.lives:
+        stop = stops_of.get(life.entry_id)
+        ended = stop is None or (stop["status"] in _ENDED and stop["updated_at"] < life.last_ms)
+        if ended:
+            yield f"{life.symbol}: the position of {life.opened_ms} outlived its stop: {stop}"
     for symbol, book in case.books.books.items():
         stops = [
             o for o in case.orders.values()

@@ -5,13 +5,14 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from crypto_trader_pro.domain.errors import ConfigError, InputError, JournalUnavailable
-from database import alerts, auto_trading_db, runs
+from database import alerts, runs
 from database.auto_trading_db import (
     check_integrity,
     open_database,
@@ -278,15 +279,15 @@ def test_a_switch_to_wal_waits_no_longer_than_it_may(tmp_path: Path, opened: Ope
 class OnANetworkDisk(sqlite3.Connection):
     """A file that SQLite cannot share through memory: it keeps its journal mode."""
 
-    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
-        return super().execute(sql.replace("journal_mode=WAL", "journal_mode=DELETE"), *parameters)
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        return super().execute(sql.replace("journal_mode=WAL", "journal_mode=DELETE"), parameters)
 
 
 def test_a_disk_without_shared_memory_is_refused(
     tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect = functools.partial(sqlite3.connect, factory=OnANetworkDisk)
-    monkeypatch.setattr(auto_trading_db.sqlite3, "connect", connect)
+    monkeypatch.setattr("sqlite3.connect", connect)
     with pytest.raises(ConfigError, match=r"x\.db is on a disk where SQLite cannot share a file"):
         opened(f"sqlite:///{tmp_path / 'x.db'}").connect()
 

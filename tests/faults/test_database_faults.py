@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from crypto_trader_pro.domain.errors import ConfigError, JournalUnavailable
+from crypto_trader_pro.domain.errors import ConfigError, JournalBusy, JournalUnavailable
 from database.auto_trading_db import (
     check_integrity,
     prepare,
@@ -74,6 +74,7 @@ def test_a_lock_held_for_too_long_is_named_and_nothing_is_written(
         other.go()
         other.printed()
     assert str(refused.value) == (f"the alert: {file} is locked by another process, waited 0.3 s")
+    assert isinstance(refused.value, JournalBusy)  # waiting helps
     assert 0.3 <= waited < 3
     assert codes(database) == []
     add_alert(database, "later")  # the same engine goes on
@@ -449,6 +450,7 @@ def test_what_a_server_reports_becomes_one_line(
     assert isinstance(wrapped, DBAPIError)
     found = translation("the journal", database, wrapped)
     assert isinstance(found, JournalUnavailable)
+    assert isinstance(found, JournalBusy) == ("locked" in line)
     assert str(found) == f"the journal: PostgreSQL db.example.com/trading {line}"
 
 

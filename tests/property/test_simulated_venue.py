@@ -116,8 +116,7 @@ class Client:
             leaving = True
         if wish.act == "exit" or OrderRole.ENTRY in roles or (held and not leaving):
             return
-        against = Side.SELL if held > 0 else Side.BUY
-        side = against if held else wish.side
+        side = wish.side  # a reversal, or the same direction again
         if side is Side.BUY or symbol == SYMBOLS[0]:  # no shorts on spot
             self._enter(wish, side)
 

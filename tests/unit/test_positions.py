@@ -72,6 +72,7 @@ def test_a_position_opens_when_it_leaves_zero_or_crosses_it() -> None:
     first = after((BUY, 10, 100), (BUY, 10, 100))
     assert first.opened_ms == START_MS
     assert after((BUY, 10, 100), (SELL, 4, 100)).opened_ms == START_MS
+    assert after((BUY, 10, 100), (SELL, 10, 100)).opened_ms == START_MS
     assert after((BUY, 10, 100), (SELL, 14, 100)).opened_ms == START_MS + 1
     assert after((BUY, 10, 100), (SELL, 10, 100), (SELL, 1, 100)).opened_ms == START_MS + 2
 

@@ -404,6 +404,18 @@ def test_a_reversal_closes_and_opens_at_the_same_open() -> None:
     assert agree(desk)
 
 
+def test_a_new_entry_in_the_same_direction_survives_the_exit_of_the_old_position() -> None:
+    """A position times out while a new signal wants the same side."""
+    desk = a_desk_with_a_long()
+    desk.submit(an_exit())
+    desk.enter(BUY, 5, order_id="e2", stop=20)
+    news = desk.play(a_bar(1))
+    assert as_tuples(news) == [(EXIT, SELL, 10, 100), (ENTRY, BUY, 5, 100)]
+    assert [(o.client_order_id, o.price, o.open_lots) for o in desk.open_orders()] == [
+        ("e2-stop", 80, 5)
+    ]
+
+
 def test_the_entry_of_a_reversal_is_dropped_when_its_exit_did_not_finish() -> None:
     desk = a_desk_with_a_long()
     desk.submit(an_exit())
