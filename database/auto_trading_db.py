@@ -29,7 +29,8 @@ def open_database(
 
     SQLite serves several processes on one file: WAL lets readers go on during a write, and every
     transaction of a writing engine begins IMMEDIATE, because one that reads first and then writes
-    fails at once when another has written in between, however long it may wait.
+    fails at once when another has written in between, however long it may wait. So what only
+    reads should open with `read_only`, or it stands in the writers' queue.
 
     Args:
         durable: a commit has reached the disk when it returns (the order journal needs this).
@@ -135,6 +136,8 @@ def prepare(database: Engine) -> None:
 
 def check_integrity(database: Engine) -> None:
     """Read the whole SQLite file and look for damage; PostgreSQL checks its pages itself.
+
+    It takes a while on a large file: give it a read-only engine where others write.
 
     Raises:
         ConfigError: damaged.

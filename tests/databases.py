@@ -43,7 +43,8 @@ class Server:
     def create(self, template: str = "template1") -> str:
         """Create a database and return its name."""
         name = f"test{next(_numbers)}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # copying files takes half the time of the default, which goes through the log
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return name
 
     def drop(self, name: str) -> None:

@@ -251,14 +251,25 @@ def _position_protection(case: Case) -> Iterator[str]:
         yield from _compare(f"position {life.symbol} of {life.opened_ms}", row, expected)
 
 
+def _ends(case: Case) -> Iterator[str]:
+    """What rested for a position ends when the fill that closed the position happened."""
+    closed = {life.entry_id: life.closed_ms for life in case.books.lives}
+    for key, order in case.orders.items():
+        if order["reason"] == "position_closed" and order["parent_id"] in closed:
+            yield from _compare(key, order, {"updated_at": closed[order["parent_id"]]})
+
+
 def _protection(case: Case) -> Iterator[str]:
-    """A stop lives as long as its position, and one is at work for exactly what is open."""
-    stops_of = {o["parent_id"]: o for o in case.orders.values() if o["role"] == "stop"}
+    """Every position has a stop of its own, at work for exactly what is open."""
+    stops_of = {o["parent_id"]: key for key, o in case.orders.items() if o["role"] == "stop"}
+    entered: set[str] = set()
     for life in case.books.lives:
-        stop = stops_of.get(life.entry_id)
-        ended = stop is None or (stop["status"] in _ENDED and stop["updated_at"] < life.last_ms)
-        if ended:
-            yield f"{life.symbol}: the position of {life.opened_ms} outlived its stop: {stop}"
+        what = f"{life.symbol}: the position of {life.opened_ms}"
+        if life.entry_id not in stops_of:
+            yield f"{what} never had a stop"
+        if life.entry_id in entered:
+            yield f"{what} comes from what was left of {life.entry_id}, whose stop had gone"
+        entered.add(life.entry_id)
     for symbol, book in case.books.books.items():
         stops = [
             o for o in case.orders.values()
@@ -489,6 +500,7 @@ CHECKS: Final[dict[str, Callable[[Case], Iterator[str]]]] = {
     "position profits": _position_profits,
     "position protection": _position_protection,
     "protection": _protection,
+    "ends": _ends,
     "equity": _equity,
     "drawdown": _drawdown,
     "decisions": _decisions,

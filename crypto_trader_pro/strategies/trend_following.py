@@ -50,7 +50,7 @@ class EmaCross:
 class EmaCrossStream:
     """The state of `EmaCross` on one symbol: two averages and how many candles they have seen."""
 
-    __slots__ = ("_above", "_alpha_fast", "_alpha_slow", "_can_short", "_count", "_fast", "_params",
+    __slots__ = ("_alpha_fast", "_alpha_slow", "_can_short", "_count", "_fast", "_params", "_side",
                  "_slow", "_warmup")  # fmt: skip
 
     WARMING: Final = Signal(NAME, 0, "warming_up")
@@ -67,7 +67,7 @@ class EmaCrossStream:
     def reset(self) -> None:
         self._fast = self._slow = 0.0
         self._count = 0
-        self._above = False
+        self._side = 0  # +1 while the fast average is above, -1 below, 0 before they first differ
 
     def step(self, bar: Bar) -> Signal:
         close = bar.close
@@ -77,12 +77,12 @@ class EmaCrossStream:
             return self.WARMING
         fast = self._fast = self._fast + self._alpha_fast * (close - self._fast)
         slow = self._slow = self._slow + self._alpha_slow * (close - self._slow)
-        above = fast > slow
-        crossed = above is not self._above
-        self._above = above
+        side = 1 if fast > slow else -1 if fast < slow else self._side
+        crossed = side != self._side
+        self._side = side
         if count <= self._warmup:
             return self.WARMING
-        return self._crossed(close, above) if crossed else self.NONE
+        return self._crossed(close, side > 0) if crossed else self.NONE
 
     def _crossed(self, close: int, above: bool) -> Signal:
         p = self._params
@@ -100,8 +100,8 @@ class EmaCrossStream:
 
     def state(self) -> Sequence[Any]:
         # float.hex keeps every bit through JSON
-        return [self._fast.hex(), self._slow.hex(), self._count, self._above]
+        return [self._fast.hex(), self._slow.hex(), self._count, self._side]
 
     def restore(self, state: Sequence[Any]) -> None:
-        fast, slow, self._count, self._above = state
+        fast, slow, self._count, self._side = state
         self._fast, self._slow = float.fromhex(fast), float.fromhex(slow)

@@ -27,7 +27,17 @@ moves = st.tuples(
     st.sampled_from(("peak", "day", "last", "last", "same")),
     shares,
     st.integers(-1, 1),  # a unit beside the line
-    st.sampled_from(("", "", "", "", "rearm", "halt")),
+    st.sampled_from(("", "", "", "rearm", "rearm", "halt")),
+)
+calm = st.tuples(  # the drawdown comes over days, without a daily halt
+    st.integers(8, 30),
+    st.just("last"),
+    st.integers(9_830, 10_090),
+    st.integers(-1, 1),
+    st.sampled_from(("",) * 19 + ("rearm",)),
+)
+paths = st.one_of(
+    st.lists(moves, min_size=8, max_size=25), st.lists(calm, min_size=15, max_size=30)
 )
 
 
@@ -86,7 +96,7 @@ def a_manager() -> RiskManager:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(moves, max_size=25))
+@given(paths)
 def test_the_ladders_equal_a_second_definition_and_survive_a_restart_at_every_mark(
     path: list[tuple[int, str, int, int, str]],
 ) -> None:

@@ -59,10 +59,10 @@ bars_of = st.one_of(
     st.none(),
     *[
         st.tuples(
-            st.integers(80, 120), st.integers(0, wide), st.integers(0, wide), st.integers(-3, 3),
-            st.sampled_from((0, 20, 50, 99, 100, 200)),
+            st.integers(100 - wide, 100 + wide), st.integers(0, wide), st.integers(0, wide),
+            st.integers(-3, 3), st.sampled_from((0, 20, 50, 99, 100, 200)),
         )
-        for wide in (0, 4, 40)
+        for wide in (4, 4, 20)
     ],
 )  # fmt: skip
 wishes = st.builds(
@@ -71,15 +71,15 @@ wishes = st.builds(
     st.sampled_from(("enter", "enter", "enter", "exit", "reverse", "cancel")),
     st.sampled_from(Side),
     st.integers(1, 25),
-    st.sampled_from((OrderType.MARKET, OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_MARKET)),
+    st.sampled_from((OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_MARKET)),
     st.integers(-6, 6),
     st.integers(1, 15),
     st.sampled_from((0, 2, 10, 30)),
     st.sampled_from((0, 0, 3_000_000)),
 )
 steps = st.lists(
-    st.builds(Step, st.tuples(bars_of, bars_of), st.lists(wishes, max_size=2)),
-    min_size=1,
+    st.builds(Step, st.tuples(bars_of, bars_of), st.lists(wishes, min_size=1, max_size=2)),
+    min_size=8,
     max_size=25,
 )
 wallets = st.sampled_from((150 * USDT, 100_000 * USDT))  # the small one is liquidated

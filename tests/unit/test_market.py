@@ -20,6 +20,7 @@ def times(series: CandleSeries) -> list[int]:
     [
         ((100, 110, 90, 105, 0), True),
         ((100, 100, 100, 100, 1), True),
+        ((1, 1, 1, 1, 0), True),
         ((100, 104, 90, 105, 1), False),  # high below close
         ((100, 99, 90, 95, 1), False),  # high below open
         ((100, 110, 101, 105, 1), False),  # low above open

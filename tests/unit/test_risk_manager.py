@@ -236,6 +236,19 @@ def test_the_deepest_drawdown_is_remembered() -> None:
     assert risk.max_drawdown_rate == 5_000_000
 
 
+@pytest.mark.parametrize("again", ["rearm", "reset"])
+def test_the_deepest_drawdown_is_measured_from_the_highest_equity_of_the_run(again: str) -> None:
+    """A peak that a person or seven flat days set anew must not hide what was lost before."""
+    risk = a_manager_in_drawdown(positions=0)
+    if again == "rearm":
+        risk.rearm()
+    else:
+        first_reset(risk, 3)
+    assert (risk.peak, risk.high) == (95_000 * USDT, 100_000 * USDT)
+    mark(risk, 30, 1, 93_000)
+    assert risk.max_drawdown_rate == 7_000_000  # 93,000 of 100,000, not of 95,000
+
+
 # --- the peak is set anew -----------------------------------------------------------------------
 
 
