@@ -5,6 +5,7 @@ account's numbers and remembers what the day and the peak were.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, Final, NamedTuple
 
 from crypto_trader_pro.domain.calendar import TradingCalendar
@@ -53,6 +54,7 @@ class RiskManager:
         self.daily_level = 0
         self.drawdown_level = 0
         self.high = 0  # highest equity of the run; unlike `peak` it is never set anew
+        self._low = 0  # lowest equity since `high`
         self.max_drawdown_rate = 0  # largest fall from `high`, parts of 1e8
         self.halt_reason = ""  # an emergency, latched until a person re-arms
         self.time_in_state = {state.value: 0 for state in TradingState}  # ms
@@ -62,6 +64,7 @@ class RiskManager:
         self._day_end_ms = 0
         self._now_ms = 0
         self._flat_days = 0
+        self._held = False  # a position at some close of this trading day
         self._last_exit = [0] * symbols
         self._last_entry: dict[str, int] = {}
         self._lines = (0, 0, 0, 0, 0)
@@ -76,7 +79,7 @@ class RiskManager:
 
     def open_account(self, equity: int, at_ms: int) -> None:
         """Start the day and the peak at the opening balance."""
-        self.equity = self.peak = self.high = equity
+        self.equity = self.peak = self.high = self._low = equity
         self._now_ms = at_ms
         self._start_day(at_ms)
 
@@ -86,24 +89,28 @@ class RiskManager:
         self._now_ms = at_ms
         self._entries_now = 0
         if equity == self.equity and at_ms <= self._day_end_ms:
+            self._held = self._held or open_positions > 0
             return ()
         events: list[RiskEvent] = []
         if at_ms > self._day_end_ms:  # the candle that closes at the day's end still belongs to it
-            self._roll_day(at_ms - 1, open_positions, events)
+            self._roll_day(at_ms - 1, events)
+        self._held = self._held or open_positions > 0
         self.equity = equity
         if equity > self.peak:
             self.peak = equity
             self._draw_lines()
         if equity > self.high:
-            self.high = equity
-        else:
-            self.max_drawdown_rate = max(self.max_drawdown_rate, drawdown_rate(equity, self.high))
+            self.high = self._low = equity
+        elif equity < self._low:
+            self._low = equity
+            fall = drawdown_rate(equity, self.high)
+            self.max_drawdown_rate = max(self.max_drawdown_rate, fall)
         self._climb(equity, events)
         self._state = self._effective_state()
         return events
 
-    def _roll_day(self, at_ms: int, open_positions: int, events: list[RiskEvent]) -> None:
-        waiting = self.drawdown_level == 1 and open_positions == 0
+    def _roll_day(self, at_ms: int, events: list[RiskEvent]) -> None:
+        waiting = self.drawdown_level == 1 and not self._held
         self._flat_days = self._flat_days + 1 if waiting else 0
         if waiting and self._flat_days >= self.limits.drawdown_reset_days:
             numbers = {"old_peak": self.peak, "peak": self.equity, "days": self._flat_days}
@@ -118,6 +125,7 @@ class RiskManager:
         self.day_start_equity = self.equity
         self.daily_level = 0
         self.entries_today = 0
+        self._held = False
         self._draw_lines()
 
     def _draw_lines(self) -> None:
@@ -138,11 +146,6 @@ class RiskManager:
             numbers = {"equity": equity, "day_start": self.day_start_equity, "line": loss}
             code = "daily_loss_exceeded" if level == 2 else "daily_loss_warning"
             events.append(_event(NotificationType.DAILY_LOSS_WARNING, code, numbers))
-        if equity >= self.peak:
-            self.drawdown_level = 0
-            return
-        fall = drawdown_rate(equity, self.peak)
-        numbers = {"equity": equity, "peak": self.peak, "drawdown_rate": fall}
         level = loss_level(equity, reduce_, kill)
         if level > self.drawdown_level:
             self.drawdown_level = level
@@ -150,10 +153,15 @@ class RiskManager:
             kind = (
                 NotificationType.EMERGENCY_STOP if level == 2 else NotificationType.DRAWDOWN_WARNING
             )
-            events.append(_event(kind, code, numbers))
+            events.append(_event(kind, code, self._fall()))
         elif self.drawdown_level == 1 and equity > recover:
             self.drawdown_level = 0
-            events.append(_event(NotificationType.DRAWDOWN_WARNING, "drawdown_recovered", numbers))
+            kind = NotificationType.DRAWDOWN_WARNING
+            events.append(_event(kind, "drawdown_recovered", self._fall()))
+
+    def _fall(self) -> dict[str, int]:
+        fall = drawdown_rate(self.equity, self.peak)
+        return {"equity": self.equity, "peak": self.peak, "drawdown_rate": fall}
 
     def _effective_state(self) -> TradingState:
         if self.halt_reason or self.daily_level == 2 or self.drawdown_level == 2:
@@ -201,7 +209,9 @@ class RiskManager:
         exited = self._last_exit[i]
         equity = min(self.equity, x.capital_cap) if x.capital_cap else self.equity
         size_rate = x.size_rate
-        room = rate_floor(equity, x.leverage_rate) if instrument.can_short else equity
+        room = rate_floor(equity, x.leverage_rate)
+        if not instrument.can_short:  # coins are paid in full
+            room = min(room, equity)
         room -= gross + self._reserved
         if x.max_order_notional:
             room = min(room, x.max_order_notional)
@@ -243,6 +253,7 @@ class RiskManager:
             collar_rate=x.collar_rate,
             day_start=self.day_start_equity,
             peak=self.peak,
+            account_equity=self.equity,
         )
 
     def check_entry(self, inputs: RiskInputs) -> Verdict:
@@ -282,17 +293,17 @@ class RiskManager:
     # --- checkpoint -------------------------------------------------------------------------
 
     _FIELDS: Final = (
-        "equity", "peak", "high", "day", "day_start_equity", "daily_level", "drawdown_level",
+        "equity", "peak", "high", "_low", "day", "day_start_equity", "daily_level", "drawdown_level",
         "max_drawdown_rate", "halt_reason", "time_in_state", "entries_today", "_entries_now",
-        "_reserved", "_day_end_ms", "_now_ms", "_flat_days", "_last_exit", "_last_entry",
+        "_reserved", "_day_end_ms", "_now_ms", "_flat_days", "_held", "_last_exit", "_last_entry",
     )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._FIELDS}
+        return {name: copy(getattr(self, name)) for name in self._FIELDS}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         for name in self._FIELDS:
-            setattr(self, name, state[name])
+            setattr(self, name, copy(state[name]))
         self._draw_lines()
         self._state = self._effective_state()
 

@@ -270,6 +270,7 @@ def risk_inputs(**changes: int) -> RiskInputs:
         max_lots=1_000_000,
         min_notional=5 * USDT,
         collar_rate=5_000_000,
+        account_equity=100_000 * USDT,
         day_start=100_000 * USDT,
         peak=100_000 * USDT,
     )

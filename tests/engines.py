@@ -5,12 +5,13 @@ narrows only what it is about. Prices are made for sums in the head: one price u
 one USDT, no slippage unless asked for, taker 0.1 %, maker 0.05 %.
 """
 
+import io
 import json
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -29,6 +30,8 @@ from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager
 from auto_trading.signal_generator import AISignalGenerator
 from auto_trading.trade_executor import TradeExecutor
+from crypto_trader_pro.cli.app import app
+from crypto_trader_pro.cli.exits import guarded
 from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import EmergencyTrigger
 from crypto_trader_pro.domain.instruments import Instrument
@@ -41,6 +44,7 @@ from crypto_trader_pro.strategies.base import CandleStrategy
 from database.auto_trading_db import open_database, prepare
 from database.journal import Journal
 from tests.builders import MINUTE, START_MS, USDT, a_round_instrument, finished
+from tests.processes import Ended
 from tests.rows import stored_run
 from utils.clocks import SimulatedClock
 
@@ -324,6 +328,21 @@ def instants(*columns: Sequence[Bar | None]) -> list[MarketSlice]:
 
 def closes(market: Sequence[MarketSlice]) -> list[int]:
     return [instant.close_ms for instant in market]
+
+
+def command(*arguments: object) -> Ended:
+    """Run a command in this process, with the exits that a person gets.
+
+    The environment is the caller's: a test sets `CTP_VAR_DIR` before.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            guarded(lambda: app([str(a) for a in arguments], prog_name="crypto_trader_pro"))
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+    return Ended(code, out.getvalue(), err.getvalue())
 
 
 @cache

@@ -196,6 +196,9 @@ def _slippage(case: Case) -> Iterator[str]:
     """From the close of the decision, or from where the stop or target rested when it filled."""
     for row in case.stored["trades"]:
         order, total = case.orders[row["order_id"]], case.books.orders[row["order_id"]]
+        if not total.size:
+            yield f"trade of {row['order_id']}: no fill"
+            continue
         average = Fraction(total.value) / Fraction(total.size)
         if order["role"] in ("stop", "target"):
             reference = Fraction(order["price"])

@@ -55,8 +55,8 @@ class Stored:
 
 
 def read_run(where: Path | str, number: int | None = None) -> Stored:
-    """Read a run, by default the newest, of an SQLite file or a `postgresql://` address."""
-    rows = _sqlite(where) if isinstance(where, Path) else _postgresql(where)
+    """Read a run, by default the newest, of an SQLite file or of a database's address."""
+    rows = _reader(where)
     order = "ORDER BY id DESC" if number is None else f"WHERE id = {number}"
     run = rows("runs", order)[0]
     own = f"WHERE run_id = {run['id']} ORDER BY"
@@ -69,6 +69,14 @@ def count_runs(database: Path) -> int:
     if not database.exists():
         return 0
     return len(_sqlite(database)("runs", ""))
+
+
+def _reader(where: Path | str) -> "_Reader":
+    if isinstance(where, Path):
+        return _sqlite(where)
+    if where.startswith("sqlite:///"):
+        return _sqlite(Path(where.removeprefix("sqlite:///")))
+    return _postgresql(where)
 
 
 class _Reader:

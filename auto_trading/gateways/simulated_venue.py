@@ -16,6 +16,7 @@ from crypto_trader_pro.domain.enums import (
     OrderType,
     Side,
 )
+from crypto_trader_pro.domain.errors import InvalidOrder
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import (
@@ -23,7 +24,6 @@ from crypto_trader_pro.domain.messages import (
     Ended,
     Funded,
     MarketSlice,
-    Rejected,
     VenueEvent,
     Working,
 )
@@ -77,6 +77,7 @@ class _VenueOrder:
     bars_left: int = 0
     triggered: bool = False  # a stop whose remainder goes to the market
     trailed: bool = False  # a stop that has moved since its entry
+    started: bool = False  # an entry of which a part has filled
     protection: "list[_VenueOrder]" = field(default_factory=list)  # rests when this entry fills
 
     def state(self) -> list[Any]:
@@ -151,19 +152,26 @@ class SimulatedVenue:
         self._by_symbol = {book.instrument.symbol: book for book in self._books}
         self._costs = costs
         self._events: list[VenueEvent] = []
+        self._ended: dict[str, OrderStatus] = {}  # of this process
         self._trades = 0
         self._now_ms = 0
+        self._intrabar_entry = False
         self.cash = cash
 
     # --- the gateway port -------------------------------------------------------------------
 
     async def submit(self, order: Order, protection: Sequence[Order]) -> None:
-        """Take an order by value. A refusal comes as an event, as on a real venue."""
-        book = self._by_symbol[order.symbol]
-        if any(o.client_order_id == order.client_order_id for o in book.orders()):
-            code = "duplicate_client_order_id"
-            self._events.append(Rejected(order.client_order_id, code, self._now_ms))
-            return
+        """Take an order by value.
+
+        Raises:
+            InvalidOrder: a symbol that is not traded here, or an id that was used before.
+        """
+        book = self._by_symbol.get(order.symbol)
+        if book is None:
+            raise InvalidOrder("unknown_symbol")
+        for each in (order, *protection):
+            if await self.query(each.client_order_id) is not OrderStatus.ABSENT:
+                raise InvalidOrder("duplicate_client_order_id")
         taken = _taken(order, self._costs.entry_ttl_bars)
         taken.protection = [_taken(child, 0) for child in protection]
         self._place(book, taken)
@@ -180,9 +188,13 @@ class SimulatedVenue:
                     return
 
     async def query(self, client_order_id: str) -> OrderStatus:
-        """Return WORKING for a resting order, else ABSENT: this venue never loses one."""
-        known = any(o.client_order_id == client_order_id for b in self._books for o in b.orders())
-        return OrderStatus.WORKING if known else OrderStatus.ABSENT
+        """Return what became of an order; ABSENT if it never came: this venue loses none.
+
+        Orders that had ended before a restart are the journal's to know, not this venue's.
+        """
+        if any(o.client_order_id == client_order_id for b in self._books for o in b.orders()):
+            return OrderStatus.WORKING
+        return self._ended.get(client_order_id, OrderStatus.ABSENT)
 
     async def events(self) -> Sequence[VenueEvent]:
         drained, self._events = self._events, []
@@ -218,7 +230,7 @@ class SimulatedVenue:
         while i < len(events) and events[i].at_ms <= bar.open_ms:
             event = events[i]
             i += 1
-            if event.at_ms < bar.open_ms or not book.position:  # in a gap, or nothing to pay on
+            if not book.position:
                 continue
             amount = funding_cash(book.position, bar.open, book.instrument.tv, event.rate)
             self.cash += amount
@@ -231,11 +243,14 @@ class SimulatedVenue:
         """Play a candle with orders to the market: exits, then entries, then the bracket."""
         room = self._room(bar)
         for order in list(book.exits):
-            room -= self._leave(book, order, bar, room)
+            if order in book.exits:  # the one before it may have closed the position
+                room -= self._leave(book, order, bar, room)
+        self._intrabar_entry = False
         for order in list(book.entries):
-            room -= self._enter(book, order, bar, room, close_ms)
+            if order in book.entries:
+                room -= self._enter(book, order, bar, room, close_ms)
         if book.position:
-            self._bracket(book, bar, room, close_ms)
+            self._bracket(book, bar, room, close_ms, target_counts=not self._intrabar_entry)
 
     def _leave(self, book: _Book, order: _VenueOrder, bar: Bar, room: int) -> int:
         """Fill a market exit, or the rest of a triggered stop, at the open."""
@@ -246,7 +261,7 @@ class SimulatedVenue:
         if lots <= 0:
             return 0
         price = self._slip(book, bar.open, order.side)
-        reason = FillReason(order.role)
+        reason = FillReason.TRAILING if order.trailed else FillReason(order.role)
         self._fill(book, order, lots, price, maker=False, reason=reason, at_ms=bar.open_ms)
         return lots
 
@@ -258,11 +273,13 @@ class SimulatedVenue:
         lots = min(order.lots, room) if price else 0
         if lots > 0:
             protection = order.protection
+            order.started = True
+            self._intrabar_entry = self._intrabar_entry or at_ms > bar.open_ms
             self._fill(book, order, lots, price, maker=maker, reason=FillReason.ENTRY, at_ms=at_ms)
             self._protect(book, order, protection, price, at_ms)
         order.bars_left -= 1
         if order.lots > 0 and order.bars_left <= 0:
-            self._end(book, order, "time_to_live", expired=True)
+            self._end(book, order, "time_to_live", max(at_ms, bar.open_ms), expired=True)
         return lots
 
     def _entry_price(
@@ -291,16 +308,23 @@ class SimulatedVenue:
                 child.price = target_price(entry.side, price, entry.target_units, tick)
                 replaced, book.target = book.target, child
             if replaced is not None:
-                self._events.append(Ended(replaced.client_order_id, False, "replaced", at_ms))
+                self._gone(replaced, "replaced", at_ms)
         entry.protection = []
         for resting in (book.stop, book.target):
             if resting is not None:
                 resting.lots = abs(book.position)
                 self._tell(resting, at_ms)
 
-    def _bracket(self, book: _Book, bar: Bar, room: int, close_ms: int) -> None:
-        """Play the resting stop and target against one candle, then let the stop trail."""
-        stop, target = book.stop, book.target
+    def _bracket(
+        self, book: _Book, bar: Bar, room: int, close_ms: int, *, target_counts: bool = True
+    ) -> None:
+        """Play the resting stop and target against one candle, then let the stop trail.
+
+        `target_counts` is False in the candle in which a resting entry filled: its extreme may have
+        come before the entry, and a candle cannot tell.
+        """
+        stop = book.stop
+        target = book.target if target_counts else None
         side = 1 if book.position > 0 else -1
         hit, price = bracket(
             side, bar.open, bar.high, bar.low,
@@ -321,7 +345,8 @@ class SimulatedVenue:
     ) -> None:
         """Trigger the stop: the target leaves, what the candle cannot fill goes to the market."""
         if book.target is not None:
-            self._end(book, book.target, "stop_came_first")
+            self._end(book, book.target, "stop_came_first", close_ms)
+        self._end_started(book, close_ms)
         stop.triggered = True
         stop.lots = abs(book.position)
         if lots > 0:
@@ -364,8 +389,9 @@ class SimulatedVenue:
                 self._liquidate(book, _adverse(book, bar), market.close_ms)
 
     def _liquidate(self, book: _Book, price: int, at_ms: int) -> None:
-        for order in book.orders():
-            self._end(book, order, "liquidation")
+        for order in [*book.exits, *book.entries, book.stop, book.target]:
+            if order is not None:
+                self._end(book, order, "liquidation", at_ms)
         side = -1 if book.position > 0 else 1
         order = _VenueOrder(
             f"liq{self._trades:08d}", side, _FLATTEN, OrderType.MARKET.value, abs(book.position), 0
@@ -381,8 +407,12 @@ class SimulatedVenue:
         if order.role == _ENTRY:
             book.entries.append(order)
         elif order.role == _STOP:
+            if book.stop is not None:
+                self._end(book, book.stop, "replaced")
             book.stop = order
         elif order.role == _TARGET:
+            if book.target is not None:
+                self._end(book, book.target, "replaced")
             book.target = order
         else:
             book.exits.append(order)
@@ -409,6 +439,7 @@ class SimulatedVenue:
         )  # fmt: skip
         if order.lots == 0:
             book.remove(order)
+            self._ended[order.client_order_id] = OrderStatus.FILLED
         if order.role != _ENTRY:
             self._shrink_protection(book, order, at_ms)
 
@@ -417,19 +448,33 @@ class SimulatedVenue:
         if book.position == 0:
             for order in [*book.exits, book.stop, book.target]:
                 if order is not None:
-                    self._end(book, order, "position_closed")
+                    self._end(book, order, "position_closed", at_ms)
+            self._end_started(book, at_ms)
             return
         for order in (book.stop, book.target):
             if order is not None and order is not filled and order.lots > abs(book.position):
                 order.lots = abs(book.position)
                 self._tell(order, at_ms)
 
-    def _end(self, book: _Book, order: _VenueOrder, code: str, *, expired: bool = False) -> None:
+    def _end_started(self, book: _Book, at_ms: int) -> None:
+        """End what is left of entries whose protection has been used: it would come back naked."""
+        for entry in [e for e in book.entries if e.started]:
+            self._end(book, entry, "position_closed", at_ms)
+
+    def _end(
+        self, book: _Book, order: _VenueOrder, code: str, at_ms: int = 0, *, expired: bool = False
+    ) -> None:
+        at_ms = at_ms or self._now_ms
         book.remove(order)
-        self._events.append(Ended(order.client_order_id, expired, code, self._now_ms))
+        self._gone(order, code, at_ms, expired=expired)
         for child in order.protection:  # protection that waited for an entry dies with it
-            self._events.append(Ended(child.client_order_id, False, "entry_ended", self._now_ms))
+            self._gone(child, "entry_ended", at_ms)
         order.protection = []
+
+    def _gone(self, order: _VenueOrder, code: str, at_ms: int, *, expired: bool = False) -> None:
+        status = OrderStatus.EXPIRED if expired else OrderStatus.CANCELED
+        self._ended[order.client_order_id] = status
+        self._events.append(Ended(order.client_order_id, expired, code, at_ms))
 
     def _tell(self, order: _VenueOrder, at_ms: int) -> None:
         self._events.append(Working(order.client_order_id, order.price, order.lots, at_ms))

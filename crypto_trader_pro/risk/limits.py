@@ -1,7 +1,7 @@
 """Loss limits as lines that equity must stay above, and the levels below them."""
 
 from crypto_trader_pro.domain.scalars import scalar
-from crypto_trader_pro.domain.units import rate_ceil
+from crypto_trader_pro.domain.units import RATE, rate_ceil
 
 
 @scalar
@@ -23,13 +23,10 @@ def loss_level(equity: int, first_line: int, second_line: int) -> int:
     return 0
 
 
-@scalar
 def drawdown_rate(equity: int, peak: int) -> int:
-    """Return the fall from `peak` in parts of 1e8 of it, rounded up; 0 at or above the peak.
+    """Return the fall from `peak` (> 0) in parts of 1e8 of it, rounded up; 0 at or above the peak.
 
-    For the screen; decisions compare equity with `limit_line`. peak > 0 and < 2**46 * 1e8.
+    For reports and screens; decisions compare equity with `limit_line`. Not a shared scalar: the
+    product passes 64 bits.
     """
-    if equity >= peak:
-        return 0
-    lost = peak - equity
-    return -(-lost // (-(-peak // 100_000_000)))
+    return -(-(peak - equity) * RATE // peak) if equity < peak else 0

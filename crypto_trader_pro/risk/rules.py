@@ -52,6 +52,7 @@ class RiskInputs(NamedTuple):
     collar_rate: int
     day_start: int = 0  # equity at the start of the trading day, money units
     peak: int = 0  # highest equity, money units
+    account_equity: int = 0  # before a profile's cap
 
     def size(self) -> tuple[int, Bound]:
         """Return the lots this entry may have, and which bound was the smallest."""
@@ -136,7 +137,7 @@ class DailyLossRule:
         return checks.at_least(x.daily_level, 2)
 
     def numbers(self, x: RiskInputs, lots: int) -> Numbers:
-        return {"level": x.daily_level, "equity": x.equity, "day_start": x.day_start}
+        return {"level": x.daily_level, "equity": x.account_equity, "day_start": x.day_start}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class DrawdownRule:
         return checks.not_zero(x.drawdown_level)
 
     def numbers(self, x: RiskInputs, lots: int) -> Numbers:
-        return {"level": x.drawdown_level, "equity": x.equity, "peak": x.peak}
+        return {"level": x.drawdown_level, "equity": x.account_equity, "peak": x.peak}
 
 
 @dataclass(frozen=True, slots=True)

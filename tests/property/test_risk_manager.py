@@ -95,7 +95,7 @@ def a_manager() -> RiskManager:
     return risk
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None, report_multiple_bugs=False)
 @given(paths)
 def test_the_ladders_equal_a_second_definition_and_survive_a_restart_at_every_mark(
     path: list[tuple[int, str, int, int, str]],
@@ -127,7 +127,7 @@ def test_the_ladders_equal_a_second_definition_and_survive_a_restart_at_every_ma
         assert risk.state() == stored
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, report_multiple_bugs=False)
 @given(st.lists(st.tuples(moves, st.integers(0, 1)), max_size=25))
 def test_an_alert_says_so_whenever_the_trading_state_changes(
     path: list[tuple[tuple[int, str, int, int, str], int]],

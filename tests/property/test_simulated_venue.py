@@ -149,7 +149,7 @@ class Client:
         return news
 
 
-often = settings(max_examples=150, deadline=None)
+often = settings(max_examples=150, deadline=None, report_multiple_bugs=False)
 
 
 @often

@@ -220,6 +220,17 @@ def test_funding_is_the_mean_of_what_was_paid_in_three_days_at_or_before_the_clo
     assert column(f, "funding_3d")[798] == 96.0
 
 
+def test_funding_paid_a_millisecond_after_the_close_is_not_known_at_it() -> None:
+    series = market(1_000)
+    on_time = payments(int(series.open_ms[0]), 125)
+    late = fe.FundingSeries(on_time.symbol, on_time.at_ms + 1, on_time.rate)
+    f = fe.compute(series, funding=late)
+    # as above, but the payment of 800 h (101 bp) comes just after the close of candle 799, and
+    # that of 728 h (92 bp), just inside the three days, still counts: 92..100, mean 96
+    assert column(f, "funding_3d")[799] == 96.0
+    assert column(f, "funding_3d")[800] == 97.0
+
+
 def test_a_hole_in_the_funding_makes_it_missing_and_never_zero() -> None:
     series = market(1_000)
     whole = payments(int(series.open_ms[0]), 125)

@@ -450,6 +450,7 @@ def test_the_inputs_of_an_entry_are_the_accounts_numbers(risk: RiskManager) -> N
         max_lots=(1 << 46) - 1,
         min_notional=5 * USDT,
         collar_rate=5_000_000,
+        account_equity=100_000 * USDT,
         day_start=100_000 * USDT,
         peak=100_000 * USDT,
     )

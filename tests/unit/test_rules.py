@@ -88,6 +88,10 @@ def test_an_entry_without_a_stop_has_no_size_either(stop_units: int) -> None:
     assert verdict.mask == 1 << CODES.index("stop_undefined") | 1 << CODES.index("position_size")
 
 
+def test_the_smallest_stop_is_one_price_unit() -> None:
+    assert evaluate(risk_inputs(stop_units=1)).allowed
+
+
 def test_a_short_needs_no_room_below_its_price() -> None:
     verdict = evaluate(risk_inputs(side=-1, stop_units=400_000, risk_rate=10**8))
     assert verdict.allowed
