@@ -9,11 +9,14 @@ from crypto_trader_pro.domain.ledger import (
     CASH,
     FEES,
     FUNDING,
+    HOLDING,
+    REALIZED,
     Ledger,
     Transaction,
     capital_paid_in,
     fill_booked,
     funding_paid,
+    holding_asset,
 )
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import Funded
@@ -106,17 +109,28 @@ class PositionManager:
         return self._open
 
     def verify(self) -> None:
-        """Compare the ledger with the positions.
+        """Compare the ledger with the positions, account by account.
 
         Raises:
-            StateMismatch: the cash account and the books differ; trading must not go on.
+            StateMismatch: they differ; trading must not go on.
         """
-        booked = self.ledger.balance(CASH, self.asset)
-        costs = sum(
-            self.ledger.balance(f"position:{i.symbol}", self.asset) for i in self.instruments
+        ledger, quote = self.ledger, self.asset
+        for p in self.positions:
+            held = holding_asset(p.instrument)
+            _same(f"cost of {p.symbol}", ledger.balance(f"position:{p.symbol}", quote), p.cost)
+            _same(f"holding of {p.symbol}", ledger.balance(HOLDING, held), p.lots)
+        fees = ledger.balance(FEES, quote)
+        _same("fees", fees, sum(p.fees for p in self.positions))
+        _same(
+            "profit",
+            -ledger.balance(REALIZED, quote) - fees,
+            sum(p.realized for p in self.positions),
         )
-        if booked != self.cash or costs != sum(p.cost for p in self.positions):
-            raise StateMismatch(f"ledger says cash {booked}, cost {costs}; the book differs")
+        _same(
+            "sum of all accounts",
+            sum(n for (_, a), n in ledger.balances().items() if a == quote),
+            0,
+        )
 
     def _post(self, transaction: Transaction) -> None:
         self.ledger.post(transaction)
@@ -141,3 +155,8 @@ class PositionManager:
         self.cash = self.ledger.balance(CASH, self.asset)
         self._open = [n for n, p in enumerate(self.positions) if p.lots]
         self.verify()
+
+
+def _same(what: str, booked: int, held: int) -> None:
+    if booked != held:
+        raise StateMismatch(f"{what}: the ledger says {booked}, the positions say {held}")

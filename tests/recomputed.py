@@ -174,13 +174,13 @@ def _fold(books: Books, fills: Sequence[Row], played: Played) -> None:
         by_close[books.slice_of[fill["id"]]].append(fill)
     unknown = sorted(set(by_close) - set(books.closes))
     books.faults += [f"fills in a candle that was not played, close {close}" for close in unknown]
-    rates = played.rates()
+    due = {symbol: sorted(events.items()) for symbol, events in played.rates().items()}
     for close in books.closes:
         opened = close - played.step_ms
         for symbol, series in books.candles.items():
-            rate = rates.get((symbol, opened))
-            if opened in series and rate is not None:
-                _fund(books, symbol, series[opened], rate)
+            events = due.get(symbol, [])
+            while opened in series and events and events[0][0] <= opened:  # in a gap: after it
+                _fund(books, symbol, series[opened].open, *events.pop(0))
         for fill in by_close[close]:
             _apply(books, fill)
         for symbol, series in books.candles.items():
@@ -189,16 +189,16 @@ def _fold(books: Books, fills: Sequence[Row], played: Played) -> None:
         _mark(books, close)
 
 
-def _fund(books: Books, symbol: str, candle: Candle, rate: Decimal) -> None:
+def _fund(books: Books, symbol: str, price: Decimal, at_ms: int, rate: Decimal) -> None:
     size = books.books[symbol].size
     if not size:
         return
-    amount = floored(-Fraction(size) * Fraction(candle.open) * Fraction(rate))
+    amount = floored(-Fraction(size) * Fraction(price) * Fraction(rate))
     books.cash += amount
     books.funding += amount
-    reference = f"funding:{symbol}:{candle.open_ms}"
+    reference = f"funding:{symbol}:{at_ms}"
     for account, signed in (("cash", amount), ("funding", -amount)):
-        books.ledger.append((reference, "funding", account, "USDT", signed, candle.open_ms))
+        books.ledger.append((reference, "funding", account, "USDT", signed, at_ms))
 
 
 def _apply(books: Books, fill: Row) -> None:

@@ -188,15 +188,14 @@ class Played:
             for symbol, path in self.candles.items()
         }
 
-    def rates(self) -> dict[tuple[str, int], Decimal]:
-        """Return (symbol, time) -> funding rate."""
-        if self.funding is None:
-            return {}
-        names = {s.split(":")[0].replace("/", ""): s for s in self.candles if ":" in s}
-        found = {}
-        for row in _lines(self.funding):
+    def rates(self) -> dict[str, dict[int, Decimal]]:
+        """Return symbol -> time -> funding rate, of the perpetuals."""
+        found: dict[str, dict[int, Decimal]] = {s: {} for s in self.candles if ":" in s}
+        names = {s.split(":")[0].replace("/", ""): s for s in found}
+        for row in _lines(self.funding) if self.funding else []:
             symbol = names.get(row["symbol"], row["symbol"])
-            found[symbol, int(row["timestamp"])] = Decimal(row["funding_rate"])
+            if symbol in found:
+                found[symbol][int(row["timestamp"])] = Decimal(row["funding_rate"])
         return found
 
 

@@ -104,7 +104,7 @@ def fill_booked(fill: Fill, before: Position, after: Position) -> Transaction:
     ]
     if value != cost_change:
         entries.append(Entry(REALIZED, quote, value - cost_change))
-    return Transaction(f"fill:{fill.trade_id}", "fill", fill.at_ms, tuple(entries))
+    return Transaction(f"fill:{fill.symbol}:{fill.trade_id}", "fill", fill.at_ms, tuple(entries))
 
 
 def funding_paid(reference: str, amount: int, asset: str, at_ms: int) -> Transaction:

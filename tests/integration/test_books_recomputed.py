@@ -171,9 +171,8 @@ def test_a_stop_that_a_candle_jumps_over_fills_at_the_open(
         if stop["role"] == "stop":
             sign = 1 if fill["side"] == "BUY" else -1
             worse.append(sign * (fill["price"] - stop["price"]) / stop["price"])
-    # more than the slippage of 0.02 %: the price came from the open or from a later candle
-    assert max(worse) > Decimal("0.001")
-    assert min(worse) >= 0
+    # far more than the slippage of 0.02 %: the price came from the open, not from the stop
+    assert max(worse) > Decimal("0.005")
 
 
 def _wrong(table: str, column: str, value: Callable[[Any], Any], row: int = 5) -> Any:

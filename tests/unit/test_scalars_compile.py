@@ -196,7 +196,6 @@ SAMPLERS: Final[dict[str, Sampler]] = {
     "size_lots": sizes,
     "limit_line": each(money, rate),
     "loss_level": each(money, money, money),
-    "drawdown_rate": falls,
     "bracket": brackets,
     "trailed": trails,
     "stop_price": distances,
