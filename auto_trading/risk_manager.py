@@ -295,7 +295,8 @@ class RiskManager:
     _FIELDS: Final = (
         "equity", "peak", "high", "_low", "day", "day_start_equity", "daily_level",
         "drawdown_level", "max_drawdown_rate", "halt_reason", "time_in_state", "entries_today",
-        "_entries_now", "_reserved", "_day_end_ms", "_now_ms", "_flat_days", "_held", "_last_exit", "_last_entry",
+        "_entries_now", "_reserved", "_day_end_ms", "_now_ms", "_flat_days", "_held",
+        "_last_exit", "_last_entry",
     )  # fmt: skip
 
     def state(self) -> dict[str, Any]:

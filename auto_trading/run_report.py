@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine as Database
 
 from auto_trading.engine import AutoTradingEngine
-from crypto_trader_pro.domain.instruments import money, plain
+from crypto_trader_pro.domain.instruments import money, plain_text
 from crypto_trader_pro.domain.timeframes import to_datetime
 from database import run_results
 
@@ -44,12 +44,12 @@ def report(
         "orders": counts.orders,
         "fills": counts.fills,
         "open_positions": account.open_positions,
-        "fees": str(money(account.fees)),
-        "funding": str(money(account.funding)),
-        "realized_pnl": str(money(account.realized)),
-        "unrealized_pnl": str(money(account.unrealized)),
-        "equity": str(money(account.equity)),
-        "max_drawdown": str(plain(Decimal(risk.max_drawdown_rate).scaleb(-8))),
+        "fees": plain_text(money(account.fees)),
+        "funding": plain_text(money(account.funding)),
+        "realized_pnl": plain_text(money(account.realized)),
+        "unrealized_pnl": plain_text(money(account.unrealized)),
+        "equity": plain_text(money(account.equity)),
+        "max_drawdown": plain_text(Decimal(risk.max_drawdown_rate).scaleb(-8)),
         "trading_state": account.trading_state.value,
         "time_in_state_hours": {
             state: round(ms / 3_600_000, 2) for state, ms in risk.time_in_state.items()

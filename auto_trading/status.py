@@ -7,7 +7,7 @@ from sqlalchemy import Engine as Database
 from sqlmodel import Session
 
 from crypto_trader_pro.domain.errors import TradingError
-from crypto_trader_pro.domain.instruments import money
+from crypto_trader_pro.domain.instruments import money, plain_text
 from database import runs
 from database.auto_trading_db import schema_state, translated
 from database.status import snapshot
@@ -73,4 +73,4 @@ def status_view(database: Database) -> dict[str, Any]:
 def _account(state: dict[str, Any]) -> dict[str, Any]:
     """Return equity and cash of a checkpoint."""
     cash = next(n for account, _, n in state["positions"]["ledger"] if account == "cash")
-    return {"equity": str(money(state["risk"]["equity"])), "cash": str(money(cash))}
+    return {"equity": plain_text(money(state["risk"]["equity"])), "cash": plain_text(money(cash))}

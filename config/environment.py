@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import SecretStr
@@ -72,7 +72,9 @@ class Environment:
         own = cls(
             var_dir=var_dir,
             config_dir=reader.folder(CONFIG_DIR, SHIPPED),
-            database_url=reader.database(f"sqlite:///{(var_dir / DATABASE_FILE).as_posix()}"),
+            database_url=reader.database(
+                f"sqlite:///{quote((var_dir / DATABASE_FILE).as_posix())}"
+            ),
             console_port=reader.port(CONSOLE_PORT, 8501),
             http_port=reader.port(HTTP_PORT, 8502),
             binance_api_key=reader.secret("BINANCE_API_KEY"),

@@ -17,6 +17,7 @@ from crypto_trader_pro.domain.errors import (
 
 BUSY_SECONDS: Final = "busy_seconds"  # execution option: how long this engine waits for a lock
 _LOCKED: Final = "is locked by another process, waited {seconds:g} s"
+_DEADLOCK: Final = "gave up a deadlock between two writers"
 _FULL: Final = "cannot grow: the disk is full"
 _READ_ONLY: Final = "is read-only"
 _OUTDATED: Final = 'lacks a table or column: run "init-db"'
@@ -37,7 +38,7 @@ _POSTGRESQL: Final = {  # https://www.postgresql.org/docs/current/errcodes-appen
     "42703": _OUTDATED,
     "XX001": _DAMAGED,
     "XX002": _DAMAGED,
-    "40P01": "gave up a deadlock between two writers",
+    "40P01": _DEADLOCK,
     "53300": "has no free connection",
     "57P01": "closed the connection: it is shutting down",
     "57P03": "is starting up or shutting down",
@@ -77,7 +78,7 @@ def translation(what: str, database: Engine, error: SQLAlchemyError) -> TradingE
         cause = f"failed: {_one_line(error.orig, url)}"
     if cause is None:
         return None
-    if cause == _LOCKED:
+    if cause in (_LOCKED, _DEADLOCK):
         return JournalBusy(f"{what}: {label(url)} {cause.format(seconds=seconds)}")
     return JournalUnavailable(f"{what}: {label(url)} {cause}")
 

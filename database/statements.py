@@ -3,7 +3,6 @@
 Values are made ready for the driver beforehand (`Values`), so no type is looked up per row.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.timeframes import to_datetime
 from crypto_trader_pro.domain.units import MONEY_EXP
-from database.types import exact_text
+from database.types import exact_text, json_text
 
 
 def scaled(units: int, places: int) -> str:
@@ -101,7 +100,7 @@ class Values:
     @staticmethod
     def json(value: Any) -> str:
         """Return the stored form of a JSON column."""
-        return json.dumps(value, separators=(",", ":"))
+        return json_text(value)
 
 
 class Statement:

@@ -14,7 +14,7 @@ from crypto_trader_pro.cli.context import database, settings
 from crypto_trader_pro.cli.output import print_json, print_pairs, print_rows
 from crypto_trader_pro.cli.setup_commands import AsJson
 from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.domain.instruments import Instrument, plain
+from crypto_trader_pro.domain.instruments import Instrument, plain_text
 from crypto_trader_pro.domain.timeframes import timeframe_ms, timeframe_name, to_datetime
 from crypto_trader_pro.simulation.instruments import instrument
 from database import candles
@@ -131,15 +131,15 @@ def _answer(found: QualityReport, item: Instrument) -> dict[str, Any]:
         "expected_rows": found.expected_rows,
         "missing_bars": found.missing_bars,
         "gap_count": len(found.gaps),
-        "lowest": str(item.price(found.lowest)),
-        "highest": str(item.price(found.highest)),
+        "lowest": plain_text(item.price(found.lowest)),
+        "highest": plain_text(item.price(found.highest)),
         "gaps": [span(s) for s in found.gaps],
         "flat_runs": [span(s) for s in found.flat_runs],
         "zero_volume": [to_datetime(ms).isoformat() for ms in found.zero_volume_ms],
         "outliers": [
             {
                 "at": to_datetime(o.open_ms).isoformat(),
-                "move_pct": str(plain(Decimal(o.move).scaleb(-6))),
+                "move_pct": plain_text(Decimal(o.move).scaleb(-6)),
             }
             for o in found.outliers
         ],

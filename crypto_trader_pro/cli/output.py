@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.domain.instruments import plain
+from crypto_trader_pro.domain.instruments import plain_text
 from crypto_trader_pro.domain.timeframes import to_ms
 
 
@@ -64,7 +64,7 @@ def instant(text: str | None, name: str) -> int | None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return str(plain(value))
+        return plain_text(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Enum):

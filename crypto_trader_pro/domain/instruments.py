@@ -114,6 +114,11 @@ def money_units(amount: Decimal) -> int:
     return _whole(amount.scaleb(MONEY_EXP), f"amount {amount} in units of 1e-{MONEY_EXP}")
 
 
+def plain_text(value: Decimal) -> str:
+    """Return `value` as people and programs read it: canonical, never with an exponent."""
+    return format(plain(value), "f")
+
+
 def plain(value: Decimal) -> Decimal:
     """Return `value` in canonical form: no trailing zeros, no exponent, no negative zero."""
     if not value:

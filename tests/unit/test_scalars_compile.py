@@ -95,11 +95,6 @@ def priced(r: random.Random) -> tuple[int, int, int]:
     return price, lots, tv
 
 
-def falls(r: random.Random) -> Ints:
-    peak = spread(r, 1, MAX_EQUITY)
-    return spread(r, -peak, 2 * peak), peak
-
-
 def shares(r: random.Random) -> Ints:
     c = spread(r, 1, MAX_LOTS_DOMAIN - 1)
     return spread(r, 0, BIGGEST), spread(r, 0, c), c
