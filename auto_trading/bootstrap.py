@@ -32,6 +32,7 @@ from crypto_trader_pro.domain.errors import ConfigError
 from crypto_trader_pro.domain.instruments import Instrument, money_units
 from crypto_trader_pro.domain.market import CandleSeries
 from crypto_trader_pro.domain.ports import ExchangeGateway
+from crypto_trader_pro.domain.timeframes import timeframe_ms
 from database.journal import Journal
 from database.run_results import shadow_results
 from utils.clocks import SimulatedClock
@@ -124,7 +125,6 @@ def _parts(
 ) -> Parts:
     """Build what is the same in every mode."""
     settings = spec.settings
-    _one_currency(spec.instruments)
     gates = [gate_of(spec.timeframe_ms, settings) for _ in spec.instruments]
     monitor = MarketMonitor(spec.instruments, gates)
     positions = PositionManager(spec.instruments)
@@ -144,7 +144,21 @@ def _parts(
     return Parts(monitor, signals, risk, positions, executor, decisions, emergency, journal)
 
 
-def _one_currency(instruments: Sequence[Instrument]) -> None:
+def check_playable(
+    instruments: Sequence[Instrument], strategies: Sequence[str], timeframe: str, settings: Settings
+) -> None:
+    """Refuse what could not run before anything is recorded of it.
+
+    Raises:
+        ConfigError: an unknown strategy, candles too coarse for the model, several currencies.
+    """
+    candle_strategies(strategies, settings)
     quotes = sorted({i.quote for i in instruments})
     if len(quotes) > 1:
         raise ConfigError(f"symbols settle in {', '.join(quotes)}; one account has one currency")
+    needed = settings.strategies.ai_signal.timeframe
+    if MODEL_STRATEGY in strategies and timeframe_ms(needed) % timeframe_ms(timeframe):
+        raise ConfigError(
+            f"ai_signal decides on {needed} candles, the run has {timeframe};"
+            " allowed: that or a finer one that divides it"
+        )

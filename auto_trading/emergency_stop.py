@@ -31,6 +31,10 @@ class EmergencyStop:
         """
         self._risk.halt(reason.value)
         await self._executor.cancel_entries()
+        return self.flatten(reason, at_ms)
+
+    def flatten(self, reason: EmergencyTrigger, at_ms: int) -> int:
+        """Close every position if the configuration says so for `reason`; return how many."""
         if reason not in self._flatten_on:
             return 0
         closing = [

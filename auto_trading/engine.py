@@ -114,6 +114,7 @@ class AutoTradingEngine:
         """Trade until the feed ends, the task is cancelled, or an error says to stop."""
         async for market in self._ports.feed.slices():
             await self.on_slice(market)
+        await self._parts.executor.settle()
         self._commit()
 
     async def on_slice(self, market: MarketSlice) -> None:
@@ -148,6 +149,7 @@ class AutoTradingEngine:
             await parts.emergency.trigger_emergency_stop(trigger, close_ms)
         elif event.code == "daily_loss_exceeded":
             await parts.executor.cancel_entries()
+            parts.emergency.flatten(EmergencyTrigger.DAILY_LOSS_EXCEEDED, close_ms)
         await parts.executor.settle()
 
     async def _remember(self, close_ms: int) -> None:

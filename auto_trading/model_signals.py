@@ -77,6 +77,7 @@ class ReplayModel:
         self._max_bars = cfg.horizon * cfg.timeframe_ms // bar_ms
         self._model: Model | None = None
         self._model_id = ""
+        self._facts = gates.Trained(0, 0)
         self._trained: list[tuple[str, int]] = []
         self._records: list[Record] = []
         self._predictions: list[Predictions] = []
@@ -123,8 +124,8 @@ class ReplayModel:
             return NO_FEATURES
         best = gates.best_side(self._predictions[i], self._predicted(i, row), ready=True)
         results = gates.evaluate(
-            best, skill=self._skill[best.side], mode=self._mode, proving=self._proving,
-            cfg=self._cfg,
+            best, trained=self._facts, now_ms=self._now_ms, skill=self._skill[best.side],
+            mode=self._mode, proving=self._proving, cfg=self._cfg,
         )  # fmt: skip
         closed = gates.first_closed(results)
         view = ModelView(
@@ -137,8 +138,6 @@ class ReplayModel:
         if i not in self._open:
             self._shadow(i, best, self._now_ms)
         opens = all(r.open or r.gate in _BY_RISK or self._lets(r.code) for r in results)
-        if self._model.facts.shadow_only:  # less history than the minimum: never more than shadow
-            opens, view = False, view._replace(gate="history")
         stop, target = labels.distances(
             world.series.close[row : row + 1], world.frame.atr[row : row + 1], self._cfg
         )
@@ -249,6 +248,7 @@ class ReplayModel:
         end_ms = months_after(cutoff_ms, self._cfg.expire_months)
         next_ms = months_after(cutoff_ms, self._cfg.retrain_months)
         self._model, self._model_id, self._expires_ms = model, model.id, end_ms
+        self._facts = gates.Trained(model.facts.cutoff_ms, model.facts.months)
         self._trained.append((model.id, cutoff_ms))
         times = self._world.samples.close_ms
         mine = self._world.samples.where((times >= cutoff_ms) & (times < next_ms))

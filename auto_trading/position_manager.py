@@ -1,6 +1,7 @@
 """Positions and ledger of one account, built from the venue's fills and nothing else."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from crypto_trader_pro.domain.errors import StateMismatch
@@ -64,10 +65,7 @@ class PositionManager:
         """Note whose position symbol `i` is; only its owner's signals close it."""
         position = self.positions[i]
         if position.strategy != strategy:
-            self.positions[i] = Position(
-                position.instrument, position.lots, position.cost, position.realized,
-                position.fees, position.opened_ms, strategy,
-            )  # fmt: skip
+            self.positions[i] = replace(position, strategy=strategy)
 
     def mark(self, bars: Sequence[Bar | None]) -> None:
         """Take the latest closes as prices."""
@@ -139,7 +137,7 @@ class PositionManager:
     def state(self) -> dict[str, Any]:
         return {
             "positions": [
-                [p.lots, p.cost, p.realized, p.fees, p.opened_ms, p.strategy]
+                [p.lots, p.cost, p.realized, p.fees, p.opened_ms, p.strategy, p.realized_before]
                 for p in self.positions
             ],
             "last": list(self.last),

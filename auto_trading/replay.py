@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine as Database
 
-from auto_trading.bootstrap import RunSpec, build_replay
+from auto_trading.bootstrap import RunSpec, build_replay, check_playable
 from auto_trading.engine import AutoTradingEngine
 from auto_trading.replay_market import Market, ReplayRequest, played
 from auto_trading.run_report import report
@@ -49,6 +49,7 @@ class Replay:
             JournalUnavailable: the database stopped taking rows; the run can be resumed.
         """
         market = Market.load(request, self._tools.database)
+        check_playable(market.instruments, request.strategies, request.timeframe, settings)
         with unit_of_work(self._tools.database) as session:
             run_id = runs.create(
                 session, kind="replay", source="replay", timeframe=request.timeframe,

@@ -68,7 +68,7 @@ class AISignalGenerator:
         """Between two decisions an event is kept until a newer one of the strategy replaces it."""
         if len(old) != len(fresh):
             return fresh
-        return [f if f.direction else o for o, f in zip(old, fresh, strict=True)]
+        return [f if f.direction or not o.direction else o for o, f in zip(old, fresh, strict=True)]
 
     def generate_signals(self, i: int) -> list[Signal]:
         """Return every strategy's signal for symbol `i` at this decision, in configured order."""

@@ -9,7 +9,14 @@ from typing import Any, Final
 
 from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager
-from crypto_trader_pro.domain.enums import FillReason, OrderRole, OrderStatus, OrderType, Side
+from crypto_trader_pro.domain.enums import (
+    FillReason,
+    OrderRole,
+    OrderStatus,
+    OrderType,
+    Side,
+    TradingState,
+)
 from crypto_trader_pro.domain.errors import OutcomeUnknown, RejectedError
 from crypto_trader_pro.domain.messages import (
     Acknowledged,
@@ -147,11 +154,18 @@ class TradeExecutor:
         outbox, self._outbox = self._outbox, []
         for order_id in outbox:
             order = self.orders.get(order_id)
-            if order is not None and order.status is OrderStatus.JOURNALED:
+            if order is None or order.status is not OrderStatus.JOURNALED:
+                continue
+            if (
+                order.role is OrderRole.ENTRY
+                and self._risk.trading_state is not TradingState.ACTIVE
+            ):
+                self._drop(order, "trading_stopped")  # it stopped since the decision
+            else:
                 await self._send(order)
 
     async def _send(self, order: Order) -> None:
-        protection = [o for o in self.orders.values() if o.parent_id == order.client_order_id]
+        protection = self._children(order)
         together = [order, *protection]
         for each in together:
             each.advance(OrderStatus.SENDING, each.decided_ms)
@@ -167,6 +181,16 @@ class TradeExecutor:
         for each in together:
             self._journal.order_changed(each)
 
+    def _drop(self, order: Order, reason: str) -> None:
+        """Cancel an order of ours, and its protection, that was never sent."""
+        for each in [order, *self._children(order)]:
+            each.advance(OrderStatus.CANCELED, each.decided_ms, reason)
+            self._journal.order_changed(each)
+            self._finish(each)
+
+    def _children(self, order: Order) -> list[Order]:
+        return [o for o in self.orders.values() if o.parent_id == order.client_order_id]
+
     async def recover(self) -> int:
         """After a restart: send again what provably never reached the venue; return how many.
 
@@ -180,9 +204,8 @@ class TradeExecutor:
             known = await self._gateway.query(order.client_order_id)
             if known is OrderStatus.ABSENT:
                 order.status = OrderStatus.JOURNALED  # the stored state; no edge leads back to it
-                for child in self.orders.values():
-                    if child.parent_id == order.client_order_id:
-                        child.status = OrderStatus.JOURNALED
+                for child in self._children(order):
+                    child.status = OrderStatus.JOURNALED
                 await self._send(order)
                 sent += 1
         self._outbox = []
@@ -218,14 +241,23 @@ class TradeExecutor:
         elif isinstance(event, Working):
             self._working(order, event)
         elif isinstance(event, Rejected):
-            order.advance(OrderStatus.REJECTED, event.at_ms, event.code)
-            self._finish(order)
+            self._refused(order, event)
         elif isinstance(event, Ended):
             status = OrderStatus.EXPIRED if event.expired else OrderStatus.CANCELED
             order.advance(status, event.at_ms, order.reason or event.code)
             self._finish(order)
         self._journal.order_changed(order)
         return None
+
+    def _refused(self, order: Order, event: Rejected) -> None:
+        """Take a refusal; protection that was sent along dies with its entry."""
+        for child in self._children(order):
+            if child.status is OrderStatus.SENDING:
+                child.advance(OrderStatus.REJECTED, event.at_ms, "entry_rejected")
+                self._journal.order_changed(child)
+                self._finish(child)
+        order.advance(OrderStatus.REJECTED, event.at_ms, event.code)
+        self._finish(order)
 
     def _working(self, order: Order, event: Working) -> None:
         if order.status in (OrderStatus.ACKNOWLEDGED, OrderStatus.UNKNOWN):

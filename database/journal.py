@@ -177,8 +177,8 @@ class Journal:
             self._run_id, after.symbol, "LONG" if life.lots > 0 else "SHORT",
             self._grids[after.symbol].quantity(size),
             self._decimal(average or Decimal(0)),
-            money_text(after.realized), opened, None if size else at,
-            "OPEN" if size else "CLOSED", at, at, after.strategy,
+            money_text(after.life_realized), opened, None if size else at,
+            "OPEN" if size else "CLOSED", opened, at, after.strategy,
         )  # fmt: skip
 
     def protection(self, order: Order, opened_ms: int) -> None:
@@ -192,7 +192,8 @@ class Journal:
         """Add the one row of an order that traded and has ended."""
         instrument, grid = self._instruments[order.symbol], self._grids[order.symbol]
         average = Decimal(order.filled_value) / order.filled_lots
-        reference = order.reference or average
+        # protection is measured from where it rested, other orders from the decision's close
+        reference = (order.price if order.role.protects else order.reference) or average
         slipped = order.side.sign * (average - reference) / reference
         value = money_text(order.filled_value * instrument.tv)
         closes = order.role is not OrderRole.ENTRY
@@ -204,7 +205,7 @@ class Journal:
                 self._decimal(plain(price)), value,
                 money_text(order.fees),
                 self._decimal(Decimal(slipped).quantize(Decimal("0.000001"))), order.strategy,
-                self._values.time(order.updated_ms), self._values.moment(self._now()),
+                self._values.time(order.filled_ms), self._values.moment(self._now()),
                 order.role.value, money_text(order.realized) if closes else None,
             )
         )  # fmt: skip

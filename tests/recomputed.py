@@ -244,7 +244,7 @@ def _post(books: Books, fill: Row, signed: Decimal, value: Decimal, cost: Decima
     ]
     if value != cost:
         entries.append(("realized", "USDT", value - cost))
-    reference = f"fill:{fill['trade_id']}"
+    reference = f"fill:{fill['symbol']}:{fill['trade_id']}"
     books.ledger += [(reference, "fill", account, asset, n, at) for account, asset, n in entries]
 
 

@@ -271,6 +271,11 @@ class SimulatedVenue:
             return 0
         price, maker, at_ms = self._entry_price(book, order, bar, close_ms)
         lots = min(order.lots, room) if price else 0
+        if lots > 0 and order.side > 0 and not book.instrument.can_short:
+            lots = min(lots, self._affordable(book.instrument, price))
+            if lots == 0:  # coins are paid in full
+                self._end(book, order, "insufficient_funds")
+                return 0
         if lots > 0:
             protection = order.protection
             order.started = True
@@ -281,6 +286,10 @@ class SimulatedVenue:
         if order.lots > 0 and order.bars_left <= 0:
             self._end(book, order, "time_to_live", max(at_ms, bar.open_ms), expired=True)
         return lots
+
+    def _affordable(self, instrument: Instrument, price: int) -> int:
+        lot_value = price * instrument.tv
+        return max(0, self.cash // (lot_value + fee(lot_value, instrument.taker_rate)))
 
     def _entry_price(
         self, book: _Book, order: _VenueOrder, bar: Bar, close_ms: int

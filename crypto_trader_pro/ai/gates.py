@@ -1,11 +1,12 @@
 """The gates between a model's prediction and an order, in their order.
 
 1. `data`      the features are ready
-2. `novelty`   at most a fifth of them outside what the training saw
-3. `ranking`   the calibration found that a higher score is better
-4. `skill`     the probabilities beat the base rate on the whole out-of-sample record
-5. `margin`    the expected result after costs is above the margin of the trading mode
-6. `proving`   realised results of shadow trades prove an edge
+2. `model`     the model is not expired and has seen enough history for more than shadow trades
+3. `novelty`   at most a fifth of the features outside what the training saw
+4. `ranking`   the calibration found that a higher score is better
+5. `skill`     the probabilities beat the base rate on the whole out-of-sample record
+6. `margin`    the expected result after costs is above the margin of the trading mode
+7. `proving`   realised results of shadow trades prove an edge
 
 Every gate is evaluated and recorded with its numbers; the first closed one is the reason.
 """
@@ -13,8 +14,9 @@ Every gate is evaluated and recorded with its numbers; the first closed one is t
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
+from crypto_trader_pro.ai.calendar import months_after
 from crypto_trader_pro.ai.config import AiConfig
 from crypto_trader_pro.ai.features import COUNT
 from crypto_trader_pro.ai.predictions import Predictions, SidePredictions
@@ -23,7 +25,7 @@ from crypto_trader_pro.domain.enums import TradingMode
 from crypto_trader_pro.domain.signals import ModelView
 
 ALL_OPEN: Final = "open"
-GATES: Final = ("data", "novelty", "ranking", "skill", "margin", "proving")
+GATES: Final = ("data", "model", "novelty", "ranking", "skill", "margin", "proving")
 MARGINS_MBP: Final[Mapping[TradingMode, int]] = {
     TradingMode.CONSERVATIVE: 20_000,
     TradingMode.BALANCED: 10_000,
@@ -42,6 +44,13 @@ class GateResult:
     @property
     def open(self) -> bool:
         return self.code == ALL_OPEN
+
+
+class Trained(NamedTuple):
+    """What the model gate needs of a model's facts."""
+
+    cutoff_ms: int
+    months: int  # of history
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +77,29 @@ def best_side(predictions: Predictions, index: int, *, ready: bool) -> Row:
 
 
 def evaluate(
-    row: Row, *, skill: float, mode: TradingMode, proving: Proving, cfg: AiConfig
+    row: Row,
+    *,
+    trained: Trained,
+    now_ms: int,
+    skill: float,
+    mode: TradingMode,
+    proving: Proving,
+    cfg: AiConfig,
 ) -> tuple[GateResult, ...]:
     """Return all gates of one prediction in their order.
 
     Args:
         row: the prediction.
+        trained: when and on how much history its model was trained.
+        now_ms: the close at which is decided.
         skill: Brier skill of the row's side over the whole out-of-sample record; NaN without one.
         mode: sets the margin.
         proving: this week's verdict.
-        cfg: share of novel features that is allowed.
+        cfg: limits of age, history and novelty.
     """
     return (
         data_gate(ready=row.ready),
+        model_gate(trained, now_ms, cfg),
         novelty_gate(row.novel, cfg),
         ranking_gate(ranks=row.ranks),
         skill_gate(skill),
@@ -112,6 +131,18 @@ def model_view(
 def data_gate(*, ready: bool) -> GateResult:
     """Closed unless the last 721 candles are whole."""
     return GateResult("data", ALL_OPEN if ready else "features_not_ready", {})
+
+
+def model_gate(trained: Trained, now_ms: int, cfg: AiConfig) -> GateResult:
+    """Closed from `cfg.expire_months` after the cutoff on, and with less than `cfg.min_months`."""
+    expires_ms = months_after(trained.cutoff_ms, cfg.expire_months)
+    code = ALL_OPEN
+    if now_ms >= expires_ms:
+        code = "model_expired"
+    elif trained.months < cfg.min_months:
+        code = "short_history"
+    numbers = {"expires_ms": expires_ms, "months": trained.months, "needed": cfg.min_months}
+    return GateResult("model", code, numbers)
 
 
 def novelty_gate(novel: int, cfg: AiConfig) -> GateResult:

@@ -73,7 +73,7 @@ def replay(
                 symbols=tuple(symbol or loaded.symbols),
                 paths=_paired(candles or [], symbol or []),
                 timeframe=timeframe,
-                interval_seconds=interval or _seconds(timeframe),
+                interval_seconds=_seconds(timeframe) if interval is None else interval,
                 strategies=tuple(strategy or enabled_strategies(loaded)),
                 from_ms=instant(from_, "--from"),
                 to_ms=instant(to, "--to"),

@@ -64,6 +64,7 @@ class Order:
     fees: int = 0  # money units
     realized: int = 0  # money units, profit that its fills realized, after their fees
     updated_ms: int = 0
+    filled_ms: int = 0  # time of the last fill
     reason: str = ""  # why it ended, a code
 
     def __post_init__(self) -> None:
@@ -112,6 +113,7 @@ class Order:
         last = lots == self.open_lots
         self.advance(OrderStatus.FILLED if last else OrderStatus.PARTIAL, at_ms)
         self.filled_lots += lots
+        self.filled_ms = at_ms
         self.filled_value += price * lots
         self.fees += fee
 

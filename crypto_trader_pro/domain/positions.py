@@ -24,6 +24,12 @@ class Position:
     fees: int = 0
     opened_ms: int = 0
     strategy: str = ""
+    realized_before: int = 0  # `realized` when this life began
+
+    @property
+    def life_realized(self) -> int:
+        """Profit since the position was opened, after fees, money units."""
+        return self.realized - self.realized_before
 
     @property
     def symbol(self) -> str:
@@ -49,6 +55,7 @@ class Position:
         total = self.lots + change
         if self.lots * change >= 0:
             opened = self.opened_ms if self.lots else fill.at_ms
+            before = self.realized_before if self.lots else self.realized
             return replace(
                 self,
                 lots=total,
@@ -56,6 +63,7 @@ class Position:
                 realized=self.realized - fill.fee,
                 fees=self.fees + fill.fee,
                 opened_ms=opened,
+                realized_before=before,
             )
         sign = 1 if self.lots > 0 else -1
         closed = min(abs(self.lots), abs(change))
@@ -69,6 +77,7 @@ class Position:
             realized=self.realized + profit - fill.fee,
             fees=self.fees + fill.fee,
             opened_ms=fill.at_ms if crossed else self.opened_ms,
+            realized_before=self.realized + profit if crossed else self.realized_before,
         )
 
     def value(self, price: int) -> int:

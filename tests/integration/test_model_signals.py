@@ -1,7 +1,8 @@
 """`ai_signal` in a run, on a market with a daily rhythm that a model can learn.
 
 Two perpetuals, hourly candles from 2024-01-01. Features need 30 days, the first model a month of
-decisions more: it is trained on 1 March, the second on 31 March.
+decisions more: it is trained on 29 February, the second on 29 March. The rhythm is so strong that
+the proving gate opens at its first look after eight weeks, on 22 April; the runs end on 27 April.
 """
 
 import asyncio
@@ -10,7 +11,9 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -20,7 +23,6 @@ import pytest
 
 from auto_trading.bootstrap import RunSpec, build_replay
 from auto_trading.engine import AutoTradingEngine
-from auto_trading.model_signals import ReplayModel
 from auto_trading.model_store import ModelFolder
 from auto_trading.model_world import ModelWorld
 from auto_trading.translation import ai_config
@@ -30,17 +32,16 @@ from crypto_trader_pro.ai import features, gates, labels, training, walk_forward
 from crypto_trader_pro.ai.candle_features import WINDOW
 from crypto_trader_pro.ai.config import AiConfig
 from crypto_trader_pro.domain.market import CandleSeries
-from crypto_trader_pro.domain.timeframes import timeframe_ms, timeframe_name, to_datetime, to_ms
+from crypto_trader_pro.domain.timeframes import to_datetime, to_ms
 from crypto_trader_pro.simulation.instruments import instrument
 from database.auto_trading_db import open_database, prepare
 from tests.builders import HOUR, START_MS
-from tests.engines import SYSTEM_TIME, TABLES, Row, copied, read
+from tests.engines import SYSTEM_TIME, TABLES, Row, read
 from tests.rows import stored_run
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 SYMBOLS: Final = (BTC, ETH)
-DAYS: Final = 112
-UNPROVEN: Final = {"no_record", "few_trades", "few_weeks", "no_edge"}
+DAYS: Final = 118
 SHORT_HISTORY: Final = {
     "strategies.ai_signal.train_months": 2,
     "strategies.ai_signal.min_months": 1,
@@ -61,9 +62,12 @@ def hours(symbol: str, seed: int, days: int = DAYS) -> CandleSeries:
     open_ = np.concatenate(([30_000.0], close[:-1]))
     high = np.maximum(open_, close) * (1 + rng.uniform(0.0, 0.001, n))
     low = np.minimum(open_, close) * (1 - rng.uniform(0.0, 0.001, n))
-    prices = [np.rint(x * 100).astype(np.int64) for x in (open_, high, low, close)]
+    first, top, bottom, last = (
+        np.rint(x * 100).astype(np.int64) for x in (open_, high, low, close)
+    )
     at = START_MS + np.arange(n) * HOUR
-    return CandleSeries(symbol, HOUR, at, *prices, rng.integers(100_000, 900_000, n))
+    volume = rng.integers(100_000, 900_000, n)
+    return CandleSeries(symbol, HOUR, at, first, top, bottom, last, volume)
 
 
 @cache
@@ -170,16 +174,16 @@ def test_there_is_no_model_before_the_first_training_and_signals_after_it() -> N
     before = {s["reason"] for s in trading().said() if s["created_at"] < first}
     after = [s for s in trading().said() if s["created_at"] >= first]
     assert before == {"no_model"}
-    assert {s["reason"] for s in after} <= {"model_signal", "no_edge", "slope"}
+    assert {s["reason"] for s in after} <= {"model_signal", "model_shadow", "no_edge"}
     assert {s["signal_type"] for s in after} == {"BUY", "SELL", "HOLD"}
     assert all(s["model_id"] for s in after)
 
 
-def test_models_are_trained_when_the_walk_forward_would_train_them() -> None:
+def test_models_are_trained_by_the_calendar_of_the_walk_forward() -> None:
     times = walk_forward.cutoffs(trading().world().samples, trading().cfg)
-    trained = [m["trained_at"] for m in trading().rows("models")]
-    assert trained == [f"{to_datetime(ms):%Y-%m-%d %H:%M:%S.%f}" for ms in times]
-    assert [t[:10] for t in trained] == ["2024-02-29", "2024-03-31"]
+    trained = [when(m["trained_at"]) for m in trading().rows("models")]
+    assert [to_datetime(ms).isoformat()[:10] for ms in times] == ["2024-02-29", "2024-03-31"]
+    assert trained == times
 
 
 def test_a_models_row_tells_what_it_was_trained_on_and_how_it_did() -> None:
@@ -206,23 +210,195 @@ def test_each_models_files_bear_its_id() -> None:
 def changed_from(series: CandleSeries, from_ms: int) -> CandleSeries:
     """Return `series` with every candle that opens at `from_ms` or later worth a tenth more."""
     later = series.open_ms >= from_ms
-    prices = [np.where(later, x + x // 10, x)
-              for x in (series.open, series.high, series.low, series.close)]  # fmt: skip
-    return CandleSeries(series.symbol, HOUR, series.open_ms, *prices, series.volume)
+    open_, high, low, close = (
+        np.where(later, x + x // 10, x)
+        for x in (series.open, series.high, series.low, series.close)
+    )
+    return CandleSeries(series.symbol, HOUR, series.open_ms, open_, high, low, close, series.volume)
 
 
-@pytest.mark.parametrize(("hours_after", "same"), [(0, True), (-1, False)])
+@pytest.mark.parametrize(("hours_after", "same"), [(0, True), (-48, False)])
 def test_training_uses_nothing_after_its_cutoff(hours_after: int, same: bool) -> None:
     run = trading()
     first = run.rows("models")[0]
-    cutoff = training_time(first)
+    cutoff = when(first["trained_at"])
     changed = [changed_from(s, cutoff + hours_after * HOUR) for s in run.series]
     again = training.fit(world_of(changed, run.cfg).samples, cutoff, run.cfg)
     # the last trades that may be used end right before the cutoff
     assert (again.id == first["model_id"]) is same
 
 
-def training_time(model: Row) -> int:
-    from datetime import UTC, datetime
+# --- signals and orders -------------------------------------------------------------------------
 
-    return to_ms(datetime.fromisoformat(model["trained_at"]).replace(tzinfo=UTC))
+
+def test_a_live_row_of_features_predicts_what_the_batch_did() -> None:
+    run, cfg = trading(), trading().cfg
+    said = [s for s in run.said() if s["model_id"]]
+    folder = ModelFolder(run.folder / "models")
+    for row in said[:: len(said) // 40]:
+        at = when(row["created_at"])
+        known = [s.between(None, at) for s in run.series]
+        windows = [s.slice(len(s) - WINDOW, len(s)) for s in known]
+        frame = features.compute_rows(windows, btc=windows[0])
+        i = SYMBOLS.index(row["symbol"])
+        stop, _ = labels.distances(windows[i].close[-1:], frame.atr[i : i + 1], cfg)
+        model = folder.load(row["model_id"])
+        stop_bp = stop / windows[i].close[-1:] * 10_000.0
+        best = gates.best_side(model.predict(frame.values[i : i + 1], stop_bp), 0, ready=True)
+        assert [row[k] for k in ("probability", "break_even", "edge_mbp")] == [
+            best.probability, best.break_even, best.edge_mbp,
+        ]  # fmt: skip
+        assert row["baseline_probability"] == best.baseline_probability
+        assert row["confidence_score"] == best.probability // 10_000
+
+
+def test_nothing_is_ordered_before_it_is_proven() -> None:
+    run = watching()
+    proven = min(s["created_at"] for s in run.said() if s["model_gate"] == "open")
+    assert proven[:10] == "2024-04-22"  # a Monday: the gate looks once a week
+    assert len([t for t in run.rows("shadow_trades") if t["decided_at"] < proven]) > 200
+    orders = run.rows("orders")
+    assert min(o["decided_at"] for o in orders) >= proven
+    assert {s["reason"] for s in run.said() if s["signal_type"] != "HOLD" and
+            s["created_at"] < proven} == {"model_shadow"}  # fmt: skip
+    shadows = [d for d in run.rows("decisions") if d["outcome"] == "shadow"]
+    assert len(shadows) > 200
+    assert run.report["proving"]["open"] is True
+
+
+def test_where_the_configuration_lets_them_unproven_signals_trade_and_say_so() -> None:
+    run = trading()
+    said = {(s["created_at"], s["symbol"]): s for s in run.said()}
+    entries = [o for o in run.rows("orders") if o["role"] == "entry"]
+    before = [o for o in entries if o["decided_at"] < "2024-04-22"]
+    assert len(before) > 100
+    marks = {said[o["decided_at"], o["symbol"]]["model_gate"] for o in before}
+    assert marks == {"no_record", "few_trades", "few_weeks"}
+    later = {said[o["decided_at"], o["symbol"]]["model_gate"] for o in entries} - marks
+    assert later <= {"open"}
+
+
+def test_an_unproven_signal_is_let_through_no_other_gate() -> None:
+    run = trading()
+    closed = {"no_skill", "novel_market", "model_ranks_nothing", "features_not_ready"}
+    kept = [s for s in run.said() if s["model_gate"] in closed and s["signal_type"] != "HOLD"]
+    assert {s["reason"] for s in kept} <= {"model_shadow"}
+    ordered = {(o["decided_at"], o["symbol"]) for o in run.rows("orders")}
+    assert not any((s["created_at"], s["symbol"]) in ordered for s in kept)
+    # an edge below the margin is refused by its rule, with its numbers
+    refused = [d for d in run.rows("decisions") if d["first_refusal"] == "expected_edge"]
+    assert refused
+    for d in refused:
+        inputs = json.loads(d["inputs"])
+        assert 0 < inputs[18] <= inputs[19] == 20_000  # edge and margin of CONSERVATIVE
+
+
+def test_a_position_of_the_model_ends_within_its_horizon() -> None:
+    lives = [p for p in trading().rows("positions") if p["status"] == "CLOSED"]
+    assert len(lives) > 100
+    longest = max(when(p["close_time"]) - when(p["open_time"]) for p in lives)
+    assert longest <= 24 * HOUR  # horizon_bars
+
+
+# --- shadow trades ------------------------------------------------------------------------------
+
+
+def test_a_shadow_trade_is_joined_with_the_outcome_of_its_label() -> None:
+    run, cfg = watching(), watching().cfg
+    rows = run.rows("shadow_trades")
+    ended = [t for t in rows if t["closed_at"]]
+    assert len(ended) > 300
+    assert len(rows) - len(ended) <= len(SYMBOLS)  # those that the end of the run cut off
+    names = {labels.STOPPED: "stop", labels.TARGET_HIT: "target", labels.TIMED_OUT: "time_out"}
+    for symbol, series in zip(SYMBOLS, run.series, strict=True):
+        frame = features.compute(series, btc=run.series[0])
+        tick = instrument(symbol).tick_units
+        ends = {
+            "BUY": labels.outcomes(series, frame.atr, 1, cfg, tick_units=tick),
+            "SELL": labels.outcomes(series, frame.atr, -1, cfg, tick_units=tick),
+        }
+        for t in (t for t in ended if t["symbol"] == symbol):
+            (k,) = np.flatnonzero(frame.close_ms == when(t["decided_at"])).tolist()
+            o = ends[t["side"]]
+            assert when(t["closed_at"]) == o.exit_ms[k]
+            assert t["realized_mbp"] == round(float(o.net_bp[k]) * 1000)
+            assert t["exit_reason"] == names[int(o.reason[k])]
+
+
+def test_a_symbol_is_followed_by_one_shadow_trade_at_a_time() -> None:
+    for symbol in SYMBOLS:
+        rows = [t for t in watching().rows("shadow_trades") if t["symbol"] == symbol]
+        for before, after in pairwise(rows):
+            assert before["closed_at"] <= after["decided_at"]
+
+
+def test_shadow_trades_are_the_same_whether_orders_are_sent_or_not() -> None:
+    assert trading().rows("shadow_trades") == watching().rows("shadow_trades")
+
+
+def without(series: CandleSeries, first_ms: int, count: int) -> CandleSeries:
+    kept = (series.open_ms < first_ms) | (series.open_ms >= first_ms + count * HOUR)
+    columns = (series.open, series.high, series.low, series.close, series.volume)
+    return CandleSeries(series.symbol, HOUR, series.open_ms[kept], *(c[kept] for c in columns))
+
+
+def test_a_shadow_trade_that_a_gap_swallowed_does_not_block_its_symbol(tmp_path: Path) -> None:
+    first = watching().rows("shadow_trades")[0]
+    gap_ms = when(first["decided_at"]) + HOUR
+    series = [without(s, gap_ms, 3) if s.symbol == first["symbol"] else s for s in market()]
+    run = played(tmp_path, series, watching().settings)
+    rows = [t for t in run.rows("shadow_trades") if t["symbol"] == first["symbol"]]
+    assert rows[0]["decided_at"] == first["decided_at"]
+    assert rows[0]["realized_mbp"] is None  # nobody can say how it ended
+    # 30 days later its features are whole again
+    assert len(rows) > 20
+
+
+# --- resuming -----------------------------------------------------------------------------------
+
+
+def cut_off(folder: Path, settings: Settings, instants: int) -> None:
+    """Play some instants, commit, and stop as a killed process does."""
+
+    async def some(engine: AutoTradingEngine) -> None:
+        async for instant in engine._ports.feed.slices():
+            await engine.on_slice(instant)
+            if engine.slices == instants:
+                break
+
+    with an_engine(folder, market(), settings) as engine:
+        asyncio.run(some(engine))
+        if not engine._parts.executor._gateway._events:  # type: ignore[attr-defined]
+            engine._commit()  # else it has committed before it sent
+
+
+@pytest.mark.parametrize(
+    ("instants", "keep_models"),
+    [
+        (1_300, True),  # before the first training
+        (1_418, True),  # right after it
+        (1_700, True),  # amid shadow trades
+        (2_200, False),  # after the second
+        (2_750, True),  # in the week in which the gate opened
+    ],
+)
+def test_a_resumed_run_says_and_does_the_same(
+    tmp_path: Path, instants: int, keep_models: bool
+) -> None:
+    cut_off(tmp_path, trading().settings, instants)
+    if not keep_models:
+        shutil.rmtree(tmp_path / "models")  # they are trained again and must be equal
+    with an_engine(tmp_path, market(), trading().settings, resumed=True) as engine:
+        asyncio.run(engine.run())
+        report = engine.model_report()
+    for table in TABLES:
+        again, expected = read(tmp_path / "run.db", table), trading().rows(table)
+        for row in (*again, *expected):
+            row.pop("training_seconds", None)
+        assert again == expected, table
+    assert report == trading().report
+
+
+def when(text: str) -> int:
+    """Return the milliseconds of an instant as SQLite holds it."""
+    return to_ms(datetime.fromisoformat(text).replace(tzinfo=UTC))

@@ -8,7 +8,7 @@ import pytest
 
 from crypto_trader_pro.ai import gates
 from crypto_trader_pro.ai.config import AiConfig
-from crypto_trader_pro.ai.gates import GATES, Row
+from crypto_trader_pro.ai.gates import GATES, Row, Trained
 from crypto_trader_pro.ai.predictions import Predictions, SidePredictions
 from crypto_trader_pro.ai.proving import Proving
 from crypto_trader_pro.domain.enums import TradingMode
@@ -21,7 +21,10 @@ GOOD = Row(
     side=1, ready=True, novel=0, probability=450_000, edge_mbp=30_000,
     baseline_probability=440_000, baseline_edge_mbp=25_000, break_even=390_000, ranks=True,
 )  # fmt: skip
+CUTOFF = 1_704_067_200_000  # 2024-01-01
+EXPIRY = 1_719_792_000_000  # 2024-07-01, six months later
 OPEN: dict[str, Any] = {
+    "trained": Trained(CUTOFF, 24), "now_ms": EXPIRY - 1,
     "skill": 0.001, "mode": TradingMode.CONSERVATIVE, "proving": PROVEN, "cfg": AiConfig(),
 }  # fmt: skip
 
@@ -41,6 +44,8 @@ def test_all_gates_are_evaluated_in_their_order() -> None:
     ("gate", "row", "changes", "code"),
     [
         ("data", {"ready": False}, {}, "features_not_ready"),
+        ("model", {}, {"now_ms": EXPIRY}, "model_expired"),
+        ("model", {}, {"trained": Trained(CUTOFF, 11)}, "short_history"),
         ("novelty", {"novel": 8}, {}, "novel_market"),
         ("ranking", {"ranks": False}, {}, "model_ranks_nothing"),
         ("skill", {}, {"skill": 0.0}, "no_skill"),
@@ -63,9 +68,9 @@ def test_each_gate_closes_alone(
 def test_the_first_closed_gate_is_the_reason() -> None:
     worst = replace(GOOD, ready=False, novel=36, ranks=False, edge_mbp=-1)
     results = gates.evaluate(worst, **{**OPEN, "skill": -1.0, "proving": LOSING})
-    assert [r.open for r in results] == [False] * 6
+    assert [r.open for r in results] == [False, True] + [False] * 5
     assert gates.first_closed(results) == "features_not_ready"
-    assert gates.first_closed(results[2:]) == "model_ranks_nothing"
+    assert gates.first_closed(results[3:]) == "model_ranks_nothing"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +93,12 @@ def test_a_fifth_of_36_features_is_seven() -> None:
     closed = gates.novelty_gate(8, AiConfig())
     assert not closed.open
     assert closed.numbers == {"novel": 8, "features": 36, "allowed": 7}
+
+
+def test_an_old_model_of_little_history_is_above_all_expired() -> None:
+    got = gates.model_gate(Trained(CUTOFF, 6), EXPIRY, AiConfig())
+    assert got.code == "model_expired"
+    assert got.numbers == {"expires_ms": EXPIRY, "months": 6, "needed": 12}
 
 
 def test_the_numbers_of_a_gate_fill_its_sentence() -> None:

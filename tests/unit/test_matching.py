@@ -57,6 +57,13 @@ def test_a_short_leaves_at_its_stop_or_its_target(
     assert bracket(SHORT, *candle, 105, 90) == hit
 
 
+def test_a_price_of_one_unit_is_a_price_and_not_none() -> None:
+    assert bracket(LONG, 2, 2, 1, 1, 0) == (STOPPED, 1)
+    assert bracket(LONG, 1, 1, 1, 0, 1) == (TARGET_HIT, 1)
+    assert bracket(SHORT, 1, 1, 1, 1, 0) == (STOPPED, 1)
+    assert bracket(SHORT, 2, 2, 1, 0, 1) == (TARGET_HIT, 1)
+
+
 @pytest.mark.parametrize("side", [LONG, SHORT])
 def test_without_stop_and_target_nothing_is_hit(side: int) -> None:
     assert bracket(side, 100, 10**9, 1, 0, 0) == (NOTHING, 0)
