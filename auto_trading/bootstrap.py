@@ -11,7 +11,8 @@ from auto_trading.decision_maker import DecisionMaker
 from auto_trading.emergency_stop import EmergencyStop
 from auto_trading.engine import AutoTradingEngine, Parts, Ports
 from auto_trading.gateways.replay_feed import ReplayFeed
-from auto_trading.gateways.simulated_venue import FundingEvent, SimulatedVenue
+from auto_trading.gateways.simulated_venue import SimulatedVenue
+from auto_trading.gateways.venue_book import FundingEvent
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from auto_trading.aggregation import aggregate
-from auto_trading.gateways.simulated_venue import FundingEvent
+from auto_trading.gateways.venue_book import FundingEvent
 from crypto_trader_pro.ai import features, labels, samples
 from crypto_trader_pro.ai.config import AiConfig
 from crypto_trader_pro.ai.features import FeatureFrame, FundingSeries

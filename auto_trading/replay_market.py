@@ -11,7 +11,7 @@ from sqlalchemy import Engine as Database
 
 from auto_trading.gateways.candle_files import read_candles
 from auto_trading.gateways.funding_files import read_funding
-from auto_trading.gateways.simulated_venue import FundingEvent
+from auto_trading.gateways.venue_book import FundingEvent
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import CandleSeries

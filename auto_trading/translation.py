@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from auto_trading.data_gate import SymbolGate
-from auto_trading.gateways.simulated_venue import VenueCosts
+from auto_trading.gateways.venue_book import VenueCosts
 from config.fields import as_rate, bp_as_rate, multiple_as_rate
 from config.settings import Settings
 from crypto_trader_pro.ai.config import AiConfig

@@ -5,7 +5,8 @@ from decimal import Decimal
 from itertools import count
 from typing import Any, Final, TypeVar
 
-from auto_trading.gateways.simulated_venue import FundingEvent, SimulatedVenue, VenueCosts
+from auto_trading.gateways.simulated_venue import SimulatedVenue
+from auto_trading.gateways.venue_book import FundingEvent, VenueCosts
 from crypto_trader_pro.domain.enums import (
     FillReason,
     MarketKind,

@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg.errors
+
 from tests.market_data import ROOT
+from tests.stored import newest_state
 
 DATABASE: Final = "crypto_trader_pro.db"
 DEADLINE: Final = 120.0  # seconds after which a process counts as hung
@@ -64,7 +67,13 @@ class Platform:
 
     @property
     def database(self) -> Path:
+        """The SQLite file, where no other database is configured."""
         return self.var_dir / DATABASE
+
+    @property
+    def where(self) -> Path | str:
+        """The database, as `tests.stored.read_run` takes it."""
+        return self.settings.get("CTP_DATABASE_URL", self.database)
 
     def start(self, *arguments: object) -> "subprocess.Popen[str]":
         """Start a command as the leader of its own process group."""
@@ -101,12 +110,12 @@ class Platform:
         """
         process = self.start(*arguments)
         try:
-            moment.wait(self.database, process)
+            moment.wait(self.where, process)
         finally:
             kill(process)
             output = process.communicate(timeout=DEADLINE)
         assert process.returncode == -signal.SIGKILL, f"it ended by itself: {output}"
-        return stored_bars(self.database)
+        return stored_bars(self.where)
 
     def _environment(self) -> dict[str, str]:
         foreign = ("CTP_", "DATABASE_URL", "BINANCE_", "ENVIRONMENT")
@@ -121,12 +130,12 @@ class Moment:
     bars: int
     seconds: float = 0.0
 
-    def wait(self, database: Path, process: "subprocess.Popen[str]") -> None:
+    def wait(self, database: Path | str, process: "subprocess.Popen[str]") -> None:
         """Return at the moment, or when the process has ended."""
         deadline = time.monotonic() + DEADLINE
         while process.poll() is None and stored_bars(database) < self.bars:
             assert time.monotonic() < deadline, f"{self.bars} bars were not stored in time"
-            time.sleep(0.002)
+    time.sleep(0.01)
         time.sleep(self.seconds)
 
 
@@ -145,17 +154,13 @@ def _command(words: list[str], environment: dict[str, str], folder: str) -> None
     main()
 
 
-def stored_bars(database: Path) -> int:
+def stored_bars(database: Path | str) -> int:
     """Return how many bars the newest run's checkpoint has seen, -1 before the first commit."""
-    if not database.exists():
-        return -1
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=5)) as reader:
-        try:
-            query = "SELECT state FROM checkpoints ORDER BY run_id DESC LIMIT 1"
-            row = reader.execute(query).fetchone()
-        except sqlite3.OperationalError:  # the schema is not in place yet
-            return -1
-    return -1 if row is None else int(json.loads(row[0])["engine"]["bars"])
+    try:
+        state = newest_state(database)
+    except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):
+        return -1  # there is no file or no schema yet
+    return -1 if state is None else int(state["engine"]["bars"])
 
 
 def kill(process: "subprocess.Popen[str]") -> None:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -30,6 +31,7 @@ _NUMBERS: Final = {
     "entry_price", "realized_pnl", "unrealized_pnl", "stop_price", "target_price", "notional",
     "commission", "slippage", "cash", "drawdown", "execution_price", "stop_loss", "take_profit",
 }  # fmt: skip
+_JSON: Final = {"numbers", "inputs", "result"}  # of type JSON; text on SQLite
 _WHOLE: Final = {"decisions": {"price", "equity"}}  # these count units and stay whole
 
 
@@ -62,6 +64,39 @@ def read_run(where: Path | str, number: int | None = None) -> Stored:
     own = f"WHERE run_id = {run['id']} ORDER BY"
     keys = {"orders": "client_order_id", "checkpoints": "run_id"}
     return Stored(run, {t: rows(t, f"{own} {keys.get(t, 'id')}") for t in TABLES})
+
+
+def newest_state(where: Path | str) -> dict[str, Any] | None:
+    """Return the newest run's checkpoint, or None before its first commit."""
+    rows = _reader(where)
+    run = rows("runs", "ORDER BY id DESC LIMIT 1")
+    found = rows("checkpoints", f"WHERE run_id = {run[0]['id']}") if run else []
+    return dict(json.loads(found[0]["state"])) if found else None
+
+
+def differences(one: Stored, other: Stored) -> list[str]:
+    """Return where the rows of two runs differ; their own ids and system times do not count."""
+    found = []
+    for table in TABLES:
+        mine, theirs = _comparable(one, table), _comparable(other, table)
+        if len(mine) != len(theirs):
+            found.append(f"{table}: {len(mine)} rows and {len(theirs)}")
+        pairs = enumerate(zip(mine, theirs, strict=False))
+        found += [f"{table} {k}: {a} and {b}" for k, (a, b) in pairs if a != b]
+    return found
+
+
+_OWN: Final = {"id", "run_id", "journaled_at", "raised_at"}
+
+
+def _comparable(stored: Stored, table: str) -> list[Row]:
+    own = _OWN | ({"created_at"} if table == "trades" else set())
+    order_id = re.compile(rf"\br{stored.number}o")
+    return [
+        {k: order_id.sub("r#o", v) if isinstance(v, str) else v for k, v in row.items()
+         if k not in own}
+        for row in stored[table]
+    ]  # fmt: skip
 
 
 def count_runs(database: Path) -> int:
@@ -115,6 +150,8 @@ def _value(table: str, column: str, value: Any) -> Any:
         return _ms(datetime.fromisoformat(value) if isinstance(value, str) else value)
     if column in _WHOLE.get(table, ()):
         return int(value)
+    if column in _JSON and isinstance(value, str):
+        return json.loads(value)
     if column in _NUMBERS or (table, column) == ("equity", "equity"):
         return Decimal(value)
     if column in ("reduce_only", "is_maker", "executed"):

@@ -6,12 +6,22 @@ cash and positions are an independent check of the engine's. The bar order is th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, Final, NamedTuple
+from typing import Any
 
+from auto_trading.gateways.venue_book import (
+    ENTRY,
+    FLATTEN,
+    STOP,
+    TARGET,
+    Book,
+    FundingEvent,
+    VenueCosts,
+    VenueOrder,
+    adverse,
+    taken,
+)
 from crypto_trader_pro.domain.enums import (
     FillReason,
-    OrderRole,
     OrderStatus,
     OrderType,
     Side,
@@ -42,94 +52,6 @@ from crypto_trader_pro.simulation.matching import (
     trailed,
 )
 
-# plain strings: comparing enum members on every candle is measurably slower
-_ENTRY: Final = OrderRole.ENTRY.value
-_STOP: Final = OrderRole.STOP.value
-_TARGET: Final = OrderRole.TARGET.value
-_FLATTEN: Final = OrderRole.FLATTEN.value
-
-
-class VenueCosts(NamedTuple):
-    """What the simulated market takes; rates in parts of 1e8."""
-
-    slippage_rate: int = 20_000  # 0.02 % against the taker
-    volume_share: int = 10_000_000  # 10 % of a candle's volume may be ours
-    entry_ttl_bars: int = 3  # candles that an unfilled entry works
-    liquidation_rate: int = 500_000  # 0.5 % of the notional of a liquidated position
-
-
-class FundingEvent(NamedTuple):
-    at_ms: int
-    rate: int  # parts of 1e8, signed
-
-
-@dataclass(slots=True)
-class _VenueOrder:
-    client_order_id: str
-    side: int
-    role: str
-    order_type: str
-    lots: int  # still open
-    price: int
-    stop_units: int = 0
-    target_units: int = 0
-    trail_rate: int = 0
-    bars_left: int = 0
-    triggered: bool = False  # a stop whose remainder goes to the market
-    trailed: bool = False  # a stop that has moved since its entry
-    started: bool = False  # an entry of which a part has filled
-    protection: "list[_VenueOrder]" = field(default_factory=list)  # rests when this entry fills
-
-    def state(self) -> list[Any]:
-        values = [getattr(self, name) for name in _ORDER_FIELDS]
-        return [*values, [child.state() for child in self.protection]]
-
-    @staticmethod
-    def of(state: Sequence[Any]) -> "_VenueOrder":
-        *values, children = state
-        order = _VenueOrder(**dict(zip(_ORDER_FIELDS, values, strict=True)))
-        order.protection = [_VenueOrder.of(child) for child in children]
-        return order
-
-
-_ORDER_FIELDS: Final = tuple(f.name for f in fields(_VenueOrder))[:-1]
-
-
-@dataclass(slots=True)
-class _Book:
-    """One symbol at the venue: a slot per kind of order, so that a quiet candle costs little."""
-
-    instrument: Instrument
-    funding: Sequence[FundingEvent] = ()
-    funding_next: int = 0
-    position: int = 0
-    close: int = 0
-    exits: list[_VenueOrder] = field(default_factory=list)  # to the market at the next open
-    entries: list[_VenueOrder] = field(default_factory=list)
-    stop: _VenueOrder | None = None
-    target: _VenueOrder | None = None
-
-    def orders(self) -> list[_VenueOrder]:
-        """Return everything in the book, entries' waiting protection included."""
-        waiting = [child for entry in self.entries for child in entry.protection]
-        resting = [o for o in (self.stop, self.target) if o is not None]
-        return [*self.exits, *self.entries, *waiting, *resting]
-
-    def remove(self, order: _VenueOrder) -> None:
-        """Take `order` out of whatever place it has."""
-        if order is self.stop:
-            self.stop = None
-        elif order is self.target:
-            self.target = None
-        elif order in self.exits:
-            self.exits.remove(order)
-        elif order in self.entries:
-            self.entries.remove(order)
-        else:
-            for entry in self.entries:
-                if order in entry.protection:
-                    entry.protection.remove(order)
-
 
 class SimulatedVenue:
     """The paper exchange, and the venue of `replay`.
@@ -148,7 +70,7 @@ class SimulatedVenue:
         funding: Mapping[str, Sequence[FundingEvent]] | None = None,
     ) -> None:
         rates = funding or {}
-        self._books = [_Book(i, rates.get(i.symbol, ())) for i in instruments]
+        self._books = [Book(i, rates.get(i.symbol, ())) for i in instruments]
         self._by_symbol = {book.instrument.symbol: book for book in self._books}
         self._costs = costs
         self._events: list[VenueEvent] = []
@@ -172,12 +94,12 @@ class SimulatedVenue:
         for each in (order, *protection):
             if await self.query(each.client_order_id) is not OrderStatus.ABSENT:
                 raise InvalidOrder("duplicate_client_order_id")
-        taken = _taken(order, self._costs.entry_ttl_bars)
-        taken.protection = [_taken(child, 0) for child in protection]
-        self._place(book, taken)
-        self._events.append(Acknowledged(taken.client_order_id, self._now_ms))
-        self._tell(taken, self._now_ms)
-        for child in taken.protection:
+        own = taken(order, self._costs.entry_ttl_bars)
+        own.protection = [taken(child, 0) for child in protection]
+        self._place(book, own)
+        self._events.append(Acknowledged(own.client_order_id, self._now_ms))
+        self._tell(own, self._now_ms)
+        for child in own.protection:
             self._events.append(Acknowledged(child.client_order_id, self._now_ms))
 
     async def cancel(self, client_order_id: str) -> None:
@@ -225,7 +147,7 @@ class SimulatedVenue:
     def _room(self, bar: Bar) -> int:
         return rate_floor(bar.volume, self._costs.volume_share)
 
-    def _fund(self, book: _Book, bar: Bar) -> None:
+    def _fund(self, book: Book, bar: Bar) -> None:
         events, i = book.funding, book.funding_next
         while i < len(events) and events[i].at_ms <= bar.open_ms:
             event = events[i]
@@ -239,7 +161,7 @@ class SimulatedVenue:
             self._events.append(Funded(reference, symbol, amount, event.rate, event.at_ms))
         book.funding_next = i
 
-    def _trade_open(self, book: _Book, bar: Bar, close_ms: int) -> None:
+    def _trade_open(self, book: Book, bar: Bar, close_ms: int) -> None:
         """Play a candle with orders to the market: exits, then entries, then the bracket."""
         room = self._room(bar)
         for order in list(book.exits):
@@ -252,7 +174,7 @@ class SimulatedVenue:
         if book.position:
             self._bracket(book, bar, room, close_ms, target_counts=not self._intrabar_entry)
 
-    def _leave(self, book: _Book, order: _VenueOrder, bar: Bar, room: int) -> int:
+    def _leave(self, book: Book, order: VenueOrder, bar: Bar, room: int) -> int:
         """Fill a market exit, or the rest of a triggered stop, at the open."""
         if book.position * order.side >= 0:
             self._end(book, order, "nothing_to_reduce")
@@ -265,7 +187,7 @@ class SimulatedVenue:
         self._fill(book, order, lots, price, maker=False, reason=reason, at_ms=bar.open_ms)
         return lots
 
-    def _enter(self, book: _Book, order: _VenueOrder, bar: Bar, room: int, close_ms: int) -> int:
+    def _enter(self, book: Book, order: VenueOrder, bar: Bar, room: int, close_ms: int) -> int:
         if book.position * order.side < 0:  # a reversal whose exit did not finish
             self._end(book, order, "position_not_flat")
             return 0
@@ -292,7 +214,7 @@ class SimulatedVenue:
         return max(0, self.cash // (lot_value + fee(lot_value, instrument.taker_rate)))
 
     def _entry_price(
-        self, book: _Book, order: _VenueOrder, bar: Bar, close_ms: int
+        self, book: Book, order: VenueOrder, bar: Bar, close_ms: int
     ) -> tuple[int, bool, int]:
         """Return (price or 0, is maker, time) at which an entry fills in this bar."""
         if order.order_type == OrderType.LIMIT:
@@ -305,12 +227,12 @@ class SimulatedVenue:
         return self._slip(book, bar.open, order.side), False, bar.open_ms
 
     def _protect(
-        self, book: _Book, entry: _VenueOrder, waiting: list[_VenueOrder], price: int, at_ms: int
+        self, book: Book, entry: VenueOrder, waiting: list[VenueOrder], price: int, at_ms: int
     ) -> None:
         """Let the entry's stop and target rest for what has filled; prices from the first fill."""
         tick = book.instrument.tick_units
         for child in waiting:
-            if child.role == _STOP:
+            if child.role == STOP:
                 child.price = stop_price(entry.side, price, entry.stop_units, tick)
                 replaced, book.stop = book.stop, child
             else:
@@ -325,7 +247,7 @@ class SimulatedVenue:
                 self._tell(resting, at_ms)
 
     def _bracket(
-        self, book: _Book, bar: Bar, room: int, close_ms: int, *, target_counts: bool = True
+        self, book: Book, bar: Bar, room: int, close_ms: int, *, target_counts: bool = True
     ) -> None:
         """Play the resting stop and target against one candle, then let the stop trail.
 
@@ -349,9 +271,7 @@ class SimulatedVenue:
         if book.stop is not None and book.stop.trail_rate:
             self._trail(book, book.stop, bar, close_ms)
 
-    def _stopped(
-        self, book: _Book, stop: _VenueOrder, price: int, lots: int, close_ms: int
-    ) -> None:
+    def _stopped(self, book: Book, stop: VenueOrder, price: int, lots: int, close_ms: int) -> None:
         """Trigger the stop: the target leaves, what the candle cannot fill goes to the market."""
         if book.target is not None:
             self._end(book, book.target, "stop_came_first", close_ms)
@@ -365,7 +285,7 @@ class SimulatedVenue:
             book.stop = None
             book.exits.append(stop)
 
-    def _trail(self, book: _Book, stop: _VenueOrder, bar: Bar, close_ms: int) -> None:
+    def _trail(self, book: Book, stop: VenueOrder, bar: Bar, close_ms: int) -> None:
         side = 1 if book.position > 0 else -1
         tick = book.instrument.tick_units
         moved = trailed(side, bar.high, bar.low, stop.price, stop.trail_rate, tick)
@@ -389,21 +309,21 @@ class SimulatedVenue:
             return
         for book, bar in zip(self._books, market.bars, strict=True):
             if book.position and book.instrument.can_short:
-                value = abs(notional(_adverse(book, bar), book.position, book.instrument.tv))
+                value = abs(notional(adverse(book, bar), book.position, book.instrument.tv))
                 needed += maintenance(value, book.instrument.maintenance_rate)
         if not gross or not liquidates(worst, needed):
             return
         for book, bar in zip(self._books, market.bars, strict=True):
             if book.position and book.instrument.can_short:
-                self._liquidate(book, _adverse(book, bar), market.close_ms)
+                self._liquidate(book, adverse(book, bar), market.close_ms)
 
-    def _liquidate(self, book: _Book, price: int, at_ms: int) -> None:
+    def _liquidate(self, book: Book, price: int, at_ms: int) -> None:
         for order in [*book.exits, *book.entries, book.stop, book.target]:
             if order is not None:
                 self._end(book, order, "liquidation", at_ms)
         side = -1 if book.position > 0 else 1
-        order = _VenueOrder(
-            f"liq{self._trades:08d}", side, _FLATTEN, OrderType.MARKET.value, abs(book.position), 0
+        order = VenueOrder(
+            f"liq{self._trades:08d}", side, FLATTEN, OrderType.MARKET.value, abs(book.position), 0
         )
         self._fill(
             book, order, order.lots, price,
@@ -412,14 +332,14 @@ class SimulatedVenue:
 
     # --- books ------------------------------------------------------------------------------
 
-    def _place(self, book: _Book, order: _VenueOrder) -> None:
-        if order.role == _ENTRY:
+    def _place(self, book: Book, order: VenueOrder) -> None:
+        if order.role == ENTRY:
             book.entries.append(order)
-        elif order.role == _STOP:
+        elif order.role == STOP:
             if book.stop is not None:
                 self._end(book, book.stop, "replaced")
             book.stop = order
-        elif order.role == _TARGET:
+        elif order.role == TARGET:
             if book.target is not None:
                 self._end(book, book.target, "replaced")
             book.target = order
@@ -427,7 +347,7 @@ class SimulatedVenue:
             book.exits.append(order)
 
     def _fill(
-        self, book: _Book, order: _VenueOrder, lots: int, price: int, *,
+        self, book: Book, order: VenueOrder, lots: int, price: int, *,
         maker: bool, reason: FillReason, at_ms: int,
     ) -> None:  # fmt: skip
         instrument = book.instrument
@@ -449,10 +369,10 @@ class SimulatedVenue:
         if order.lots == 0:
             book.remove(order)
             self._ended[order.client_order_id] = OrderStatus.FILLED
-        if order.role != _ENTRY:
+        if order.role != ENTRY:
             self._shrink_protection(book, order, at_ms)
 
-    def _shrink_protection(self, book: _Book, filled: _VenueOrder, at_ms: int) -> None:
+    def _shrink_protection(self, book: Book, filled: VenueOrder, at_ms: int) -> None:
         """After a reducing fill: protection covers what is left, and leaves with the position."""
         if book.position == 0:
             for order in [*book.exits, book.stop, book.target]:
@@ -465,13 +385,13 @@ class SimulatedVenue:
                 order.lots = abs(book.position)
                 self._tell(order, at_ms)
 
-    def _end_started(self, book: _Book, at_ms: int) -> None:
+    def _end_started(self, book: Book, at_ms: int) -> None:
         """End what is left of entries whose protection has been used: it would come back naked."""
         for entry in [e for e in book.entries if e.started]:
             self._end(book, entry, "position_closed", at_ms)
 
     def _end(
-        self, book: _Book, order: _VenueOrder, code: str, at_ms: int = 0, *, expired: bool = False
+        self, book: Book, order: VenueOrder, code: str, at_ms: int = 0, *, expired: bool = False
     ) -> None:
         at_ms = at_ms or self._now_ms
         book.remove(order)
@@ -480,15 +400,15 @@ class SimulatedVenue:
             self._gone(child, "entry_ended", at_ms)
         order.protection = []
 
-    def _gone(self, order: _VenueOrder, code: str, at_ms: int, *, expired: bool = False) -> None:
+    def _gone(self, order: VenueOrder, code: str, at_ms: int, *, expired: bool = False) -> None:
         status = OrderStatus.EXPIRED if expired else OrderStatus.CANCELED
         self._ended[order.client_order_id] = status
         self._events.append(Ended(order.client_order_id, expired, code, at_ms))
 
-    def _tell(self, order: _VenueOrder, at_ms: int) -> None:
+    def _tell(self, order: VenueOrder, at_ms: int) -> None:
         self._events.append(Working(order.client_order_id, order.price, order.lots, at_ms))
 
-    def _slip(self, book: _Book, price: int, side: int) -> int:
+    def _slip(self, book: Book, price: int, side: int) -> int:
         return slipped(price, side, self._costs.slippage_rate, book.instrument.tick_units)
 
     # --- checkpoint -------------------------------------------------------------------------
@@ -515,20 +435,7 @@ class SimulatedVenue:
         self.cash, self._trades, self._now_ms = state["cash"], state["trades"], state["now"]
         for book, stored in zip(self._books, state["books"], strict=True):
             book.position, book.close, book.funding_next, exits, entries, stop, target = stored
-            book.exits = [_VenueOrder.of(o) for o in exits]
-            book.entries = [_VenueOrder.of(o) for o in entries]
-            book.stop = _VenueOrder.of(stop) if stop else None
-            book.target = _VenueOrder.of(target) if target else None
-
-
-def _taken(order: Order, ttl_bars: int) -> _VenueOrder:
-    return _VenueOrder(
-        order.client_order_id, order.side.sign, order.role.value, order.order_type.value,
-        order.lots, order.price, order.stop_units, order.target_units, order.trail_rate, ttl_bars,
-    )  # fmt: skip
-
-
-def _adverse(book: _Book, bar: Bar | None) -> int:
-    if bar is None:
-        return book.close
-    return bar.low if book.position > 0 else bar.high
+            book.exits = [VenueOrder.of(o) for o in exits]
+            book.entries = [VenueOrder.of(o) for o in entries]
+            book.stop = VenueOrder.of(stop) if stop else None
+            book.target = VenueOrder.of(target) if target else None

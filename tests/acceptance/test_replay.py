@@ -1,7 +1,6 @@
 """`replay` as a person runs it: real processes, their output, their exit codes."""
 
 import gzip
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -78,7 +77,7 @@ def test_what_is_printed_and_stored_is_what_the_books_say(
     assert audit(read_run(platform.database, 1), Played(btc), ended.result()) == {}
     platform, ended = runs["both"]
     stored = read_run(platform.database, 2)
-    funding = Path(json.loads(stored.run["inputs"])["funding"])
+    funding = Path(stored.run["inputs"]["funding"])
     assert audit(stored, Played(files, funding=funding), ended.result()) == {}
 
 

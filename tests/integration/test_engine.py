@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from auto_trading.gateways.simulated_venue import FundingEvent, VenueCosts
+from auto_trading.gateways.venue_book import FundingEvent, VenueCosts
 from crypto_trader_pro.domain.enums import Bound
 from crypto_trader_pro.domain.errors import JournalUnavailable
 from crypto_trader_pro.domain.market import Bar

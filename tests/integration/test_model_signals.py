@@ -354,6 +354,61 @@ def test_a_shadow_trade_that_a_gap_swallowed_does_not_block_its_symbol(tmp_path:
     assert len(rows) > 20
 
 
+# --- less history than a model needs, and finer candles -----------------------------------------
+
+
+def test_with_less_history_than_the_minimum_a_model_is_never_more_than_shadow(
+    tmp_path: Path,
+) -> None:
+    settings = model_settings(
+        paper__trade_unproven=True,
+        strategies__ai_signal__min_months=8, strategies__ai_signal__train_months=8,
+        strategies__ai_signal__retrain_months=3, strategies__ai_signal__expire_months=6,
+    )  # fmt: skip
+    # six months after 30 days of warming up: the first model is of 31 July
+    run = played(tmp_path, (hours(BTC, 11, days=220),), settings)
+    (model,) = run.rows("models")
+    assert model["trained_at"][:10] == "2024-07-31"
+    assert json.loads(model["metrics"])["shadow_only"]
+    wished = [s for s in run.said() if s["signal_type"] != "HOLD"]
+    assert len(wished) > 50
+    assert {s["reason"] for s in wished} == {"model_shadow"}
+    assert {s["model_gate"] for s in wished} == {"history"}
+    assert run.rows("orders") == []
+    assert len(run.rows("shadow_trades")) > 10
+
+
+def halved(series: CandleSeries) -> CandleSeries:
+    """Return candles of 30 minutes that add up to the hours."""
+    turn = (series.open + series.close) // 2
+    at = np.repeat(series.open_ms, 2)
+    at[1::2] += HOUR // 2
+    first, second = np.stack([series.open, turn]), np.stack([turn, series.close])
+    # the first half reaches the high, the second the low
+    high = np.stack([series.high, second.max(axis=0)])
+    low = np.stack([first.min(axis=0), series.low])
+    volume = np.stack([series.volume // 2, series.volume - series.volume // 2])
+    open_ = np.stack([series.open, turn])
+    close = np.stack([turn, series.close])
+    columns = (np.ascontiguousarray(x.T.reshape(-1)) for x in (open_, high, low, close, volume))
+    return CandleSeries(series.symbol, HOUR // 2, at, *columns)
+
+
+def test_finer_candles_give_the_same_models_and_shadow_trades(tmp_path: Path) -> None:
+    coarse, fine = tmp_path / "coarse", tmp_path / "fine"
+    coarse.mkdir()
+    fine.mkdir()
+    series = [hours(symbol, seed, days=66) for seed, symbol in enumerate(SYMBOLS, 11)]
+    by_hour = played(coarse, series, watching().settings)
+    by_half = played(fine, [halved(s) for s in series], watching().settings)
+    assert len(by_hour.rows("shadow_trades")) > 10
+    assert by_half.rows("shadow_trades") == by_hour.rows("shadow_trades")
+    ids = [[m["model_id"] for m in run.rows("models")] for run in (by_hour, by_half)]
+    assert ids[0] == ids[1]
+    between = {s["reason"] for s in by_half.said() if s["created_at"][14:16] == "30"}
+    assert between == {"not_due"}
+
+
 # --- resuming -----------------------------------------------------------------------------------
 
 
@@ -375,7 +430,6 @@ def cut_off(folder: Path, settings: Settings, instants: int) -> None:
 @pytest.mark.parametrize(
     ("instants", "keep_models"),
     [
-        (1_300, True),  # before the first training
         (1_418, True),  # right after it
         (1_700, True),  # amid shadow trades
         (2_200, False),  # after the second

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auto_trading.gateways.simulated_venue import FundingEvent, VenueCosts
+from auto_trading.gateways.venue_book import FundingEvent, VenueCosts
 from crypto_trader_pro.domain.enums import FillReason, OrderRole, OrderStatus, OrderType, Side
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import VenueEvent

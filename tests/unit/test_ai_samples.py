@@ -14,7 +14,7 @@ from crypto_trader_pro.ai.samples import History, Samples
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.market import CandleSeries, Floats, Ints
 from crypto_trader_pro.domain.timeframes import to_ms
-from tests.unit.test_ai_features import real, same_bits
+from tests.unit.test_ai_features import payments, real, same_bits
 from tests.unit.test_ai_prefix_invariance import market
 
 HOUR = 3_600_000
@@ -114,6 +114,15 @@ def test_symbols_are_pooled_in_time_order() -> None:
     assert s.symbol.tolist() == [0, 1] * (900 - 720 - 25)
     alone = samples.build([History(two)], AiConfig())
     assert same_bits(s.where(s.symbol == 1).values, alone.values)
+
+
+def test_the_funding_of_a_symbol_reaches_its_rows_and_no_other_symbols() -> None:
+    one, two = market(900, seed=1), replace(market(900, seed=2), symbol="ETH/USDT:USDT")
+    paid = payments(int(one.open_ms[0]), 120)
+    s = samples.build([History(one, paid), History(two)], AiConfig())
+    funding = s.values[:, features.NAMES.index("funding_3d")]
+    assert not np.isnan(funding[s.symbol == 0]).any()
+    assert np.isnan(funding[s.symbol == 1]).all()
 
 
 def test_the_tick_of_a_symbol_reaches_its_trades() -> None:

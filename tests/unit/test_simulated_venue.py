@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from auto_trading.gateways.simulated_venue import FundingEvent, VenueCosts
+from auto_trading.gateways.venue_book import FundingEvent, VenueCosts
 from crypto_trader_pro.domain.enums import FillReason, OrderRole, OrderStatus, OrderType, Side
 from crypto_trader_pro.domain.errors import RejectedError
 from crypto_trader_pro.domain.market import Bar
