@@ -11,9 +11,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import psycopg.errors
 
@@ -52,6 +52,47 @@ class Ended:
         return lines[0]
 
 
+class Running(Protocol):
+    """A process under way; what `subprocess.Popen` has."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def communicate(self, *, timeout: float | None = None) -> tuple[str, str]: ...
+
+
+class Forked:
+    """A command in a process forked from one that has imported everything.
+
+    The start of the interpreter, one to two seconds, is paid once for all of them.
+    """
+
+    def __init__(self, words: list[str], environment: dict[str, str]) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        arguments = (words, environment, self._folder.name)
+        self._process = _WARM.Process(target=_command, args=arguments)
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def communicate(self, *, timeout: float | None = None) -> tuple[str, str]:
+        """Wait for the end and return stdout and stderr."""
+        self._process.join(timeout)
+        assert self.poll() is not None, "the process hangs"
+        stdout, stderr = (Path(self._folder.name, name) for name in _STREAMS)
+        texts = stdout.read_text(encoding="utf-8"), stderr.read_text(encoding="utf-8")
+        self._folder.cleanup()
+        return texts
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """One installation: `python -m crypto_trader_pro` over `var_dir`.
@@ -59,11 +100,13 @@ class Platform:
     Args:
         settings: further environment variables; the caller's own `CTP_*` never get through.
         prepare: called in the child before it becomes the command, to take something away from it.
+        warm: fork the processes, see `Forked`.
     """
 
     var_dir: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], None] | None = None
+    warm: bool = False
 
     @property
     def database(self) -> Path:
@@ -75,10 +118,13 @@ class Platform:
         """The database, as `tests.stored.read_run` takes it."""
         return self.settings.get("CTP_DATABASE_URL", self.database)
 
-    def start(self, *arguments: object) -> "subprocess.Popen[str]":
+    def start(self, *arguments: object) -> Running:
         """Start a command as the leader of its own process group."""
+        words = list(map(str, arguments))
+        if self.warm:
+            return Forked(["crypto_trader_pro", *words], self._environment())
         return subprocess.Popen(
-            [sys.executable, "-m", "crypto_trader_pro", *map(str, arguments)],
+            [sys.executable, "-m", "crypto_trader_pro", *words],
             cwd=ROOT, env=self._environment(), text=True, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             preexec_fn=self.prepare,
@@ -89,18 +135,8 @@ class Platform:
         return finish(self.start(*arguments))
 
     def fork(self, *arguments: object) -> Ended:
-        """Run a command to its end in a process that is forked with everything imported.
-
-        The start of the interpreter, two seconds, is paid once; for commands that end at once.
-        """
-        with tempfile.TemporaryDirectory() as folder:
-            words = ["crypto_trader_pro", *map(str, arguments)]
-            child = _WARM.Process(target=_command, args=(words, self._environment(), folder))
-            child.start()
-            child.join(DEADLINE)
-            assert child.exitcode is not None, f"{words} hangs"
-            texts = [Path(folder, name).read_text(encoding="utf-8") for name in _STREAMS]
-        return Ended(child.exitcode, *texts)
+        """Run a command to its end in a warm process."""
+        return replace(self, warm=True).run(*arguments)
 
     def killed(self, moment: "Moment", *arguments: object) -> int:
         """Start a command, kill -9 its process group at `moment`, return the bars it had stored.
@@ -114,7 +150,7 @@ class Platform:
         finally:
             kill(process)
             output = process.communicate(timeout=DEADLINE)
-        assert process.returncode == -signal.SIGKILL, f"it ended by itself: {output}"
+        assert process.poll() == -signal.SIGKILL, f"it ended by itself: {output}"
         return stored_bars(self.where)
 
     def _environment(self) -> dict[str, str]:
@@ -130,17 +166,18 @@ class Moment:
     bars: int
     seconds: float = 0.0
 
-    def wait(self, database: Path | str, process: "subprocess.Popen[str]") -> None:
+    def wait(self, database: Path | str, process: Running) -> None:
         """Return at the moment, or when the process has ended."""
         deadline = time.monotonic() + DEADLINE
         while process.poll() is None and stored_bars(database) < self.bars:
             assert time.monotonic() < deadline, f"{self.bars} bars were not stored in time"
-    time.sleep(0.01)
+            time.sleep(0.01)
         time.sleep(self.seconds)
 
 
 def _command(words: list[str], environment: dict[str, str], folder: str) -> None:
     """Become the command: its arguments, its environment, its standard streams."""
+    os.setsid()
     for number, name in enumerate(_STREAMS, start=1):
         file = os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, number)
@@ -163,13 +200,13 @@ def stored_bars(database: Path | str) -> int:
     return -1 if state is None else int(state["engine"]["bars"])
 
 
-def kill(process: "subprocess.Popen[str]") -> None:
+def kill(process: Running) -> None:
     """Send SIGKILL to the whole group of a process, unless it has ended."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def finish(process: "subprocess.Popen[str]") -> Ended:
+def finish(process: Running) -> Ended:
     """Wait for the end of a process and return it."""
     try:
         stdout, stderr = process.communicate(timeout=DEADLINE)
@@ -177,7 +214,9 @@ def finish(process: "subprocess.Popen[str]") -> Ended:
         kill(process)
         process.communicate()
         raise
-    return Ended(process.returncode, stdout, stderr)
+    code = process.poll()
+    assert code is not None
+    return Ended(code, stdout, stderr)
 
 
 @contextmanager

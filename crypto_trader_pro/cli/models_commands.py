@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from crypto_trader_pro.cli.context import database
+from crypto_trader_pro.cli.context import database, language
+from crypto_trader_pro.cli.model_text import table
 from crypto_trader_pro.cli.output import print_json, print_pairs, print_rows
 from crypto_trader_pro.cli.setup_commands import AsJson
 from crypto_trader_pro.domain.errors import InputError
@@ -52,7 +53,12 @@ def show(
         if len(matching) != 1:
             raise InputError(f"model was {model!r}: {len(matching)} models begin so, expected 1")
         found = _row(matching[0])
-    print_json(found) if as_json else print_pairs(found)
+    if as_json:
+        print_json(found)
+        return
+    print_pairs({key: value for key, value in found.items() if key != "metrics"})
+    if "model" in found["metrics"]:
+        print_rows(*table({"out_of_sample": found["metrics"]}, language()))
 
 
 def _row(m: ModelRow) -> dict[str, Any]:

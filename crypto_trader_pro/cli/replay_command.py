@@ -13,8 +13,9 @@ from auto_trading.replay import Progress as Told
 from auto_trading.replay import Replay, ReplayTools
 from auto_trading.replay_market import ReplayRequest
 from auto_trading.translation import STRATEGIES, enabled_strategies
-from crypto_trader_pro.cli.context import database, environment, settings
-from crypto_trader_pro.cli.output import instant, print_json, print_pairs
+from crypto_trader_pro.cli.context import database, environment, language, settings
+from crypto_trader_pro.cli.model_text import table, verdict
+from crypto_trader_pro.cli.output import instant, print_json, print_pairs, print_rows
 from crypto_trader_pro.cli.setup_commands import AsJson
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.timeframes import timeframe_ms
@@ -86,8 +87,11 @@ def replay(
 def _show(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(result)
-    else:
-        print_pairs(result)
+        return
+    print_pairs({key: value for key, value in result.items() if key != "model"})
+    if model := result.get("model"):
+        print_rows(*table(model, language()))
+        typer.echo(verdict(model, language()))
 
 
 def _seconds(timeframe: str) -> int:

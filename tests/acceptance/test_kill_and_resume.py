@@ -76,7 +76,7 @@ def command(market: Played) -> Sequence[object]:
 @pytest.fixture(scope="module")
 def whole(market: Played, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Stored]:
     """The result and the rows of a run that nobody disturbed."""
-    platform = Platform(tmp_path_factory.mktemp("whole"))
+    platform = Platform(tmp_path_factory.mktemp("whole"), warm=True)
     result = platform.run(*command(market)).result()
     stored = read_run(platform.where)
     assert audit(stored, market, result) == {}
@@ -100,14 +100,14 @@ def interrupted(platform: Platform, market: Played, moments: Sequence[Moment]) -
 def outcomes(
     market: Played, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Interrupted]:
-    """Every scenario of `KILLS`, two at a time."""
-    folders = [tmp_path_factory.mktemp("killed") for _ in KILLS]
+    """Every scenario of `KILLS`, two at a time; the first with interpreters of its own."""
+    platforms = [Platform(tmp_path_factory.mktemp("killed"), warm=k > 0) for k in range(len(KILLS))]
 
-    def attempt(folder: Path, moments: Sequence[Moment]) -> Interrupted:
-        return interrupted(Platform(folder), market, moments)
+    def attempt(platform: Platform, moments: Sequence[Moment]) -> Interrupted:
+        return interrupted(platform, market, moments)
 
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip(KILLS, pool.map(attempt, folders, KILLS.values()), strict=True))
+        return dict(zip(KILLS, pool.map(attempt, platforms, KILLS.values()), strict=True))
 
 
 @pytest.mark.parametrize("when", KILLS)
@@ -136,14 +136,14 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(
 def test_a_run_that_died_before_its_first_commit_starts_from_the_beginning(
     market: Played, whole: tuple[dict[str, Any], Stored], tmp_path: Path
 ) -> None:
-    platform = Platform(tmp_path)
+    platform = Platform(tmp_path, warm=True)
     platform.killed(Moment(0), *command(market), "--speed", 100)
     # what stood there a moment before: the run, and nothing of it
     with closing(sqlite3.connect(platform.database, isolation_level=None)) as database:
         for table in ("checkpoints", "ledger_entries", "decisions", "ai_signals_log"):
             database.execute(f"DELETE FROM {table}")  # noqa: S608  names are ours
     assert audit(read_run(platform.where), market) == {}
-    platform.fork(*RESUME).result()
+    platform.run(*RESUME).result()
     assert differences(read_run(platform.where), whole[1]) == []
 
 
@@ -152,7 +152,8 @@ def test_a_killed_run_ends_as_if_nothing_had_happened_on_postgresql(
 ) -> None:
     name = postgresql.create()
     try:
-        platform = Platform(tmp_path, {"CTP_DATABASE_URL": postgresql.url_of(name)})
+        settings = {"CTP_DATABASE_URL": postgresql.url_of(name)}
+        platform = Platform(tmp_path, settings, warm=True)
         outcome = interrupted(platform, market, [Moment(900, 0.02)])
         assert list(outcome.faults) == [{}]
         assert outcome.ended.result()["fills_sha256"] == whole[0]["fills_sha256"]
@@ -164,11 +165,11 @@ def test_a_killed_run_ends_as_if_nothing_had_happened_on_postgresql(
 def test_a_second_process_does_not_join_a_run_that_is_being_played(
     market: Played, whole: tuple[dict[str, Any], Stored], tmp_path: Path
 ) -> None:
-    platform = Platform(tmp_path)
+    platform = Platform(tmp_path, warm=True)
     first = platform.start(*command(market), *SPEED)
     try:
         Moment(200).wait(platform.where, first)
-        second = platform.fork(*RESUME)
+        second = platform.run(*RESUME)
         assert first.poll() is None
         assert second.code == 2
         assert "r1" in second.complaint()
@@ -184,14 +185,14 @@ def test_a_second_process_does_not_go_on_from_where_the_first_once_was(
     market: Played, whole: tuple[dict[str, Any], Stored], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    platform = Platform(tmp_path)
+    platform = Platform(tmp_path, warm=True)
     platform.killed(Moment(900), *command(market), *SPEED)
     load = replaying.played
 
     def overtaken(*arguments: Any) -> Any:
         """While this process reads the candles, another one plays the run to its end."""
         loaded = load(*arguments)
-        platform.fork(*RESUME)
+        platform.run(*RESUME)
         return loaded
 
     monkeypatch.setattr(replaying, "played", overtaken)

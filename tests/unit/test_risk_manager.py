@@ -302,6 +302,15 @@ def test_a_day_on_which_a_position_was_held_throughout_is_not_a_flat_day() -> No
     assert first_reset(risk, 4) == 11
 
 
+@pytest.mark.parametrize("equity", ["95000", "95000.5"])  # as at the mark before, and not
+def test_a_position_at_any_close_of_a_day_makes_it_no_flat_day(equity: str) -> None:
+    risk = a_manager_in_drawdown(positions=0)
+    for hour, held in ((1, 0), (12, 1), (24, 0)):
+        mark(risk, 3, hour, equity if held else 95_000, held)
+    # days 4 to 10
+    assert first_reset(risk, 4) == 11
+
+
 def test_without_a_drawdown_the_peak_stays() -> None:
     risk = a_manager_in_drawdown(95_001, positions=0)
     for day in range(3, 20):

@@ -115,6 +115,24 @@ def test_an_order_is_acknowledged_and_works_its_protection_only_once_it_fills(de
     ]
 
 
+def test_an_order_is_taken_at_the_close_of_the_last_candle_and_ended_at_the_open() -> None:
+    desk = a_desk_with_a_long()
+    x1 = an_exit(side=BUY)  # there is nothing for it to reduce
+    assert {e.at_ms for e in desk.submit(x1) if isinstance(e, Acknowledged | Working)} == {
+        START_MS + MINUTE
+    }
+    (end,) = desk.play(a_bar(5))  # after a gap of four candles
+    assert isinstance(end, Ended)
+    assert end.at_ms == START_MS + 5 * MINUTE
+
+
+def test_one_lot_is_an_entry_and_an_exit(desk: Desk) -> None:
+    desk.enter(BUY, 1)
+    assert as_tuples(desk.play(a_bar(0))) == [(ENTRY, BUY, 1, 101)]
+    desk.submit(an_exit(lots=1))
+    assert as_tuples(desk.play(a_bar(1, volume=10))) == [(EXIT, SELL, 1, 99)]
+
+
 def test_prices_of_orders_lie_on_the_tick_where_candles_are_finer() -> None:
     # price unit 1, tick 10: 1,003 + 1 % = 1,013.03 -> 1,020; stop 1,020 - 95 = 925 -> 920
     grid = an_instrument(tick="10", lot="1", price_unit="1")
@@ -192,7 +210,9 @@ def test_a_stop_entry_fills_slipped_where_it_triggers_and_its_rest_at_the_next_o
     desk.enter(BUY, 10, order_type=OrderType.STOP_MARKET, price=110, stop=50)
     assert fills_of(desk.play(a_bar(0, 100, 109))) == []
     # triggered at 110, slipped by 1.1 up: 112; a tenth of 40 lots
-    assert as_tuples(desk.play(a_bar(1, 105, 115, volume=40))) == [(ENTRY, BUY, 4, 112)]
+    news = desk.play(a_bar(1, 105, 115, volume=40))
+    assert as_tuples(news) == [(ENTRY, BUY, 4, 112)]
+    assert not fills_of(news)[0].is_maker
     # below the trigger again: the rest is a market order now
     assert as_tuples(desk.play(a_bar(2, 100))) == [(ENTRY, BUY, 6, 101)]
 
