@@ -108,13 +108,17 @@ class DecisionMaker:
 
     def _inputs(self, i: int, close_ms: int, bar: Bar, signal: Signal) -> RiskInputs:
         positions = self._positions
+        # a reversal: the position that leaves at the same open frees its slot and its room
+        leaving = positions.positions[i] if self._executor.closing(i) else None
         return self._risk.inputs(
             i, positions.instruments[i], signal, bar, close_ms,
             gate=self._monitor.gates[i].state,
             reference=self._monitor.reference[i],
             busy=self._executor.busy(i),
-            open_positions=positions.open_count + self._executor.entries_under_way,
-            gross=positions.gross(),
+            open_positions=positions.open_count
+            + self._executor.entries_under_way
+            - (1 if leaving is not None and leaving.lots else 0),
+            gross=positions.gross() - (abs(leaving.value(positions.last[i])) if leaving else 0),
         )  # fmt: skip
 
     def _record(

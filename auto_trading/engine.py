@@ -15,6 +15,7 @@ from auto_trading.risk_manager import RiskEvent, RiskManager
 from auto_trading.signal_generator import AISignalGenerator
 from auto_trading.trade_executor import TradeExecutor
 from crypto_trader_pro.domain.enums import EmergencyTrigger
+from crypto_trader_pro.domain.errors import StateMismatch
 from crypto_trader_pro.domain.messages import MarketSlice
 from crypto_trader_pro.domain.portfolio import AccountView
 from crypto_trader_pro.domain.ports import Clock, ExchangeGateway, MarketFeed
@@ -115,7 +116,24 @@ class AutoTradingEngine:
         async for market in self._ports.feed.slices():
             await self.on_slice(market)
         await self._parts.executor.settle()
+        await self._compare_books()
         self._commit()
+
+    async def _compare_books(self) -> None:
+        """Compare our books with the venue's own, to the last unit.
+
+        Raises:
+            StateMismatch: they differ; nothing may be traded on such books.
+        """
+        positions = self._parts.positions
+        positions.verify()
+        account = await self._ports.gateway.account()
+        ours = {p.symbol: p.lots for p in positions.positions if p.lots}
+        if account.cash != positions.cash or account.lots != ours:
+            raise StateMismatch(
+                f"the venue says cash {account.cash} and {account.lots},"
+                f" our books say {positions.cash} and {ours}"
+            )
 
     async def on_slice(self, market: MarketSlice) -> None:
         """Play one instant: all candles that closed together."""
@@ -190,6 +208,7 @@ class AutoTradingEngine:
         self.last_close_ms = own["last_close_ms"]
         for name, part in self._stateful.items():
             part.restore(state[name])
+        await self._compare_books()
         sent = await self._parts.executor.recover()
         if sent:
             log.info("sent %d orders that the venue had not received", sent)

@@ -69,9 +69,11 @@ class Forked:
     The start of the interpreter, one to two seconds, is paid once for all of them.
     """
 
-    def __init__(self, words: list[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self, words: list[str], environment: dict[str, str], prepare: Callable[[], None] | None
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory()
-        arguments = (words, environment, self._folder.name)
+        arguments = (words, environment, self._folder.name, prepare)
         self._process = _WARM.Process(target=_command, args=arguments)
         self._process.start()
 
@@ -122,7 +124,7 @@ class Platform:
         """Start a command as the leader of its own process group."""
         words = list(map(str, arguments))
         if self.warm:
-            return Forked(["crypto_trader_pro", *words], self._environment())
+            return Forked(["crypto_trader_pro", *words], self._environment(), self.prepare)
         return subprocess.Popen(
             [sys.executable, "-m", "crypto_trader_pro", *words],
             cwd=ROOT, env=self._environment(), text=True, start_new_session=True,
@@ -175,7 +177,9 @@ class Moment:
         time.sleep(self.seconds)
 
 
-def _command(words: list[str], environment: dict[str, str], folder: str) -> None:
+def _command(
+    words: list[str], environment: dict[str, str], folder: str, prepare: Callable[[], None] | None
+) -> None:
     """Become the command: its arguments, its environment, its standard streams."""
     os.setsid()
     for number, name in enumerate(_STREAMS, start=1):
@@ -186,6 +190,8 @@ def _command(words: list[str], environment: dict[str, str], folder: str) -> None
     os.environ.update(environment)
     os.chdir(ROOT)
     sys.argv = words
+    if prepare is not None:
+        prepare()
     from crypto_trader_pro.cli.app import main
 
     main()

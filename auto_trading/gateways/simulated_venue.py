@@ -34,6 +34,7 @@ from crypto_trader_pro.domain.messages import (
     Ended,
     Funded,
     MarketSlice,
+    VenueAccount,
     VenueEvent,
     Working,
 )
@@ -117,6 +118,10 @@ class SimulatedVenue:
         if any(o.client_order_id == client_order_id for b in self._books for o in b.orders()):
             return OrderStatus.WORKING
         return self._ended.get(client_order_id, OrderStatus.ABSENT)
+
+    async def account(self) -> VenueAccount:
+        lots = {b.instrument.symbol: b.position for b in self._books if b.position}
+        return VenueAccount(self.cash, lots)
 
     async def events(self) -> Sequence[VenueEvent]:
         drained, self._events = self._events, []

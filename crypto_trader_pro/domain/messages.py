@@ -57,4 +57,11 @@ class Funded(NamedTuple):
     at_ms: int
 
 
+class VenueAccount(NamedTuple):
+    """What the venue itself says we have: cash in money units, signed lots by symbol."""
+
+    cash: int
+    lots: dict[str, int]
+
+
 VenueEvent = Acknowledged | Working | Rejected | Ended | Funded | Fill

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from crypto_trader_pro.domain.enums import NotificationType, OrderStatus
-from crypto_trader_pro.domain.messages import MarketSlice, VenueEvent
+from crypto_trader_pro.domain.messages import MarketSlice, VenueAccount, VenueEvent
 from crypto_trader_pro.domain.orders import Order
 
 
@@ -38,6 +38,10 @@ class ExchangeGateway(Protocol):
 
     async def query(self, client_order_id: str) -> OrderStatus:
         """Return what the venue knows of the order; ABSENT only with proof."""
+        ...
+
+    async def account(self) -> VenueAccount:
+        """Return what the venue says we have, to be compared with our own books."""
         ...
 
     async def events(self) -> Sequence[VenueEvent]:

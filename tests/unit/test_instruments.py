@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from crypto_trader_pro.domain.enums import MarketKind
-from crypto_trader_pro.domain.instruments import Instrument, money, money_units, plain
+from crypto_trader_pro.domain.instruments import Instrument, money, money_units, plain, plain_text
 from tests.builders import SPOT, an_instrument
 
 
@@ -92,6 +92,11 @@ def test_plain_form_has_no_trailing_zeros_no_exponent_and_no_negative_zero(
 ) -> None:
     assert format(plain(Decimal(value)), "f") == format(Decimal(text), "f")
     assert plain(Decimal(value)).is_signed() == text.startswith("-")
+
+
+@pytest.mark.parametrize(("value", "text"), [("1E+3", "1000"), ("1E-8", "0.00000001"), ("-0", "0")])
+def test_text_never_has_an_exponent(value: str, text: str) -> None:
+    assert plain_text(Decimal(value)) == text
 
 
 def test_money_goes_both_ways_exactly() -> None:

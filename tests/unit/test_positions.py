@@ -77,6 +77,23 @@ def test_a_position_opens_when_it_leaves_zero_or_crosses_it() -> None:
     assert after((BUY, 10, 100), (SELL, 10, 100), (SELL, 1, 100)).opened_ms == START_MS + 2
 
 
+@pytest.mark.parametrize(
+    ("fills", "realized", "life"),
+    [
+        ([(BUY, 10, 100), (SELL, 10, 120)], 198, 198),
+        # a second life: only its own fee, not the profit of the first
+        ([(BUY, 10, 100), (SELL, 10, 120), (SELL, 5, 100)], 197, -1),
+        ([(BUY, 10, 100), (SELL, 10, 120), (SELL, 5, 100), (BUY, 5, 90)], 246, 48),
+        ([(BUY, 10, 100), (BUY, 5, 100), (SELL, 15, 120)], 297, 297),
+    ],
+)
+def test_each_life_of_a_position_has_its_own_profit(
+    fills: list[tuple[Side, int, int]], realized: int, life: int
+) -> None:
+    position = after(*fills, fee=1)
+    assert (position.realized, position.life_realized) == (realized * USDT, life * USDT)
+
+
 def test_the_fill_leaves_the_old_position_as_it_was() -> None:
     before = after((BUY, 10, 100))
     before.apply(a_fill(SELL, 10, 120))

@@ -543,10 +543,11 @@ def test_a_second_entry_brings_protection_for_all_that_is_held() -> None:
     assert as_tuples(desk.play(a_bar(2, 100, 100, 94))) == [(STOP, SELL, 15, 95)]
 
 
-def test_a_second_stop_does_not_make_the_first_vanish_without_a_word() -> None:
-    """Protection placed anew: the old stop is ended, or the new one refused; never neither."""
-    desk = a_desk_with_a_long()
-    desk.submit(an_order("s2", SELL, 10, role=OrderRole.STOP, order_type=OrderType.STOP_MARKET,
+@pytest.mark.parametrize("role", [OrderRole.STOP, OrderRole.TARGET])
+def test_a_second_stop_does_not_make_the_first_vanish_without_a_word(role: OrderRole) -> None:
+    """Protection placed anew: the old order is ended, or the new one refused; never neither."""
+    desk = a_desk_with_a_long(target=20)
+    desk.submit(an_order("s2", SELL, 10, role=role, order_type=OrderType.STOP_MARKET,
                          price=95))  # fmt: skip
     believed = {o.client_order_id for o in desk.open_orders()}
     known = {name for name in believed if finished(desk.venue.query(name)) is OrderStatus.WORKING}
