@@ -60,6 +60,9 @@ class DecisionMaker:
         self._journal.signals(symbol, close_ms, bar.close, signals)
         closing = self._close_if_wished(i, close_ms, signals)
         wished = [s for s in signals if s.direction and s.opens]
+        if not wished and not closing and not any(s.direction for s in signals):
+            self._record(i, close_ms, bar.close, Outcome.HOLD, _NO_SIGNAL)
+            return
         if not wished:
             shadow = next((s for s in signals if s.model is not None and s.direction), _NO_SIGNAL)
             outcome = (

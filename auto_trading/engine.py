@@ -23,6 +23,9 @@ from database.journal import Journal
 
 log = logging.getLogger(__name__)
 
+# the state is a fresh tree of plain values at every commit: no cycle to look for
+_encoded = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
 
 class Stateful(Protocol):
     """A part whose state belongs into the checkpoint."""
@@ -190,7 +193,7 @@ class AutoTradingEngine:
         )  # fmt: skip
 
     def _commit(self) -> None:
-        self._parts.journal.commit(self.last_close_ms, json.dumps(self.state()))
+        self._parts.journal.commit(self.last_close_ms, _encoded(self.state()))
         if self._progress is not None:
             self._progress(self.slices)
 

@@ -108,6 +108,7 @@ def tell(
             raise InputError(f"run r{found.run_id} of decision {found.id} is not stored")
         at = to_datetime(found.at_ms)
         said = signals.of_decision(session, found.run_id, found.symbol, at)
+        said.sort(key=lambda s: run_row.strategies.index(s.strategy))
         placed = orders.of_decision(session, found.run_id, found.symbol, found.at_ms)
         filled = fills.of_orders(session, [o.client_order_id for o in placed])
         session.expunge_all()

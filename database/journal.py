@@ -23,7 +23,7 @@ from crypto_trader_pro.domain.signals import CONFIDENCE_UNIT, Signal
 from crypto_trader_pro.risk.rules import RiskInputs
 from database import journal_sql as sql
 from database.auto_trading_db import translated
-from database.statements import Grid, Values, money_text
+from database.statements import Grid, Values, driver_transaction, money_text
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +57,13 @@ class Journal:
         self._tries = tries
         self._values = Values(database.dialect.name)
         self.order_prefix = f"r{run_id}o"
-        self._stamp_ms = -1
-        self._stamp: Any = None
         self._journaled_at: Any = None
         self._clear()
 
     def _clear(self) -> None:
         self._decisions: list[tuple[Any, ...]] = []
-        self._signals: list[tuple[Any, ...]] = []
+        # runs of rows of one kind, in order; a signal that says nothing has half the columns
+        self._signals: list[tuple[bool, list[tuple[Any, ...]]]] = []
         self._executed: list[tuple[Any, ...]] = []
         self._created: dict[str, Order] = {}
         self._changed: dict[str, Order] = {}
@@ -94,28 +93,39 @@ class Journal:
 
     def signals(self, symbol: str, at_ms: int, close: int, signals: Sequence[Signal]) -> None:
         """Add what each strategy said about `symbol` at this close."""
-        at = self._time_of(at_ms)
+        at = self._values.time(at_ms)
         for s in signals:
-            entry = stop = target = None
-            if s.direction:
-                price = self._grids[symbol].price
-                entry = price(close)
-                if s.stop_units:
-                    stop = price(close - s.direction * s.stop_units)
-                if s.target_units:
-                    target = price(close + s.direction * s.target_units)
-            model = s.model
-            self._signals.append(
-                (
-                    1, self._run_id, symbol, s.strategy,
-                    "HOLD" if s.direction == 0 else "BUY" if s.direction > 0 else "SELL",
-                    s.confidence // _POINTS, s.reason, entry, stop, target, False, at,
-                    *((None,) * 6 if model is None else (
-                        model.model_id, model.probability, model.break_even, model.edge_mbp,
-                        model.baseline_probability, model.gate,
-                    )),
-                )
-            )  # fmt: skip
+            is_quiet = s.direction == 0 and s.model is None
+            row: tuple[Any, ...]
+            if is_quiet:
+                row = (
+                    1, self._run_id, symbol, s.strategy, "HOLD", s.confidence // _POINTS, s.reason,
+                    False, at,
+                )  # fmt: skip
+            else:
+                row = self._signal_row(symbol, at, close, s)
+            if not self._signals or self._signals[-1][0] is not is_quiet:
+                self._signals.append((is_quiet, []))
+            self._signals[-1][1].append(row)
+
+    def _signal_row(self, symbol: str, at: Any, close: int, s: Signal) -> tuple[Any, ...]:
+        entry = stop = target = None
+        if s.direction:
+            price = self._grids[symbol].price
+            entry = price(close)
+            if s.stop_units:
+                stop = price(close - s.direction * s.stop_units)
+            if s.target_units:
+                target = price(close + s.direction * s.target_units)
+        model = s.model
+        said = (None,) * 6 if model is None else (
+            model.model_id, model.probability, model.break_even, model.edge_mbp,
+            model.baseline_probability, model.gate,
+        )  # fmt: skip
+        return (
+            1, self._run_id, symbol, s.strategy, s.kind.value, s.confidence // _POINTS, s.reason,
+            entry, stop, target, False, at, *said,
+        )  # fmt: skip
 
     def signal_executed(self, order: Order, fill: Fill) -> None:
         """Write back that the signal behind an entry was executed, and at what price."""
@@ -205,7 +215,7 @@ class Journal:
                 self._decimal(plain(price)), value,
                 money_text(order.fees),
                 self._decimal(Decimal(slipped).quantize(Decimal("0.000001"))), order.strategy,
-                self._values.time(order.filled_ms), self._values.moment(self._now()),
+                self._values.time(order.filled_ms),
                 order.role.value, money_text(order.realized) if closes else None,
             )
         )  # fmt: skip
@@ -288,27 +298,32 @@ class Journal:
         self._commit(at_ms, state)
 
     def _commit(self, at_ms: int, state: str) -> None:
-        with translated("the journal", self._database), self._database.begin() as connection:
+        with (
+            translated("the journal", self._database),
+            driver_transaction(self._database) as cursor,
+        ):
             statements = sql.for_dialect(self._database.dialect.name)
             self._journaled_at = self._values.moment(self._now())
-            statements.orders.run(connection, [self._order_row(o) for o in self._created.values()])
+            statements.orders.execute(cursor, [self._order_row(o) for o in self._created.values()])
             changes = [self._change_row(o) for o in self._changed.values()]
-            statements.order_changes.run(connection, changes)
-            statements.fills.run(connection, self._fills)
-            statements.ledger.run(connection, self._ledger)
-            statements.positions.run(connection, list(self._positions.values()))
-            statements.stops.run(connection, self._stops)
-            statements.targets.run(connection, self._targets)
-            statements.trades.run(connection, self._trades)
-            statements.signals.run(connection, self._signals)
-            statements.executed.run(connection, self._executed)
-            statements.decisions.run(connection, self._decisions)
-            statements.equity.run(connection, self._equity)
-            statements.alerts.run(connection, self._alerts)
-            statements.shadows.run(connection, self._shadows)
-            statements.shadows_closed.run(connection, self._shadows_closed)
-            statements.models.run(connection, self._models)
-            statements.checkpoint.run(connection, [(self._run_id, at_ms, state)])
+            statements.order_changes.execute(cursor, changes)
+            statements.fills.execute(cursor, self._fills)
+            statements.ledger.execute(cursor, self._ledger)
+            statements.positions.execute(cursor, list(self._positions.values()))
+            statements.stops.execute(cursor, self._stops)
+            statements.targets.execute(cursor, self._targets)
+            at = self._journaled_at
+            statements.trades.execute(cursor, [(*row, at) for row in self._trades])
+            for is_quiet, rows in self._signals:
+                (statements.quiet if is_quiet else statements.signals).execute(cursor, rows)
+            statements.executed.execute(cursor, self._executed)
+            statements.decisions.execute(cursor, self._decisions)
+            statements.equity.execute(cursor, self._equity)
+            statements.alerts.execute(cursor, self._alerts)
+            statements.shadows.execute(cursor, self._shadows)
+            statements.shadows_closed.execute(cursor, self._shadows_closed)
+            statements.models.execute(cursor, self._models)
+            statements.checkpoint.execute(cursor, [(self._run_id, at_ms, state)])
         self._clear()
 
     def _order_row(self, order: Order) -> tuple[Any, ...]:
@@ -338,12 +353,6 @@ class Journal:
 
     def _decimal(self, value: Decimal) -> str:
         return self._values.decimal(value)
-
-    def _time_of(self, ms: int) -> Any:
-        """Return the driver's value of an instant, kept for the many rows of one slice."""
-        if ms != self._stamp_ms:
-            self._stamp_ms, self._stamp = ms, self._values.time(ms)
-        return self._stamp
 
 
 def _price(grid: Grid, units: int) -> str | None:

@@ -20,6 +20,10 @@ SIGNAL_COLUMNS: Final = (
     "entry_price", "stop_loss", "take_profit", "executed", "created_at", "model_id", "probability",
     "break_even", "edge_mbp", "baseline_probability", "model_gate",
 )  # fmt: skip
+QUIET_COLUMNS: Final = (
+    "user_id", "run_id", "symbol", "strategy", "signal_type", "confidence_score", "reason",
+    "executed", "created_at",
+)  # fmt: skip
 ORDER_COLUMNS: Final = (
     "client_order_id", "run_id", "epoch", "symbol", "side", "role", "order_type", "size", "price",
     "reduce_only", "strategy", "parent_id", "stop_distance", "target_distance", "status",
@@ -37,7 +41,7 @@ POSITION_COLUMNS: Final = (
 )  # fmt: skip
 TRADE_COLUMNS: Final = (
     "run_id", "order_id", "symbol", "side", "order_type", "size", "price", "notional",
-    "commission", "slippage", "strategy", "execution_time", "created_at", "role", "realized_pnl",
+    "commission", "slippage", "strategy", "execution_time", "role", "realized_pnl", "created_at",
 )  # fmt: skip
 EQUITY_COLUMNS: Final = (
     "run_id", "at", "equity", "cash", "unrealized_pnl", "realized_pnl", "drawdown",
@@ -58,6 +62,7 @@ MODEL_COLUMNS: Final = (
 class Statements:
     decisions: Statement
     signals: Statement
+    quiet: Statement
     executed: Statement
     orders: Statement
     order_changes: Statement
@@ -84,6 +89,7 @@ def for_dialect(dialect: str) -> Statements:
     return Statements(
         decisions=insert("decisions", DECISION_COLUMNS, dialect),
         signals=insert("ai_signals_log", SIGNAL_COLUMNS, dialect),
+        quiet=insert("ai_signals_log", QUIET_COLUMNS, dialect),
         executed=Statement(
             "UPDATE ai_signals_log SET executed = ?, execution_price = ?, executed_at = ?"
             " WHERE run_id = ? AND symbol = ? AND created_at = ? AND strategy = ?",

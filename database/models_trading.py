@@ -8,6 +8,8 @@ from sqlmodel import Field, SQLModel
 
 from database.types import BIG_ID, ExactDecimal, UtcDateTime
 
+OPEN_ORDERS = "status NOT IN ('filled', 'canceled', 'expired', 'rejected', 'denied', 'absent')"
+
 
 class DecisionRow(SQLModel, table=True):
     """What one cycle decided about one symbol, traded or not.
@@ -94,7 +96,13 @@ class OrderRow(SQLModel, table=True):
 
     __tablename__ = "orders"
     __table_args__ = (
-        Index("ix_orders_run", "run_id", "status"),
+        Index(
+            "ix_orders_open",
+            "run_id",
+            "client_order_id",
+            sqlite_where=text(OPEN_ORDERS),
+            postgresql_where=text(OPEN_ORDERS),
+        ),
         Index("ix_orders_symbol", "run_id", "symbol", "decided_at"),
     )
 

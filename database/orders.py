@@ -1,12 +1,12 @@
 """Reads the order journal."""
 
-from sqlalchemy import or_, tuple_
+from sqlalchemy import or_, text, tuple_
 from sqlmodel import Session, col, select
 
 from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.domain.orders import OPEN
 from crypto_trader_pro.domain.timeframes import to_datetime
 from database.models import OrderRow
+from database.models_trading import OPEN_ORDERS
 
 
 def get(session: Session, client_order_id: str) -> OrderRow:
@@ -53,6 +53,5 @@ def of_decision(session: Session, run_id: int, symbol: str, at_ms: int) -> list[
 def working(session: Session, run_id: int) -> list[OrderRow]:
     """Return the orders of a run that have not ended, oldest first."""
     row = OrderRow
-    statuses = [status.value for status in OPEN]
-    query = select(row).where(col(row.run_id) == run_id, col(row.status).in_(statuses))
+    query = select(row).where(col(row.run_id) == run_id, text(OPEN_ORDERS))
     return list(session.exec(query.order_by(col(row.decided_at), col(row.client_order_id))))

@@ -3,12 +3,13 @@
 Values are made ready for the driver beforehand (`Values`), so no type is looked up per row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.exc import DBAPIError
 
 from crypto_trader_pro.domain.instruments import Instrument
@@ -73,6 +74,8 @@ class Values:
     def __init__(self, dialect: str) -> None:
         self._is_sqlite = dialect == "sqlite"
         self._days: dict[int, str] = {}
+        self._last_ms = -1
+        self._last: Any = None
 
     @staticmethod
     def decimal(value: Decimal) -> str:
@@ -86,8 +89,13 @@ class Values:
 
     def time(self, ms: int) -> Any:
         """Return the stored form of an instant given in milliseconds."""
-        if not self._is_sqlite:
-            return to_datetime(ms)
+        if ms == self._last_ms:  # rows of one instant come together
+            return self._last
+        self._last_ms = ms
+        self._last = self._text(ms) if self._is_sqlite else to_datetime(ms)
+        return self._last
+
+    def _text(self, ms: int) -> str:
         day, rest = divmod(ms, 86_400_000)
         date = self._days.get(day)
         if date is None:
@@ -111,16 +119,48 @@ class Statement:
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Execute once for each row; no row, no call."""
-        if not rows:
-            return
-        driver = connection.dialect.loaded_dbapi
-        cursor = connection.connection.cursor()
-        try:  # the driver itself: SQLAlchemy's own path costs as much again as the write
+        with _sqlalchemy_errors(connection.dialect):
+            cursor = connection.connection.cursor()
+            try:
+                self.execute(cursor, rows)
+            finally:
+                cursor.close()
+
+    def execute(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Execute once for each row on a cursor of the driver; no row, no call."""
+        if rows:
             cursor.executemany(self.text, rows)
-        except driver.Error as error:
-            raise DBAPIError.instance(self.text, None, error, driver.Error) from error
+
+
+@contextmanager
+def driver_transaction(database: Engine) -> Iterator[Any]:
+    """One write transaction straight on the driver; yields its cursor.
+
+    SQLAlchemy's own path through begin, execute and commit costs as much again as the rows of a
+    small commit, and the engine commits before every order. Errors come as SQLAlchemy's.
+    """
+    with _sqlalchemy_errors(database.dialect):
+        connection = database.raw_connection()
+        try:
+            cursor = connection.cursor()
+            if database.dialect.name == "sqlite":
+                cursor.execute("BEGIN IMMEDIATE")
+            yield cursor
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
         finally:
-            cursor.close()
+            connection.close()
+
+
+@contextmanager
+def _sqlalchemy_errors(dialect: Dialect) -> Iterator[None]:
+    driver = dialect.loaded_dbapi
+    try:
+        yield
+    except driver.Error as error:
+        raise DBAPIError.instance("", None, error, driver.Error) from error
 
 
 def insert(table: str, columns: Sequence[str], dialect: str) -> Statement:

@@ -312,11 +312,20 @@ def copied(file: Path, to: Path) -> Path:
 
 
 def read(file: Path, table: str = "orders") -> list[Row]:
-    """Return the committed rows of a table, as SQLite holds them."""
+    """Return the committed rows of a table, as SQLite holds them.
+
+    Signals are sorted by time, symbol and strategy and have no id: the journal stores those that
+    say nothing apart from the others.
+    """
     with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         found = connection.execute(f"SELECT * FROM {table} ORDER BY rowid").fetchall()  # noqa: S608
-    return [dict(row) for row in found]
+    rows = [dict(row) for row in found]
+    if table == "ai_signals_log":
+        for row in rows:
+            del row["id"]
+        rows.sort(key=lambda r: (r["run_id"], r["created_at"], r["symbol"], r["strategy"]))
+    return rows
 
 
 def instants(*columns: Sequence[Bar | None]) -> list[MarketSlice]:

@@ -92,11 +92,16 @@ _OWN: Final = {"id", "run_id", "journaled_at", "raised_at"}
 def _comparable(stored: Stored, table: str) -> list[Row]:
     own = _OWN | ({"created_at"} if table == "trades" else set())
     order_id = re.compile(rf"\br{stored.number}o")
-    return [
-        {k: order_id.sub("r#o", v) if isinstance(v, str) else v for k, v in row.items()
-         if k not in own}
-        for row in stored[table]
-    ]  # fmt: skip
+    rows = []
+    for row in stored[table]:
+        kept = {k: v for k, v in row.items() if k not in own}
+        if table == "checkpoints":
+            state = json.loads(row["state"])
+            state["positions"]["ledger"].sort()  # accounts; their order means nothing
+            kept["state"] = json.dumps(state)
+        texts = {k: order_id.sub("r#o", v) for k, v in kept.items() if isinstance(v, str)}
+        rows.append({**kept, **texts})
+    return rows
 
 
 def count_runs(database: Path) -> int:

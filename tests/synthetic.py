@@ -36,15 +36,20 @@ BTC_SPOT: Final = Coin("BTC/USDT", Decimal(60_000), Decimal("0.01"), Decimal("0.
 
 
 def write_candles(
-    path: Path, coin: Coin, *, seed: int, bars: int, step_ms: int = MINUTE, start_ms: int = START_MS
-) -> Path:
-    """Write about `bars` candles as CSV.gz (a few are missing) and return `path`."""
+    path: Path, coin: Coin, *, seed: int, bars: int, step_ms: int = MINUTE,
+    start_ms: int = START_MS, crash_at: int = -1,
+) -> Path:  # fmt: skip
+    """Write `bars` candles as CSV.gz and return `path`.
+
+    Args:
+        crash_at: the candle in which the price more than halves and nobody trades.
+    """
     rng = random.Random(f"{seed} {coin.symbol}")
     price = int(coin.price / coin.price_unit)
     lines = ["timestamp,open,high,low,close,volume"]
     drift = left = 0
     at_ms = start_ms
-    for _ in range(bars):
+    for bar in range(bars):
         if left == 0:
             left = rng.randint(30, 120)
             drift = rng.choice((-400, -150, 0, 150, 400))
@@ -52,8 +57,11 @@ def write_candles(
         if rng.random() < 0.002:
             at_ms += step_ms * rng.randint(1, 12)  # a gap
         row, price = _candle(rng, price, drift)
+        lots = _volume(rng, coin.lots)
+        if bar == crash_at:
+            row, price, lots = (row[0], row[0], row[0] * 2 // 5, row[0] // 2), row[0] // 2, 0
         numbers = [f"{coin.price_unit * units:f}" for units in row]
-        lines.append(",".join([str(at_ms), *numbers, f"{coin.lot * _volume(rng, coin.lots):f}"]))
+        lines.append(",".join([str(at_ms), *numbers, f"{coin.lot * lots:f}"]))
         at_ms += step_ms
     return _write(path, lines)
 

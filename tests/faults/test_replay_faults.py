@@ -195,7 +195,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with room for a part of the run; needs the right to mount."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={2 * ROOM}", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(folder)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"no right to mount a small disk: {done.stderr.strip()}")
@@ -264,7 +264,8 @@ def test_a_database_that_may_only_be_read_is_named_and_the_run_goes_on_later(
         for file in platform.var_dir.glob(f"{DATABASE}*"):
             modes(file, 0o444)
     else:
-        assert_sound(platform, whole)  # reading it puts the write-ahead log away
+        with closing(sqlite3.connect(platform.database)) as last:
+            last.execute("SELECT 1 FROM runs")  # closing puts the write-ahead log away
         modes(platform.var_dir, 0o555)
     restricted = Platform(platform.var_dir, prepare=_obey_modes)
     assert_unavailable(restricted.run(*RESUME), platform.database, "read-only")

@@ -66,10 +66,14 @@ def replayed(
     return Examined(stored, played, printed, audit(stored, played, printed))
 
 
-def synthetic(folder: Path, *coins: Coin, **more: Any) -> Played:
+def synthetic(
+    folder: Path, *coins: Coin, seed: int = SEED, crash_at: int = -1, **more: Any
+) -> Played:
     """Write the candles of `coins` and return what to play."""
     files = {
-        c.symbol: write_candles(folder / f"{k}.csv.gz", c, seed=SEED, bars=BARS)
+        c.symbol: write_candles(
+            folder / f"{k}.csv.gz", c, seed=seed, bars=BARS, crash_at=crash_at
+        )
         for k, c in enumerate(coins)
     }
     return Played(files, **more)
@@ -85,6 +89,29 @@ def _funded(folder: Path) -> Examined:
 def _trailing(folder: Path) -> Examined:
     overrides = {"strategies.ema_cross.trailing_pct": Decimal("0.5")}
     return replayed(synthetic(folder, BTC), folder, overrides=overrides)
+
+
+LARGE = {
+    "engine.trading_mode": "AGGRESSIVE",
+    "risk_management.position_size_pct": 100,
+    "limits.max_leverage": 10,
+    "limits.risk_per_trade_pct": 10,
+    "risk_management.daily_loss_limit_pct": 50,
+    "paper.volume_share_pct": 100,
+}
+
+
+def _flattened(folder: Path) -> Examined:
+    overrides = {**LARGE, "limits.drawdown_kill_pct": 6, "limits.drawdown_reduce_pct": Decimal("5.9"),
+                 "limits.drawdown_recover_pct": 1}  # fmt: skip
+    played = synthetic(folder, BTC, ETH, SOL, seed=4, share=Decimal(1))
+    return replayed(played, folder, overrides=overrides)
+
+
+def _liquidated(folder: Path) -> Examined:
+    deep = replace(BTC, lots=40_000)  # a market that fills twice the equity at once
+    played = synthetic(folder, deep, crash_at=1_100, share=Decimal(1))
+    return replayed(played, folder, overrides=LARGE)
 
 
 def _real(folder: Path) -> Examined:
@@ -111,6 +138,8 @@ CASES: dict[str, Callable[[Path], Examined]] = {
     "decisions every five minutes": lambda folder: replayed(
         synthetic(folder, BTC, ETH, interval_ms=FIVE_MINUTES), folder
     ),
+    "flattened": _flattened,
+    "liquidated": _liquidated,
     "real": _real,
 }
 
@@ -148,7 +177,9 @@ def test_in_the_synthetic_market_everything_happens(examined: Callable[[str], Ex
     fills, orders = run.stored["fills"], run.stored["orders"]
     reasons = Counter(fill["reason"] for fill in fills)
     assert min(reasons[reason] for reason in ("entry", "exit", "stop", "target")) > 5
-    assert Counter(fill["reason"] for fill in examined("trailing").stored["fills"])["trailing"] > 5
+    for case, reason in (("trailing", "trailing"), ("flattened", "flatten")):
+        assert reason in {fill["reason"] for fill in examined(case).stored["fills"]}
+    assert examined("liquidated").stored["fills"][-1]["reason"] == "liquidation"
     assert {row["side"] for row in run.stored["positions"]} == {"LONG", "SHORT"}
     per_order = Counter(fill["client_order_id"] for fill in fills)
     assert sum(1 for count in per_order.values() if count > 1) > 20  # filled in parts

@@ -373,7 +373,7 @@ def test_with_less_history_than_the_minimum_a_model_is_never_more_than_shadow(
     wished = [s for s in run.said() if s["signal_type"] != "HOLD"]
     assert len(wished) > 50
     assert {s["reason"] for s in wished} == {"model_shadow"}
-    assert {s["model_gate"] for s in wished} == {"history"}
+    assert {s["model_gate"] for s in wished} == {"short_history"}
     assert run.rows("orders") == []
     assert len(run.rows("shadow_trades")) > 10
 

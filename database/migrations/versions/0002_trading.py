@@ -140,7 +140,13 @@ def _orders() -> None:
         sa.Column("journaled_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
     )
-    op.create_index("ix_orders_run", "orders", ["run_id", "status"])
+    open_orders = sa.text(
+        "status NOT IN ('filled', 'canceled', 'expired', 'rejected', 'denied', 'absent')"
+    )
+    op.create_index(
+        "ix_orders_open", "orders", ["run_id", "client_order_id"],
+        sqlite_where=open_orders, postgresql_where=open_orders,
+    )  # fmt: skip
     op.create_index("ix_orders_symbol", "orders", ["run_id", "symbol", "decided_at"])
 
 
