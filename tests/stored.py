@@ -5,7 +5,7 @@ import gzip
 import json
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ _NUMBERS: Final = {
     "commission", "slippage", "cash", "drawdown", "execution_price", "stop_loss", "take_profit",
 }  # fmt: skip
 _JSON: Final = {"numbers", "inputs", "result"}  # of type JSON; text on SQLite
+_FLAGS: Final = {"reduce_only", "is_maker", "executed"}
 _WHOLE: Final = {"decisions": {"price", "equity"}}  # these count units and stay whole
 
 
@@ -149,24 +150,34 @@ def _postgresql(url: str) -> _Reader:
 
 
 def _value(table: str, column: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if column in _TIMES:
-        return _ms(datetime.fromisoformat(value) if isinstance(value, str) else value)
-    if column in _WHOLE.get(table, ()):
-        return int(value)
-    if column in _JSON and isinstance(value, str):
-        return json.loads(value)
-    if column in _NUMBERS or (table, column) == ("equity", "equity"):
-        return Decimal(value)
-    if column in ("reduce_only", "is_maker", "executed"):
-        return bool(value)
     if isinstance(value, memoryview):
         return bytes(value)
+    return value if value is None else _converter(table, column)(value)
+
+
+def _converter(table: str, column: str) -> Callable[[Any], Any]:
+    if column in _TIMES:
+        return _ms
+    if column in _JSON:
+        return _parsed
+    if column in _FLAGS:
+        return bool
+    if column in _WHOLE.get(table, ()):
+        return int
+    number = column in _NUMBERS or (table, column) == ("equity", "equity")
+    return Decimal if number else _unchanged
+
+
+def _unchanged(value: Any) -> Any:
     return value
 
 
-def _ms(moment: datetime) -> int:
+def _parsed(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _ms(value: Any) -> int:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return round(aware.timestamp() * 1000)
 

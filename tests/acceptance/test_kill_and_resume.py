@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from auto_trading import replay as replaying
 from auto_trading.replay import Replay, ReplayTools
+from auto_trading.replay_market import played as load
 from crypto_trader_pro.domain.errors import InputError
 from database.auto_trading_db import open_database
 from tests.databases import Server
@@ -74,7 +74,9 @@ def command(market: Played) -> Sequence[object]:
 
 
 @pytest.fixture(scope="module")
-def whole(market: Played, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Stored]:
+def whole(
+    market: Played, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], Stored]:
     """The result and the rows of a run that nobody disturbed."""
     platform = Platform(tmp_path_factory.mktemp("whole"), warm=True)
     result = platform.run(*command(market)).result()
@@ -97,9 +99,7 @@ def interrupted(platform: Platform, market: Played, moments: Sequence[Moment]) -
 
 
 @pytest.fixture(scope="module")
-def outcomes(
-    market: Played, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Interrupted]:
+def outcomes(market: Played, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Interrupted]:
     """Every scenario of `KILLS`, two at a time; the first with interpreters of its own."""
     platforms = [Platform(tmp_path_factory.mktemp("killed"), warm=k > 0) for k in range(len(KILLS))]
 
@@ -111,9 +111,7 @@ def outcomes(
 
 
 @pytest.mark.parametrize("when", KILLS)
-def test_a_kill_leaves_nothing_half_written(
-    outcomes: Mapping[str, Interrupted], when: str
-) -> None:
+def test_a_kill_leaves_nothing_half_written(outcomes: Mapping[str, Interrupted], when: str) -> None:
     outcome = outcomes[when]
     assert list(outcome.faults) == [{}] * len(KILLS[when])
     assert all(0 <= bars < 2 * BARS for bars in outcome.bars)
@@ -187,7 +185,6 @@ def test_a_second_process_does_not_go_on_from_where_the_first_once_was(
 ) -> None:  # fmt: skip
     platform = Platform(tmp_path, warm=True)
     platform.killed(Moment(900), *command(market), *SPEED)
-    load = replaying.played
 
     def overtaken(*arguments: Any) -> Any:
         """While this process reads the candles, another one plays the run to its end."""
@@ -195,7 +192,7 @@ def test_a_second_process_does_not_go_on_from_where_the_first_once_was(
         platform.run(*RESUME)
         return loaded
 
-    monkeypatch.setattr(replaying, "played", overtaken)
+    monkeypatch.setattr("auto_trading.replay.played", overtaken)
     database = open_database(f"sqlite:///{platform.database}", durable=False)
     try:
         with suppress(InputError):  # it may say that another process was faster

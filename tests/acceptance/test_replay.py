@@ -49,7 +49,7 @@ def runs(
         {"first": (left, play(btc)), "beside": (right, play(btc))},
         {"again": (left, play(btc)), "both": (right, both)},
     )
-    done = {}
+    done: dict[str, tuple[Platform, Ended]] = {}
     for commands in rounds:
         started = {name: (p, p.start(*arguments)) for name, (p, arguments) in commands.items()}
         done |= {name: (p, finish(process)) for name, (p, process) in started.items()}

@@ -71,9 +71,7 @@ def synthetic(
 ) -> Played:
     """Write the candles of `coins` and return what to play."""
     files = {
-        c.symbol: write_candles(
-            folder / f"{k}.csv.gz", c, seed=seed, bars=BARS, crash_at=crash_at
-        )
+        c.symbol: write_candles(folder / f"{k}.csv.gz", c, seed=seed, bars=BARS, crash_at=crash_at)
         for k, c in enumerate(coins)
     }
     return Played(files, **more)
@@ -91,7 +89,7 @@ def _trailing(folder: Path) -> Examined:
     return replayed(synthetic(folder, BTC), folder, overrides=overrides)
 
 
-LARGE = {
+LARGE: dict[str, Any] = {
     "engine.trading_mode": "AGGRESSIVE",
     "risk_management.position_size_pct": 100,
     "limits.max_leverage": 10,
@@ -102,8 +100,8 @@ LARGE = {
 
 
 def _flattened(folder: Path) -> Examined:
-    overrides = {**LARGE, "limits.drawdown_kill_pct": 6, "limits.drawdown_reduce_pct": Decimal("5.9"),
-                 "limits.drawdown_recover_pct": 1}  # fmt: skip
+    ladder = {"kill": 6, "reduce": Decimal("5.9"), "recover": 1}
+    overrides = LARGE | {f"limits.drawdown_{step}_pct": pct for step, pct in ladder.items()}
     played = synthetic(folder, BTC, ETH, SOL, seed=4, share=Decimal(1))
     return replayed(played, folder, overrides=overrides)
 
@@ -121,8 +119,8 @@ def _real(folder: Path) -> Examined:
     }
     rates = data_file("derivatives", "binance-usdm_funding_8h.csv.gz")
     # 2025-05-08 and -09, when ETH rose by a fifth: stops, targets and six fundings
-    window = {"from_ms": 1_746_662_400_000, "to_ms": 1_746_835_200_000}
-    return replayed(Played(candles, funding=rates, **window), folder)
+    begin, end = 1_746_662_400_000, 1_746_835_200_000
+    return replayed(Played(candles, funding=rates, from_ms=begin, to_ms=end), folder)
 
 
 def _same_coin_twice(folder: Path) -> Examined:
@@ -267,7 +265,13 @@ def test_the_oracle_sees_a_lost_row(examined: Callable[[str], Examined], table: 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("equity", "1"), ("fees", "1"), ("max_drawdown", "0"), ("fills_sha256", "0" * 64), ("bars", 1)],
+    [
+        ("equity", "1"),
+        ("fees", "1"),
+        ("max_drawdown", "0"),
+        ("fills_sha256", "0" * 64),
+        ("bars", 1),
+    ],
 )
 def test_the_oracle_sees_a_wrong_result(
     examined: Callable[[str], Examined], key: str, value: object

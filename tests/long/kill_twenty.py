@@ -58,7 +58,7 @@ def _compare(
         flush=True,
     )
     arguments = command
-    moments = sorted(rng.randint(0, result["bars"] - 2_500) for _ in range(kills))
+    moments = sorted(rng.randint(0, result["bars"] - 6_000) for _ in range(kills))
     for number, bars in enumerate(moments, start=1):
         moment = Moment(bars, rng.uniform(0, 0.1))
         stored = struck.killed(moment, *arguments)
