@@ -90,11 +90,17 @@ class ReplayModel:
         self._closed: list[ShadowTrade] = []
         self._open: dict[int, tuple[int, int, int]] = {}  # symbol -> decided, side, expected
         self.training_seconds = 0.0
-        self._next_ms = self._first_cutoff()
+        self._next_ms = self._cutoff_after(0)
 
-    def _first_cutoff(self) -> int:
+    def _cutoff_after(self, now_ms: int) -> int:
+        """Return when the next model is due, in months from the first decision; 0: never."""
         times = self._world.samples.close_ms
-        return months_after(int(times[0]), self._cfg.first_months) if len(times) else 0
+        if not len(times):
+            return 0
+        months = self._cfg.first_months
+        while months_after(int(times[0]), months) <= now_ms:
+            months += self._cfg.retrain_months
+        return months_after(int(times[0]), months)
 
     # --- each candle ------------------------------------------------------------------------
 
@@ -170,7 +176,12 @@ class ReplayModel:
         world = self._world.symbols[i]
         row = world.row(decided_ms)
         outcomes = world.outcomes(side)
-        if row is None or not outcomes.known[row] or outcomes.exit_ms[row] > self._now_ms:
+        if row is None or not outcomes.known[row]:
+            # a gap swallowed it: nobody can say how it ended, and its symbol is free again
+            if self._now_ms > decided_ms + self._cfg.horizon_ms + self._cfg.timeframe_ms:
+                del self._open[i]
+            return
+        if outcomes.exit_ms[row] > self._now_ms:
             return
         del self._open[i]
         closed_ms = int(outcomes.exit_ms[row])
@@ -230,7 +241,7 @@ class ReplayModel:
 
     def _train(self, cutoff_ms: int) -> None:
         started = perf_counter()
-        self._next_ms = months_after(cutoff_ms, self._cfg.retrain_months)
+        self._next_ms = self._cutoff_after(cutoff_ms)
         try:
             model = training.fit(self._world.samples, cutoff_ms, self._cfg)
         except InputError:  # too little to learn from: the old model stays until it expires
@@ -246,7 +257,7 @@ class ReplayModel:
     def _use(self, model: Model, cutoff_ms: int) -> None:
         """Predict every row that this model will be asked for, and score those that are known."""
         end_ms = months_after(cutoff_ms, self._cfg.expire_months)
-        next_ms = months_after(cutoff_ms, self._cfg.retrain_months)
+        next_ms = self._cutoff_after(cutoff_ms)
         self._model, self._model_id, self._expires_ms = model, model.id, end_ms
         self._facts = gates.Trained(model.facts.cutoff_ms, model.facts.months)
         self._trained.append((model.id, cutoff_ms))

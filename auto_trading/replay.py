@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,7 +58,8 @@ class Replay:
                 inputs=request.as_inputs(market), config_hash=settings.hash(),
                 config=settings.canonical_json(), now=self._tools.now(),
             )  # fmt: skip
-        return self._play(run_id, request, settings, market, None)
+        with self._alone(run_id):
+            return self._play(run_id, request, settings, market, None)
 
     def resume(self, reference: str) -> dict[str, Any]:
         """Go on with a run by its id or "last"; a finished run's result is returned again.
@@ -66,39 +68,45 @@ class Replay:
             InputError: no such run, or its candles are gone or have changed.
         """
         with unit_of_work(self._tools.database) as session:
-            run = runs.find(session, reference, kind="replay")
-            if run.result is not None:
-                return run.result
-            checkpoint = runs.checkpoint(session, runs.number(run))
-        request, market = played(run, self._tools.database)
-        settings = Settings.model_validate_json(run.config, strict=False)
-        state = json.loads(checkpoint) if checkpoint else None
-        return self._play(runs.number(run), request, settings, market, state)
+            run_id = runs.number(runs.find(session, reference, kind="replay"))
+        with self._alone(run_id):  # nobody else moves the checkpoint from here on
+            with unit_of_work(self._tools.database) as session:
+                run = runs.find(session, f"r{run_id}", kind="replay")
+                if run.result is not None:
+                    return run.result
+                checkpoint = runs.checkpoint(session, run_id)
+            request, market = played(run, self._tools.database)
+            settings = Settings.model_validate_json(run.config, strict=False)
+            state = json.loads(checkpoint) if checkpoint else None
+            return self._play(run_id, request, settings, market, state)
+
+    def _alone(self, run_id: int) -> AbstractContextManager[None]:
+        lock = self._tools.var_dir / "locks" / f"run-{run_id}.lock"
+        return exclusive(lock, f"run r{run_id}")
 
     def _play(
         self, run_id: int, request: ReplayRequest, settings: Settings, market: Market,
         state: Mapping[str, Any] | None,
     ) -> dict[str, Any]:  # fmt: skip
         tools = self._tools
-        with exclusive(tools.var_dir / "locks" / f"run-{run_id}.lock", f"run r{run_id}"):
-            spec = RunSpec(
-                run_id, market.instruments, request.strategies, timeframe_ms(request.timeframe),
-                request.interval_seconds * 1000, settings, tools.var_dir,
-            )  # fmt: skip
-            engine = build_replay(
-                spec, market.series, market.funding, tools.database, tools.now,
-                after_ms=state["engine"]["last_close_ms"] if state else 0,
-                pause_seconds=tools.pause_seconds, progress=self._progress(market.instants),
-            )  # fmt: skip
-            started = perf_counter()
-            before = asyncio.run(_run(engine, state, market.start_ms))
-            seconds = perf_counter() - started
-            result = report(
-                tools.database, run_id, engine, request.symbols, request.timeframe,
-                seconds=seconds, bars_now=engine.bars - before,
-            )  # fmt: skip
-            with unit_of_work(tools.database) as session:
-                runs.finish(session, run_id, "finished", result, tools.now())
+        spec = RunSpec(
+            run_id, market.instruments, request.strategies, timeframe_ms(request.timeframe),
+            request.interval_seconds * 1000, settings, tools.var_dir,
+        )  # fmt: skip
+        engine = build_replay(
+            spec, market.series, market.funding, tools.database, tools.now,
+            after_ms=state["engine"]["last_close_ms"] if state else 0,
+            pause_seconds=tools.pause_seconds, progress=self._progress(market.instants),
+        )  # fmt: skip
+        started = perf_counter()
+        before = asyncio.run(_run(engine, state, market.start_ms))
+        seconds = perf_counter() - started
+        result = report(
+            tools.database, run_id, engine, request.symbols, request.timeframe,
+            seconds=seconds, bars_now=engine.bars - before,
+        )  # fmt: skip
+        with unit_of_work(tools.database) as session:
+            runs.finish(session, run_id, "finished", result, tools.now())
         return result
 
     def _progress(self, instants: int) -> Callable[[int], None] | None:

@@ -70,7 +70,8 @@ def rerun_candles(
     try:
         request, market = played(run, database)
     except InputError as e:
-        return Rerun(unchecked=(Finding("why.unchecked.file", {"path": str(e)}),))
+        where = ", ".join(run.inputs["paths"]) or f"the database ({e})"
+        return Rerun(unchecked=(Finding("why.unchecked.file", {"path": where}),))
     settings = Settings.model_validate_json(run.config, strict=False)
     found = _candle_findings(request, market, settings, decision, signals)
     result = Rerun(differs=tuple(found))

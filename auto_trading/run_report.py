@@ -10,6 +10,7 @@ from auto_trading.engine import AutoTradingEngine
 from crypto_trader_pro.domain.instruments import money, plain_text
 from crypto_trader_pro.domain.timeframes import to_datetime
 from database import run_results
+from database.auto_trading_db import translated
 
 
 def report(
@@ -24,7 +25,7 @@ def report(
     """
     account, risk = engine.account(), engine.risk
     training = engine.training_seconds
-    with database.connect() as connection:
+    with translated("the result", database), database.connect() as connection:
         counts = run_results.counts(connection, run_id)
         refusals = run_results.tally(connection, run_id, "first_refusal")
         outcomes = run_results.tally(connection, run_id, "outcome")

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine as Database
 from sqlmodel import Session
 
-from auto_trading.rerun import Rerun, rerun_candles, rerun_rules
+from auto_trading.rerun import Finding, Rerun, rerun_candles, rerun_rules
 from crypto_trader_pro.domain.enums import Bound
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument, money
@@ -112,8 +112,10 @@ def tell(
         placed = orders.of_decision(session, found.run_id, found.symbol, found.at_ms)
         filled = fills.of_orders(session, [o.client_order_id for o in placed])
         session.expunge_all()
-    inputs = RiskInputs(*json.loads(found.inputs)) if found.inputs else None
+    inputs = _inputs(found)
     findings = rerun_rules(found, inputs) if inputs else []
+    if found.inputs and inputs is None:
+        findings = [Finding("why.differs.inputs", {})]
     checked = rerun_candles(database, var_dir, run_row, found, said)
     return Story(
         run_row, found, instrument(found.symbol), tuple(said), inputs, _rules(found, inputs),
@@ -134,6 +136,16 @@ def _find(
             f" {to_datetime(at_ms).isoformat()}; decisions fall on candle closes of {row.timeframe}"
         )
     return found
+
+
+def _inputs(decision: DecisionRow) -> RiskInputs | None:
+    """Return the stored numbers of the rules; None where there are none or they are unreadable."""
+    try:
+        values = json.loads(decision.inputs or "null")
+        whole = isinstance(values, list) and all(type(v) is int for v in values)
+        return RiskInputs(*values) if whole else None
+    except (TypeError, ValueError):
+        return None
 
 
 def _rules(decision: DecisionRow, inputs: RiskInputs | None) -> tuple[RuleAnswer, ...]:

@@ -1,6 +1,6 @@
 """A decision's story in plain sentences of the catalogue, Korean or English."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from auto_trading.rerun import Finding
 from auto_trading.why import RuleAnswer, Story
-from crypto_trader_pro.domain.enums import Bound
+from crypto_trader_pro.domain.enums import Bound, EmergencyTrigger
 from crypto_trader_pro.domain.instruments import Instrument, money, plain
 from crypto_trader_pro.domain.timeframes import to_datetime
 from crypto_trader_pro.risk.rules import CODES
@@ -94,11 +94,19 @@ class _Teller:
                 bound=self._say(f"bound.{Bound(d.bound).name}"),
             )  # fmt: skip
         for other in story.detail.get("others", ()):
-            refusal = ", ".join(c for bit, c in enumerate(CODES) if other["mask"] >> bit & 1)
+            refusal = self._names(c for bit, c in enumerate(CODES) if other["mask"] >> bit & 1)
             yield self._say("why.other", strategy=other["strategy"], refusal=refusal)
 
     def _rule(self, rule: RuleAnswer) -> str:
-        return self._say(f"rule.{rule.code}", **_readable(rule.numbers, self._item, self._zone))
+        values = _readable(rule.numbers, self._item, self._zone)
+        for name, prefix in (("state", "state"), ("gate", "gate_state")):
+            if name in values:
+                values[name] = self._say(f"{prefix}.{values[name]}")
+        return self._say(f"rule.{rule.code}", **values)
+
+    def _names(self, codes: Iterable[str]) -> str:
+        names = ", ".join(self._say(f"rule_name.{code}") for code in codes)
+        return names or self._say("why.nothing")
 
     def _orders(self) -> Iterator[str]:
         if not self._story.orders:
@@ -110,11 +118,16 @@ class _Teller:
                     yield self._fill(fill)
 
     def _order(self, o: OrderRow) -> str:
-        reason = f" ({o.reason})" if o.reason else ""
-        price = o.price if o.price is not None else self._say("why.order.market")
+        prefix = "trigger" if o.reason in set(EmergencyTrigger) else "reason"
+        kind = self._say(f"type.{o.order_type}")
+        if o.price is not None:
+            kind = self._say("why.order.price", type=kind, price=o.price)
         return self._say(
-            "why.order", id=o.client_order_id, role=o.role, side=o.side, quantity=o.size,
-            type=o.order_type, price=price, status=o.status, reason=reason,
+            "why.order", id=o.client_order_id, role=self._say(f"role.{o.role}"),
+            side=self._say(f"side.{o.side}"), quantity=o.size,
+            type=kind,
+            status=self._say(f"status.{o.status}"),
+            reason=f" ({self._say(f'{prefix}.{o.reason}')})" if o.reason else "",
         )  # fmt: skip
 
     def _fill(self, f: FillRow) -> str:
@@ -132,7 +145,16 @@ class _Teller:
         yield self._say(f"why.rerun.{rerun.status}", what="; ".join(map(self._finding, told)))
 
     def _finding(self, finding: Finding) -> str:
-        return self._say(finding.code, **finding.values)
+        values = dict(finding.values)
+        if finding.code == "why.differs.mask":
+            for name in ("now", "then"):
+                codes = [c for c in values[name].split(", ") if c in CODES]
+                values[name] = self._names(codes)
+        elif finding.code == "why.differs.signal":
+            for name in ("now", "then"):
+                kind, _, reason = values[name].rstrip(")").partition(" (")
+                values[name] = f"{self._say(f'signal.{kind}')} ({self._say(f'reason.{reason}')})"
+        return self._say(finding.code, **values)
 
     def _time(self, at: datetime) -> str:
         return at.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S %Z")

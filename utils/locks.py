@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.errors import ConfigError, InputError
 
 
 @contextmanager
@@ -15,9 +15,13 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
 
     Raises:
         InputError: another process holds it; the message names its pid.
+        ConfigError: the lock file cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as e:
+        raise ConfigError(f"{what}: its lock {path} cannot be made: {e.strerror}") from e
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,6 +18,7 @@ from crypto_trader_pro.domain.errors import (
 )
 
 ERROR_LOG: Final = "errors.log"
+_INTERRUPTED: Final = "interrupted; what was stored is kept"
 
 
 class Exit(IntEnum):
@@ -34,6 +35,10 @@ def guarded(run: Callable[[], Any]) -> None:
     """Run a command so that a person sees one clear line, never a traceback."""
     try:
         run()
+    except SystemExit as e:
+        if e.code == Exit.INTERRUPTED:  # what Typer makes of Ctrl-C
+            typer.echo(_INTERRUPTED, err=True)
+        raise
     except SettingsError as e:
         for line in e.lines:
             typer.echo(line, err=True)
@@ -45,7 +50,7 @@ def guarded(run: Callable[[], Any]) -> None:
     except TradingError as e:
         _fail(str(e), Exit.STOPPED, e)
     except KeyboardInterrupt as e:
-        _fail("interrupted; what was stored is kept", Exit.INTERRUPTED, e)
+        _fail(_INTERRUPTED, Exit.INTERRUPTED, e)
     except BrokenPipeError as e:  # the reader of a pipe has left
         sys.stderr.close()
         raise SystemExit(Exit.OK) from e

@@ -70,11 +70,12 @@ def replay(
             result = Replay(tools).resume(resume)
         else:
             loaded = settings(set_ or [])
+            length = _seconds(timeframe)
             request = ReplayRequest(
                 symbols=tuple(symbol or loaded.symbols),
                 paths=_paired(candles or [], symbol or []),
                 timeframe=timeframe,
-                interval_seconds=_seconds(timeframe) if interval is None else interval,
+                interval_seconds=length if interval is None else interval,
                 strategies=tuple(strategy or enabled_strategies(loaded)),
                 from_ms=instant(from_, "--from"),
                 to_ms=instant(to, "--to"),

@@ -12,9 +12,10 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     assert audit(stored, played, result) == {}
     assert result["fills"] > 30
     return Whole(played, stored)
+
+
+def request_of(whole: Whole) -> ReplayRequest:
+    """Return what `whole.command` asks for, to be played in this process."""
+    files = whole.played.candles
+    return ReplayRequest(tuple(files), tuple(files.values()), "1m", 60, ("ema_cross",))
 
 
 def prepared(folder: Path, migrated_file: Path) -> Platform:
@@ -137,11 +144,9 @@ def _struck(
             holder.execute("BEGIN IMMEDIATE")
 
     tools = ReplayTools(database, platform.var_dir, SystemClock().now, progress=stored)
-    files = whole.played.candles
-    request = ReplayRequest(tuple(files), tuple(files.values()), "1m", 60, ("ema_cross",))
     try:
         with pytest.raises(JournalUnavailable) as raised:
-            Replay(tools).start(request, load(environ={}))
+            Replay(tools).start(request_of(whole), load(environ={}))
     finally:
         holder.close()
         database.dispose()
@@ -167,6 +172,41 @@ def test_a_lock_that_comes_when_all_is_played_is_named_as_well(
     stored = read_run(platform.where)
     assert (stored.run["status"], len(stored["decisions"])) == ("running", BARS)
     assert_completes(platform, whole)
+
+
+# --- dying between a commit and what follows it ------------------------------------------------
+
+
+class Death(BaseException):
+    """The end of a process, which nothing in it can catch."""
+
+
+def test_a_death_after_any_commit_changes_nothing(
+    whole: Whole, tmp_path: Path, migrated_file: Path
+) -> None:
+    platform = prepared(tmp_path / "var", migrated_file)
+    database = open_database(f"sqlite:///{platform.database}", durable=False)
+    deaths = 0
+    ended = False
+    while not ended:
+        commits = count(1)
+
+        def stored(*_: int, commits: Iterator[int] = commits) -> None:
+            if next(commits) == 2:
+                raise Death
+
+        tools = ReplayTools(database, platform.var_dir, SystemClock().now, progress=stored)
+        with suppress(Death):
+            if deaths:
+                Replay(tools).resume("last")
+            else:
+                Replay(tools).start(request_of(whole), load(environ={}))
+            ended = True
+        deaths += not ended
+        assert audit(read_run(platform.where), whole.played) == {}
+    database.dispose()
+    assert deaths > 8
+    assert differences(read_run(platform.where), whole.stored) == []
 
 
 # --- full ---------------------------------------------------------------------------------------
@@ -198,7 +238,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(folder)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(f"no right to mount a small disk: {done.stderr.strip()}")
+        pytest.skip(f"no right to mount a small disk: {done.stderr.splitlines()[0]}")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

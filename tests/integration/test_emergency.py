@@ -5,7 +5,9 @@ calm.
 """
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -166,12 +168,14 @@ def test_an_exit_that_is_under_way_is_not_doubled(rigs: Rigs) -> None:
 
 
 def test_without_flatten_positions_keep_their_stops(rigs: Rigs) -> None:
-    rig = a_rig(rigs, KILL, script((2, wish(1, stop=15))), flatten_on=())
+    timed = wish(1, stop=15, max_bars=3)
+    rig = a_rig(rigs, KILL, script((2, timed), (5, AWAY)), flatten_on=())
     market = instants(path(100, 100, 100, 100, 89, 89, 84, 84))
     rig.play(market[:6])
     assert state_of(rig) == "halted"
-    assert rig.lots == [99]
+    assert rig.lots == [99]  # neither the strategy nor the clock closes it now
     rig.run(market[6:])
+    assert orders(rig, OrderRole.EXIT) == []
     assert [(f["reason"], f["price"]) for f in rig.rows("fills")] == [
         ("entry", "100"), ("stop", "85"),
     ]  # fmt: skip
@@ -187,6 +191,23 @@ def test_a_killed_run_that_is_resumed_is_still_halted(rigs: Rigs, tmp_path: Path
     assert again.lots == [0]
     assert refusals(again)[7] == "trading_state"
     assert alerts(again) == [("EMERGENCY_STOP", "critical", "drawdown_kill")]
+
+
+def test_an_unsent_entry_is_not_sent_by_a_start_into_a_halt(rigs: Rigs, tmp_path: Path) -> None:
+    rig = a_rig(rigs, KILL, script((2, LONG)))
+    market = instants(path(*[100] * 6))
+    rig.play(market[:3])  # the entry is stored, and the process dies before it is sent
+    stored = copied(rig.file, tmp_path / "again.db")
+    (row,) = rig.rows("checkpoints")
+    state = json.loads(row["state"])
+    state["risk"]["halt_reason"] = "MANUAL_STOP"  # a person stopped it meanwhile
+    with closing(sqlite3.connect(stored)) as connection, connection:
+        connection.execute("UPDATE checkpoints SET state = ?", (json.dumps(state),))
+    again = rigs.resumed(rig.plan, stored, rig.run_id)
+    again.run(market[3:])
+    assert [what for what, _ in again.told if what == "submit"] == []
+    assert again.lots == [0]
+    assert {o["status"] for o in again.rows("orders")} == {"canceled"}
 
 
 # --- the daily loss -----------------------------------------------------------------------------

@@ -321,6 +321,16 @@ def test_a_strategy_does_not_enter_while_another_holds_the_symbol(rigs: Rigs) ->
     assert rig.lots == [10]
 
 
+def test_another_strategy_may_enter_where_the_first_leaves(rigs: Rigs) -> None:
+    other = script((5, says(1, "other")), name="other")
+    rig = rigs.new(Plan([script((2, UP), (5, says(-1, opens=False))), other]))
+    rig.run(instants(flat(9)))
+    assert [reason for reason, *_ in executions(rig)] == ["entry", "exit", "entry"]
+    assert [(p["strategy"], p["status"]) for p in rig.rows("positions")] == [
+        ("script", "CLOSED"), ("other", "OPEN"),
+    ]  # fmt: skip
+
+
 def test_the_first_allowed_strategy_wins_and_the_refused_before_it_is_recorded(rigs: Rigs) -> None:
     names = ("first", "second", "third")
     wishes = (says(1, "first", stop=0), says(1, "second"), says(-1, "third"))

@@ -235,6 +235,15 @@ def test_a_slower_pace_trades_the_same(btc: Path) -> None:
     assert seconds > fast["bars"] / 250  # 0.4 s
 
 
+def test_a_finished_run_that_is_resumed_gives_its_result_again(btc: Path) -> None:
+    result = replayed(*from_files((BTC.symbol, btc)))
+    btc.unlink()  # it has been played
+    for reference in ("last", "r1", "1"):
+        assert command("replay", "--resume", reference, "--json").result() == result
+    refused = command("replay", "--resume", "r2", "--json")
+    assert (refused.code, refused.complaint()) == (2, "there is no run r2")
+
+
 @pytest.mark.parametrize("speed", ["0", "-1", "nan", "fast", "1e9"])
 def test_an_impossible_pace_is_refused(btc: Path, speed: str) -> None:
     asked = command("replay", *from_files((BTC.symbol, btc)), "--timeframe", "1m", "--speed", speed)

@@ -75,7 +75,9 @@ def replay(var_dir: Path, *arguments: object) -> None:
 
 @cache
 def candle_runs() -> Path:
-    """r1: two perpetuals, the second begins late, a pause of 20 candles after an exit; r2: spot."""
+    """r1: two perpetuals, the second begins late, a pause of 20 candles after an exit; r2: spot;
+    r3: decisions every three candles.
+    """
     folder = a_folder()
     btc = write_candles(folder / "btc.csv.gz", BTC, seed=5, bars=400)
     late = START_MS + 50 * 60_000
@@ -86,6 +88,7 @@ def candle_runs() -> Path:
         ETH.symbol, "--set", "limits.cooldown_bars=20",
     )  # fmt: skip
     replay(folder / "var", "--candles", coin, "--symbol", BTC_SPOT.symbol)
+    replay(folder / "var", "--candles", btc, "--symbol", BTC.symbol, "--interval", 180)
     return folder / "var"
 
 
@@ -176,6 +179,13 @@ def test_the_json_of_every_kind_is_plain_and_whole(
     assert command(*asked, "--json").result() == answer
 
 
+def test_decisions_that_are_rarer_than_candles_are_decided_again_the_same() -> None:
+    rows = [r for r in decisions(candle_runs()) if r["run_id"] == 3]
+    assert len({r["outcome"] for r in rows}) > 2
+    for row in rows[::7]:
+        assert told(candle_runs(), row["id"]).rerun.status == "same", row
+
+
 def test_the_story_of_an_order_has_its_fills_and_protection() -> None:
     (story, *_) = some("ordered")
     roles = [o.role for o in story.orders]
@@ -235,6 +245,18 @@ def test_an_english_story_shows_no_code_of_the_program(outcome: str) -> None:
         words = set(re.findall(r"[A-Za-z]+(?:_[A-Za-z0-9]+)+|\b[A-Z]{3,4}\b", text))
         known = {"BTC", "ETH", "USDT", "KST"}
         assert words - names - shown - known == set(), text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_what_differs_is_told_without_codes_too(copy: "Copy", language: Language) -> None:
+    others = [{"strategy": "ai_signal", "direction": 1, "mask": 1 << CODES.index("cooldown")}]
+    copy.change("decisions", "detail", json.dumps({"others": others}))
+    copy.change("decisions", "mask", 1 << CODES.index("price_collar"))
+    at = f"run_id = 1 AND symbol = '{copy.row['symbol']}' AND created_at = '{when(copy.row)}'"
+    copy.change("ai_signals_log", "reason", "no_cross", at)
+    text = "\n".join(sentences(copy.story(), language, SEOUL))
+    assert "ai_signal" in text
+    assert not re.search(r"cooldown|price_collar|no_cross|cross_up|cross_down", text), text
 
 
 # --- asking -------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 
 from auto_trading.model_store import ModelFolder
 from crypto_trader_pro.ai import model_store
+from crypto_trader_pro.ai.model import Model
 from crypto_trader_pro.domain.errors import InputError
 from tests.unit.test_ai_samples import trained
 
@@ -50,6 +51,23 @@ def test_a_save_that_was_cut_off_is_no_model_and_is_mended_by_the_next(
     folder.save(model)
     assert model_store.to_files(folder.load(model.id)) == model_store.to_files(model)
     assert not cut.exists()
+
+
+def test_two_runs_may_save_the_same_model_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two replays of the same candles train the same model into the same folder."""
+    model, files = trained(), model_store.to_files(trained())
+
+    def meanwhile(asked: Model) -> dict[str, bytes]:
+        monkeypatch.setattr("auto_trading.model_store.to_files", lambda _: files)
+        ModelFolder(tmp_path / "models").save(asked)
+        return files
+
+    monkeypatch.setattr("auto_trading.model_store.to_files", meanwhile)
+    ModelFolder(tmp_path / "models").save(model)
+    assert ModelFolder(tmp_path / "models").load(model.id).id == model.id
+    assert [p.name for p in (tmp_path / "models").iterdir()] == [model.id]
 
 
 @pytest.mark.parametrize("name", model_store.FILES)

@@ -177,6 +177,9 @@ ENDS = (
     | said(("Rejected",), 1, "code", "auto_trading/gateways")
     | said(("advance",), 2, "reason", "auto_trading")
     | said(("close",), 2, "reason", "auto_trading")
+    | said(("_gone",), 1, "code", "auto_trading/gateways")
+    | said(("_drop",), 1, "reason", "auto_trading")
+    | said(("InvalidOrder",), 0, "code", "auto_trading/gateways")
     | {FillReason.TRAILING.value, FillReason.LIQUIDATION.value}  # by what the venue filled
 )
 
