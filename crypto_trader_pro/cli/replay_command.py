@@ -64,6 +64,10 @@ def replay(
     --timeframe 1m --strategy ema_cross --json
     """
     pause = _pause(speed)
+    if resume and any((candles, symbol, strategy, from_, to, interval, funding, set_)):
+        raise InputError(
+            "--resume plays what the run began with; only --speed and --json go with it"
+        )
     with database(durable=False) as engine, _progress() as told:
         tools = ReplayTools(engine, environment().var_dir, SystemClock().now, told, pause)
         if resume is not None:
