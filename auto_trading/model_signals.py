@@ -262,7 +262,8 @@ class ReplayModel:
         self._facts = gates.Trained(model.facts.cutoff_ms, model.facts.months)
         self._trained.append((model.id, cutoff_ms))
         times = self._world.samples.close_ms
-        mine = self._world.samples.where((times >= cutoff_ms) & (times < next_ms))
+        scored_ms = cutoff_ms + self._cfg.horizon_ms  # the embargo: as in `walk_forward`
+        mine = self._world.samples.where((times >= scored_ms) & (times < next_ms))
         if len(mine):
             self._records.append(walk_forward.score(model, mine, len(self._records)))
         self._predictions, self._first_row = [], []
