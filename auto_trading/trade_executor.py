@@ -154,15 +154,17 @@ class TradeExecutor:
         outbox, self._outbox = self._outbox, []
         for order_id in outbox:
             order = self.orders.get(order_id)
-            if order is None or order.status is not OrderStatus.JOURNALED:
-                continue
-            if (
-                order.role is OrderRole.ENTRY
-                and self._risk.trading_state is not TradingState.ACTIVE
-            ):
-                self._drop(order, "trading_stopped")  # it stopped since the decision
-            else:
-                await self._send(order)
+            if order is not None and order.status is OrderStatus.JOURNALED:
+                await self._dispatch(order)
+
+    async def _dispatch(self, order: Order) -> bool:
+        """Send a journaled order; an entry is dropped if trading has stopped since its decision."""
+        is_active = self._risk.trading_state is TradingState.ACTIVE
+        if order.role is OrderRole.ENTRY and not is_active:
+            self._drop(order, "trading_stopped")
+            return False
+        await self._send(order)
+        return True
 
     async def _send(self, order: Order) -> None:
         protection = self._children(order)
@@ -206,8 +208,7 @@ class TradeExecutor:
                 order.status = OrderStatus.JOURNALED  # the stored state; no edge leads back to it
                 for child in self._children(order):
                     child.status = OrderStatus.JOURNALED
-                await self._send(order)
-                sent += 1
+                sent += await self._dispatch(order)
         self._outbox = []
         return sent
 

@@ -74,7 +74,7 @@ class Values:
     def __init__(self, dialect: str) -> None:
         self._is_sqlite = dialect == "sqlite"
         self._days: dict[int, str] = {}
-        self._last_ms = -1
+        self._last_ms: int | None = None
         self._last: Any = None
 
     @staticmethod

@@ -336,10 +336,6 @@ def instants(*columns: Sequence[Bar | None]) -> list[MarketSlice]:
     ]
 
 
-def closes(market: Sequence[MarketSlice]) -> list[int]:
-    return [instant.close_ms for instant in market]
-
-
 def command(*arguments: object) -> Ended:
     """Run a command in this process, with the exits that a person gets.
 

@@ -8,10 +8,12 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +229,20 @@ def test_status_tells_of_the_last_run(candles: Path) -> None:
         assert answer[figure] == played[name]
     shown = command("status")
     assert "finished" in shown.stdout
+
+
+def test_status_of_an_account_without_any_cash(candles: Path, var_dir: Path) -> None:
+    command(
+        "replay", "--candles", candles, "--symbol", BTC.symbol, "--timeframe", "1m",
+        "--strategy", "ema_cross", "--json",
+    ).result()  # fmt: skip
+    with closing(sqlite3.connect(var_dir / DATABASE)) as connection, connection:
+        (text,) = connection.execute("SELECT state FROM checkpoints").fetchone()
+        state = json.loads(text)
+        balances = state["positions"]["ledger"]
+        state["positions"]["ledger"] = [b for b in balances if b[0] != "cash"]  # zero is not kept
+        connection.execute("UPDATE checkpoints SET state = ?", (json.dumps(state),))
+    assert command("status", "--json").result()["cash"] == "0"
 
 
 # --- data ---------------------------------------------------------------------------------------

@@ -263,11 +263,12 @@ def test_an_interval_that_is_no_multiple_of_the_candles_is_refused(btc: Path, se
 def test_what_cannot_be_played_leaves_no_run(btc: Path, installation: Path) -> None:
     wrong = [
         ("--timeframe", "1m", "--strategy", "ema_crosss"),
+        ("--timeframe", "1m", "--strategy", "ema_cross", "--strategy", "ema_cross"),
         ("--timeframe", "1m", "--from", "2031"),
         ("--timeframe", "1m", "--symbol", BTC.symbol),
     ]
     for arguments in wrong:
-        assert command("replay", *from_files((BTC.symbol, btc)), *arguments).code == 2
+        assert command("replay", *from_files((BTC.symbol, btc)), *arguments).code == 2, arguments
     coarse = write_candles(installation / "day.csv.gz", BTC, seed=1, bars=40, step_ms=86_400_000,
                            start_ms=START_MS)  # fmt: skip
     asked = ("--timeframe", "1d", "--strategy", "ai_signal")  # whose candles are of one hour
