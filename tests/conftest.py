@@ -1,3 +1,12 @@
-"""Fixtures for all tests."""
+"""Fixtures and profiles for all tests."""
+
+import os
+
+from hypothesis import settings
 
 pytest_plugins = ("tests.databases",)
+
+# a shared machine may pause for long; CI draws the same examples every time, people draw new ones
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")

@@ -67,7 +67,10 @@ def storable(draw: st.DrawFn) -> Decimal:
     digits = draw(st.integers(1, 20 + places))
     coefficient = draw(st.integers(-(10**digits) + 1, 10**digits - 1))
     number = Decimal(coefficient).scaleb(-places, context=WIDE)
-    return number * draw(st.sampled_from([Decimal(1), Decimal("1.0"), Decimal("1.000")]))
+    # in the wide context: the default one would round 38 digits to 28
+    return WIDE.multiply(
+        number, draw(st.sampled_from([Decimal(1), Decimal("1.0"), Decimal("1.000")]))
+    )
 
 
 EXTREMES = ["12345678901234567890.123456789012345678", "-99999999999999999999.999999999999999999"]
