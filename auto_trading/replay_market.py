@@ -70,6 +70,8 @@ class Market:
             raise InputError("no symbol was given, at least one is needed")
         if len(set(request.symbols)) != len(request.symbols):
             raise InputError(f"symbols were {', '.join(request.symbols)}; each may come once")
+        if len(set(request.strategies)) != len(request.strategies):
+            raise InputError(f"strategies were {', '.join(request.strategies)}; each may come once")
         length = timeframe_ms(request.timeframe)
         if request.interval_seconds <= 0 or request.interval_seconds * 1000 % length:
             raise InputError(

@@ -72,5 +72,5 @@ def status_view(database: Database) -> dict[str, Any]:
 
 def _account(state: dict[str, Any]) -> dict[str, Any]:
     """Return equity and cash of a checkpoint."""
-    cash = next(n for account, _, n in state["positions"]["ledger"] if account == "cash")
+    cash = sum(n for account, _, n in state["positions"]["ledger"] if account == "cash")
     return {"equity": plain_text(money(state["risk"]["equity"])), "cash": plain_text(money(cash))}
