@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,6 @@ class Bar(NamedTuple):
     low: int
     close: int
     volume: int
-
-
-NO_BAR: Final = None
 
 
 def is_possible(bar: Bar) -> bool:

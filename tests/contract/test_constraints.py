@@ -68,6 +68,10 @@ def test_nothing_is_booked_twice(database: Engine, what: str) -> None:
 def test_two_runs_may_have_the_same_row(database: Engine) -> None:
     one, two = stored_run(database), stored_run(database)
     stored(database, a_decision(one), a_decision(two), an_equity(one), an_equity(two))
+    with database.connect() as connection:
+        for table in ("decisions", "equity"):
+            rows = connection.exec_driver_sql(f"SELECT run_id FROM {table}").scalars()  # noqa: S608
+            assert set(rows) == {one, two}
 
 
 def test_a_ledger_reference_is_unique_per_run_account_and_asset(database: Engine) -> None:

@@ -42,7 +42,8 @@ def test_the_same_process_does_not_get_it_twice(tmp_path: Path) -> None:
 
 def test_two_names_do_not_disturb_each_other(tmp_path: Path) -> None:
     with exclusive(tmp_path / "a.lock", "run r1"), exclusive(tmp_path / "b.lock", "run r2"):
-        pass
+        held = {(tmp_path / name).read_text() for name in ("a.lock", "b.lock")}
+    assert held == {str(os.getpid())}
 
 
 def test_another_process_holds_it_until_it_dies_however_it_dies(tmp_path: Path) -> None:
