@@ -82,7 +82,7 @@ def build_replay(
     model = None
     if MODEL_STRATEGY in spec.strategies:
         model = _replay_model(spec, series, funding, database, journal)
-    parts = _parts(spec, venue, journal, model)
+    parts = _parts(spec, venue, journal, model, system_now)
     return AutoTradingEngine(
         Ports(clock, feed, venue), parts,
         opening_cash=cash, interval_ms=spec.interval_ms, stateful={"venue": venue},
@@ -122,8 +122,9 @@ def _journal(
 
 
 def _parts(
-    spec: RunSpec, gateway: ExchangeGateway, journal: Journal, model: ModelSignals | None
-) -> Parts:
+    spec: RunSpec, gateway: ExchangeGateway, journal: Journal, model: ModelSignals | None,
+    system_now: Callable[[], datetime],
+) -> Parts:  # fmt: skip
     """Build what is the same in every mode."""
     settings = spec.settings
     gates = [gate_of(spec.timeframe_ms, settings) for _ in spec.instruments]
@@ -141,7 +142,7 @@ def _parts(
         monitor, signals, risk, positions, executor, journal, spec.timeframe_ms
     )
     flatten = [t for t in EmergencyTrigger if settings.emergency_stop.flattens(t)]
-    emergency = EmergencyStop(risk, executor, positions, flatten)
+    emergency = EmergencyStop(risk, executor, positions, flatten, journal, system_now)
     return Parts(monitor, signals, risk, positions, executor, decisions, emergency, journal)
 
 

@@ -129,6 +129,11 @@ class SymbolGate:
             self._grow_old(now_ms - self._next_ms)
         return self.state
 
+    @property
+    def volatility(self) -> int:
+        """Mean absolute close-to-close move of a candle, parts of 1e8; 0 before the second."""
+        return self._mean
+
     def state_dict(self) -> dict[str, Any]:
         """Return all that `restore` needs, as JSON values."""
         return {

@@ -122,6 +122,8 @@ class DecisionMaker:
             + self._executor.entries_under_way
             - (1 if leaving is not None and leaving.lots else 0),
             gross=positions.gross() - (abs(leaving.value(positions.last[i])) if leaving else 0),
+            volatility=self._monitor.gates[i].volatility,
+            cash=None if positions.instruments[i].can_short else positions.cash,
         )  # fmt: skip
 
     def _record(

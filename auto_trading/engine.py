@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from auto_trading.signal_generator import AISignalGenerator
 from auto_trading.trade_executor import TradeExecutor
 from crypto_trader_pro.domain.enums import EmergencyTrigger
 from crypto_trader_pro.domain.errors import StateMismatch
+from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import MarketSlice
 from crypto_trader_pro.domain.portfolio import AccountView
 from crypto_trader_pro.domain.ports import Clock, ExchangeGateway, MarketFeed
@@ -87,11 +88,17 @@ class AutoTradingEngine:
             "risk": parts.risk,
             "positions": parts.positions,
             "executor": parts.executor,
+            "emergency": parts.emergency,
             **(stateful or {}),
         }
         self.slices = 0
         self.bars = 0
         self.last_close_ms = 0
+        self.now_ms = 0  # market time of the last input: a candle's close, a price, a command
+
+    @property
+    def parts(self) -> Parts:
+        return self._parts
 
     @property
     def risk(self) -> RiskManager:
@@ -111,18 +118,18 @@ class AutoTradingEngine:
         parts = self._parts
         parts.journal.ledger(parts.positions.open_account(self._opening_cash, at_ms))
         parts.risk.open_account(self._opening_cash, at_ms)
-        self.last_close_ms = at_ms
-        self._commit()
+        self.last_close_ms = self.now_ms = at_ms
+        self.commit()
 
     async def run(self) -> None:
         """Trade until the feed ends, the task is cancelled, or an error says to stop."""
         async for market in self._ports.feed.slices():
             await self.on_slice(market)
         await self._parts.executor.settle()
-        await self._compare_books()
-        self._commit()
+        await self.compare_books()
+        self.commit()
 
-    async def _compare_books(self) -> None:
+    async def compare_books(self) -> None:
         """Compare our books with the venue's own, to the last unit.
 
         Raises:
@@ -138,21 +145,49 @@ class AutoTradingEngine:
                 f" our books say {positions.cash} and {ours}"
             )
 
-    async def on_slice(self, market: MarketSlice) -> None:
-        """Play one instant: all candles that closed together."""
+    async def on_slice(self, market: MarketSlice, *, decide: bool = True) -> None:
+        """Play one instant: all candles that closed together.
+
+        Args:
+            decide: False where nothing may be decided: trading is stopped, or the candles are old.
+        """
         parts, close_ms = self._parts, market.close_ms
         self.slices += 1
         self.bars += len(market.bars) - market.bars.count(None)
-        self.last_close_ms = close_ms
+        self.last_close_ms = self.now_ms = close_ms
         parts.monitor.observe(market)
-        await parts.executor.settle()
-        parts.positions.mark(parts.monitor.bars)
-        await self._climb(close_ms)
+        await self._account_for(close_ms, parts.monitor.bars)
         parts.signals.observe(close_ms, parts.monitor)
-        if close_ms % self._interval_ms == 0:
+        if decide and close_ms % self._interval_ms == 0:
             for i in self._symbols:
                 parts.decisions.decide(i, close_ms)
-        await self._remember(close_ms)
+        if close_ms % self._snapshot_ms == 0:
+            parts.journal.equity(self.account())
+        await self.remember()
+
+    async def on_prices(self, at_ms: int, bars: Sequence[Bar | None]) -> None:
+        """Book what the venue filled at these prices, and mark the account to them."""
+        self.now_ms = at_ms
+        await self._account_for(at_ms, bars)
+        await self.remember()
+
+    def on_history(self, market: MarketSlice, *, partial: bool) -> None:
+        """Let monitor and strategies see candles that nobody trades on.
+
+        Args:
+            partial: a symbol without a candle here is not missing one.
+        """
+        parts = self._parts
+        parts.monitor.observe(market, partial=partial)
+        parts.signals.observe(market.close_ms, parts.monitor)
+
+    async def _account_for(self, at_ms: int, bars: Sequence[Bar | None]) -> None:
+        parts = self._parts
+        await parts.executor.settle()
+        parts.positions.mark(bars)
+        await self._climb(at_ms)
+        if parts.emergency.is_under_way:
+            await parts.emergency.follow(at_ms)
 
     async def _climb(self, close_ms: int) -> None:
         """Let the ladders see the new equity, and do what they ask for."""
@@ -173,27 +208,30 @@ class AutoTradingEngine:
             parts.emergency.flatten(EmergencyTrigger.DAILY_LOSS_EXCEEDED, close_ms)
         await parts.executor.settle()
 
-    async def _remember(self, close_ms: int) -> None:
+    async def remember(self) -> None:
         """Commit what must be stored before anything is sent, then send."""
         parts = self._parts
-        if close_ms % self._snapshot_ms == 0:
-            parts.journal.equity(self.account())
         if parts.executor.has_unsent:
-            self._commit()
+            self.commit()
             await parts.executor.send()
         elif parts.journal.is_due:
-            self._commit()
+            self.commit()
 
     def account(self) -> AccountView:
         """Return the account at the last instant played."""
         parts = self._parts
         return account_view(
             parts.positions, parts.risk,
-            at_ms=self.last_close_ms, working_orders=len(parts.executor.orders),
+            at_ms=self.now_ms, working_orders=len(parts.executor.orders),
         )  # fmt: skip
 
-    def _commit(self) -> None:
-        self._parts.journal.commit(self.last_close_ms, _encoded(self.state()))
+    def commit(self) -> None:
+        """Store everything that waits, and the state that goes with it.
+
+        Raises:
+            JournalUnavailable: it was not stored; nothing that depends on it may be sent.
+        """
+        self._parts.journal.commit(self.now_ms, _encoded(self.state()))
         if self._progress is not None:
             self._progress(self.slices)
 
@@ -201,17 +239,20 @@ class AutoTradingEngine:
 
     def state(self) -> dict[str, Any]:
         """Return all that a restart needs; stored in the same transaction as the rows."""
-        own = {"slices": self.slices, "bars": self.bars, "last_close_ms": self.last_close_ms}
+        own = {
+            "slices": self.slices, "bars": self.bars, "last_close_ms": self.last_close_ms,
+            "now_ms": self.now_ms,
+        }  # fmt: skip
         return {"engine": own, **{name: part.state() for name, part in self._stateful.items()}}
 
     async def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint: the start after a crash is the only start there is."""
         own = state["engine"]
         self.slices, self.bars = own["slices"], own["bars"]
-        self.last_close_ms = own["last_close_ms"]
+        self.last_close_ms, self.now_ms = own["last_close_ms"], own["now_ms"]
         for name, part in self._stateful.items():
             part.restore(state[name])
-        await self._compare_books()
+        await self.compare_books()
         sent = await self._parts.executor.recover()
         if sent:
             log.info("sent %d orders that the venue had not received", sent)

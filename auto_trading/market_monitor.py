@@ -36,13 +36,18 @@ class MarketMonitor:
         self.window_hash = [b"\0" * HASH_BYTES] * n
         self._close = [0] * n
 
-    def observe(self, market: MarketSlice) -> None:
-        """Take one instant's candles; a refused or missing one leaves `bars[i]` at None."""
+    def observe(self, market: MarketSlice, *, partial: bool = False) -> None:
+        """Take one instant's candles; a refused or missing one leaves `bars[i]` at None.
+
+        Args:
+            partial: a symbol without a candle here is not missing one.
+        """
         now_ms = market.close_ms
         for i, bar in enumerate(market.bars):
             gate = self.gates[i]
             if bar is None:
-                gate.missing(now_ms)
+                if not partial:
+                    gate.missing(now_ms)
                 self.bars[i] = None
             elif gate.check(bar, now_ms):
                 self.bars[i] = bar

@@ -66,6 +66,9 @@ class RiskManager:
         self._flat_days = 0
         self._held = False  # a position at some close of this trading day
         self._last_exit = [0] * symbols
+        self._stops_in_row = [0] * symbols
+        self._locked_until = [0] * symbols
+        self.disconnected = False  # the market has been silent for too long
         self._last_entry: dict[str, int] = {}
         self._lines = (0, 0, 0, 0, 0)
         self._state = TradingState.ACTIVE
@@ -203,8 +206,14 @@ class RiskManager:
     def inputs(
         self, i: int, instrument: Instrument, signal: Signal, bar: Bar, close_ms: int, *,
         gate: GateState, reference: int, busy: bool, open_positions: int, gross: int,
+        volatility: int = 0, cash: int | None = None,
     ) -> RiskInputs:  # fmt: skip
-        """Gather the numbers that decide about an entry of symbol `i` at this close."""
+        """Gather the numbers that decide about an entry of symbol `i` at this close.
+
+        Args:
+            volatility: mean absolute move of a candle of this symbol, parts of 1e8.
+            cash: of the account, money units; None is not looked at.
+        """
         x = self.limits
         exited = self._last_exit[i]
         equity = min(self.equity, x.capital_cap) if x.capital_cap else self.equity
@@ -254,7 +263,16 @@ class RiskManager:
             day_start=self.day_start_equity,
             peak=self.peak,
             account_equity=self.equity,
+            locked_until_ms=self._locked_until[i],
+            stops_in_row=self._stops_in_row[i],
+            safety=self._safety(volatility, cash),
         )
+
+    def _safety(self, volatility: int, cash: int | None) -> int:
+        """Return one bit per failed check, as `SAFETY_CHECKS` names them."""
+        x = self.limits
+        poor = cash is not None and cash < rate_floor(self.equity, x.min_balance_rate)
+        return self.disconnected | (volatility > x.max_volatility_rate) << 1 | poor << 2
 
     def check_entry(self, inputs: RiskInputs) -> Verdict:
         """Size the entry and ask every rule; a rule that raises refuses."""
@@ -286,9 +304,27 @@ class RiskManager:
         """Give back the reservation of an entry that filled or ended."""
         self._reserved -= reserved
 
-    def exited(self, i: int, at_ms: int) -> None:
-        """Start the cooldown of symbol `i`: its position was closed in the candle at `at_ms`."""
+    def exited(self, i: int, at_ms: int, *, stopped: bool = False) -> None:
+        """Start the cooldown of symbol `i`: its position was closed in the candle at `at_ms`.
+
+        Stops in a row lock the symbol until the trading day ends.
+        """
         self._last_exit[i] = at_ms
+        self._stops_in_row[i] = self._stops_in_row[i] + 1 if stopped else 0
+        limit = self.limits.lock_after_stops
+        if limit and self._stops_in_row[i] >= limit:
+            self._locked_until[i] = self._day_end_ms
+
+    def locks(self) -> dict[int, int]:
+        """Return symbol -> end of its lock, ms, of those that are locked."""
+        now = self._now_ms
+        return {i: until for i, until in enumerate(self._locked_until) if until >= now and until}
+
+    def lift_lock(self, i: int) -> bool:
+        """Unlock symbol `i`; False if it was not locked."""
+        was_locked = i in self.locks()
+        self._locked_until[i] = self._stops_in_row[i] = 0
+        return was_locked
 
     # --- checkpoint -------------------------------------------------------------------------
 
@@ -296,7 +332,7 @@ class RiskManager:
         "equity", "peak", "high", "_low", "day", "day_start_equity", "daily_level",
         "drawdown_level", "max_drawdown_rate", "halt_reason", "time_in_state", "entries_today",
         "_entries_now", "_reserved", "_day_end_ms", "_now_ms", "_flat_days", "_held",
-        "_last_exit", "_last_entry",
+        "_last_exit", "_last_entry", "_stops_in_row", "_locked_until", "disconnected",
     )  # fmt: skip
 
     def state(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ An order is sent only after the transaction that holds its intent has committed.
 venue is never a refusal and never a reason to send again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from auto_trading.position_manager import PositionManager
@@ -36,8 +36,16 @@ from database.journal import Journal
 _UNSENT: Final = (OrderStatus.JOURNALED, OrderStatus.SENDING)
 
 
+def _always(_: Order) -> str:
+    return ""
+
+
 class TradeExecutor:
-    """Owns the open orders of one run."""
+    """Owns the open orders of one run.
+
+    `may_enter` is asked about each entry right before it is sent and answers with the reason
+    against it, or with an empty text. Set by what runs the engine: a stop, a lost lease.
+    """
 
     def __init__(
         self, gateway: ExchangeGateway, journal: Journal, positions: PositionManager,
@@ -50,6 +58,8 @@ class TradeExecutor:
         self._sequence = 0
         self._outbox: list[str] = []
         self._reserved: dict[str, int] = {}
+        self.may_enter: Callable[[Order], str] = _always
+        self.held: dict[int, str] = {}  # number -> why `may_enter` held an entry back
         self.deadline = [0] * len(positions.instruments)  # ms; when a position times out, 0 = never
         self.orders: dict[str, Order] = {}
 
@@ -123,6 +133,10 @@ class TradeExecutor:
         self._journal.order_created(order)
         return order
 
+    def number(self, order: Order) -> int:
+        """Return the number of an order within its run; the same in a repeated one."""
+        return int(order.client_order_id.removeprefix(self._journal.order_prefix))
+
     def busy(self, i: int) -> bool:
         """True while symbol `i` has a position that is not being closed, or an entry under way."""
         symbol = self._positions.instruments[i].symbol
@@ -159,10 +173,14 @@ class TradeExecutor:
 
     async def _dispatch(self, order: Order) -> bool:
         """Send a journaled order; an entry is dropped if trading has stopped since its decision."""
-        is_active = self._risk.trading_state is TradingState.ACTIVE
-        if order.role is OrderRole.ENTRY and not is_active:
-            self._drop(order, "trading_stopped")
-            return False
+        if order.role is OrderRole.ENTRY:
+            if self._risk.trading_state is not TradingState.ACTIVE:
+                self._drop(order, "trading_stopped")
+                return False
+            if reason := self.may_enter(order):  # the last look before it is out of our hands
+                self.held[self.number(order)] = reason
+                self._drop(order, reason)
+                return False
         await self._send(order)
         return True
 
@@ -217,6 +235,20 @@ class TradeExecutor:
         for order in list(self.orders.values()):
             if order.role is OrderRole.ENTRY and order.status in OPEN:
                 await self._gateway.cancel(order.client_order_id)
+
+    async def cancel(self, client_order_id: str) -> None:
+        """Ask the venue to cancel one order."""
+        await self._gateway.cancel(client_order_id)
+
+    async def cancel_all(self) -> None:
+        """Ask the venue to cancel every order, protection too: for an account that is flat."""
+        for order in list(self.orders.values()):
+            if order.status in OPEN:
+                await self._gateway.cancel(order.client_order_id)
+
+    async def venue_lots(self) -> Mapping[str, int]:
+        """Return the positions that the venue itself says we have."""
+        return (await self._gateway.account()).lots
 
     # --- what the venue says ----------------------------------------------------------------
 
@@ -287,7 +319,8 @@ class TradeExecutor:
         if order.role is OrderRole.STOP and fill.reason == FillReason.TRAILING:
             order.reason = FillReason.TRAILING
         if not after.lots:
-            self._risk.exited(i, fill.at_ms)
+            stopped = fill.reason in (FillReason.STOP, FillReason.LIQUIDATION)
+            self._risk.exited(i, fill.at_ms, stopped=stopped)
             self.deadline[i] = 0
         self._journal.fill(fill, order.client_order_id, transaction)
         self._journal.position(before, self._positions.positions[i], fill.at_ms)

@@ -49,6 +49,9 @@ def limits_of(settings: Settings) -> RiskLimits:
         volume_share=as_rate(settings.paper.volume_share_pct),
         capital_cap=money_units(cap) if cap is not None else 0,
         max_order_notional=money_units(largest) if largest is not None else 0,
+        lock_after_stops=limits.lock_after_stops,
+        max_volatility_rate=as_rate(settings.safety.max_volatility_pct),
+        min_balance_rate=as_rate(settings.safety.min_balance_pct),
     )
 
 

@@ -159,6 +159,42 @@ class MarketData(Section):
         le=5000,
         description="Candles without a gap that a symbol needs before it may enter.",
     )
+    demo_seed: int = Field(
+        default=7,
+        ge=0,
+        le=999_999,
+        description="Which demo market: the same seed, the same prices.",
+    )
+    demo_speed: int = Field(
+        default=300,
+        ge=1,
+        le=100_000,
+        description="Seconds of demo market that pass in one second; 300 is a 5m candle a second.",
+    )
+    connect_seconds: int = Field(
+        default=5, ge=1, le=60, description="How long auto waits for the exchange to answer."
+    )
+    silence_seconds: int = Field(
+        default=20,
+        ge=5,
+        le=600,
+        description="Silence of an exchange stream after which it is opened anew.",
+    )
+
+
+class Retention(Section):
+    """Section `retention`: how long rows are kept, days. Orders, fills and the ledger stay."""
+
+    decisions_days: int = Field(
+        default=730, ge=1, le=36_500, description="Decisions, signals and session records."
+    )
+    demo_days: int = Field(
+        default=7, ge=1, le=36_500, description="The same of sessions on the demo market."
+    )
+    market_data_days: int = Field(default=730, ge=1, le=36_500, description="Stored candles.")
+    logs_days: int = Field(
+        default=30, ge=1, le=36_500, description="Log rows, answered commands, delivered messages."
+    )
 
 
 class Paper(Section):

@@ -145,6 +145,8 @@ class TypeRoutes(Section):
     DRAWDOWN_WARNING: Route | None = _own_route("a drawdown near its limit")
     TRADING_STATE_CHANGED: Route | None = _own_route("changes of the trading state")
     MODEL_TRAINED: Route | None = _own_route("newly trained models")
+    CONFIG_CHANGED: Route | None = _own_route("changes of the configuration")
+    DAILY_SUMMARY: Route | None = _own_route("the daily summary")
 
 
 class Routing(Section):

@@ -75,6 +75,12 @@ class Limits(Section):
     max_entries_per_cycle: int = Field(
         default=20, ge=1, le=100, description="Most entries of one decision cycle."
     )
+    lock_after_stops: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Stops in a row that lock a symbol until the next trading day; 0 is never.",
+    )
     max_order_notional: Money | None = Field(
         default=None,
         gt=0,
@@ -138,6 +144,41 @@ class Rollback(Section):
         le=50,
         description="A deeper fall since the deployment takes it back, percent.",
     )
+
+
+class Safety(Section):
+    """Section `safety`: checked before each cycle; a failed check allows no entry."""
+
+    connection_lost_seconds: int = Field(
+        default=30,
+        ge=1,
+        le=3600,
+        description="Seconds without a word from the market after which nothing is entered.",
+    )
+    connection_emergency_seconds: int = Field(
+        default=600,
+        ge=10,
+        le=86_400,
+        description="Seconds of that after which API_CONNECTION_LOST halts trading.",
+    )
+    max_volatility_pct: Percent = Field(
+        default=Decimal(3),
+        gt=0,
+        le=100,
+        description="Mean absolute move of a candle, percent, above which a symbol is not entered.",
+    )
+    min_balance_pct: Percent = Field(
+        default=Decimal(5),
+        ge=0,
+        le=100,
+        description="Cash not bound in spot holdings, percent of equity, below which none enter.",
+    )
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        if self.connection_emergency_seconds <= self.connection_lost_seconds:
+            allowed = f"more than connection_lost_seconds, which is {self.connection_lost_seconds}"
+            value = self.connection_emergency_seconds
+            yield Contradiction("connection_emergency_seconds", value, allowed)
 
 
 class EmergencyStop(Section):

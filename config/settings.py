@@ -10,7 +10,15 @@ from pydantic import Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from config.engine import Engine, MarketData, Notifications, Paper, RiskManagement, Symbols
+from config.engine import (
+    Engine,
+    MarketData,
+    Notifications,
+    Paper,
+    Retention,
+    RiskManagement,
+    Symbols,
+)
 from config.fields import Contradiction, Section, TimeOfDay
 from config.notifications import Channel, Channels, QuietHours, Routing
 from config.risk import (
@@ -22,6 +30,7 @@ from config.risk import (
     ProfileCaps,
     Profiles,
     Rollback,
+    Safety,
 )
 from config.strategies import Strategies
 from crypto_trader_pro.domain.enums import Mode
@@ -40,6 +49,7 @@ class AutoTradingFile(Section):
     market_data: MarketData = Field(description="Where candles come from.")
     paper: Paper = Field(description="The simulated account.")
     strategies: Strategies = Field(description="The strategies by name.")
+    retention: Retention = Field(default_factory=Retention, description="How long rows are kept.")
 
     def contradictions(self) -> Iterator[Contradiction]:
         first = _quote(self.symbols[0])
@@ -58,6 +68,7 @@ class RiskFile(Section):
     limits: Limits = Field(description="The ladder of losses, and what bounds an order.")
     kill_switch: KillSwitch = Field(description="Triggers beside the drawdown.")
     rollback: Rollback = Field(description="When a deployment is taken back.")
+    safety: Safety = Field(default_factory=Safety, description="What is checked before each cycle.")
     emergency_stop: EmergencyStop = Field(description="Whether a stop closes positions.")
     modes: Modes = Field(description="The trading modes' presets.")
     profiles: Profiles = Field(description="Caps per deployment.")

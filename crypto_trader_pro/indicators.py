@@ -23,7 +23,7 @@ from crypto_trader_pro.domain.market import Floats
 
 WILDER_VALUES: Final = 256  # values in an average that Wilder defines without an end
 MACD_VALUES: Final = 256  # in each of the three averages of the MACD
-_PARKINSON: Final = 0.36067376022224085  # 1 / (4 ln 2)
+PARKINSON: Final = 0.36067376022224085  # 1 / (4 ln 2)
 
 
 def tail(x: Floats, count: int) -> Floats:
@@ -59,7 +59,7 @@ def rolling_min(x: Floats, length: int) -> Floats:
 
 def weighted_mean(x: Floats, length: int, decay: float) -> Floats:
     """Return the mean of the last `length` values, weights 1, decay, decay**2, ... backward."""
-    return _weighted_sum(x, length, decay) / _weight_total(length, decay)
+    return _weighted_sum(x, length, decay) / weight_total(length, decay)
 
 
 def ema(x: Floats, span: int, length: int) -> Floats:
@@ -153,7 +153,7 @@ def parkinson_volatility(high: Floats, low: Floats, length: int) -> Floats:
     1980.
     """
     spread = ratio(high - low, (high + low) * 0.5)
-    return np.sqrt(rolling_mean(spread * spread, length) * _PARKINSON)
+    return np.sqrt(rolling_mean(spread * spread, length) * PARKINSON)
 
 
 def efficiency_ratio(close: Floats, length: int) -> Floats:
@@ -215,7 +215,8 @@ def _weighted_sum(x: NDArray[np.float64], length: int, decay: float) -> Floats:
 
 
 @lru_cache(maxsize=64)
-def _weight_total(length: int, decay: float) -> float:
+def weight_total(length: int, decay: float) -> float:
+    """Return 1 + decay + decay**2 + ..., `length` terms."""
     total, weight = 0.0, 1.0
     for _ in range(length):
         total += weight

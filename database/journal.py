@@ -8,26 +8,38 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Engine
 
 from crypto_trader_pro.domain.enums import NotificationType, OrderRole
-from crypto_trader_pro.domain.errors import JournalBusy
+from crypto_trader_pro.domain.errors import JournalBusy, LeaseLost
 from crypto_trader_pro.domain.instruments import Instrument, plain
 from crypto_trader_pro.domain.ledger import Transaction, holding_asset
 from crypto_trader_pro.domain.orders import Fill, Order
 from crypto_trader_pro.domain.portfolio import AccountView
 from crypto_trader_pro.domain.positions import Position
 from crypto_trader_pro.domain.signals import CONFIDENCE_UNIT, Signal
+from crypto_trader_pro.domain.timeframes import to_ms
 from crypto_trader_pro.risk.rules import RiskInputs
 from database import journal_sql as sql
 from database.auto_trading_db import translated
+from database.fence import OPEN, Fence
+from database.session_record import packed
 from database.statements import Grid, Values, driver_transaction, money_text
 
 log = logging.getLogger(__name__)
 
 _POINTS: Final = CONFIDENCE_UNIT // 100  # confidence_score is 0..100
+
+
+class News(NamedTuple):
+    """Something that was stored and that people may want to be told of."""
+
+    kind: NotificationType
+    severity: str
+    code: str
+    numbers: Mapping[str, Any]
 
 
 class Journal:
@@ -38,16 +50,25 @@ class Journal:
         batch: decisions that may wait before a commit is due.
         tries: how often a commit is tried while another process holds the database; each try waits
             for the busy timeout. A loop that must go on trading takes 1.
+        account: whose lease must be of `epoch` for a commit to count; None for a replay.
+        fence: closed by the supervisor when it gives the owner of this journal up.
+        tell: given each commit's news once they are stored; it must not block or raise.
     """
 
     def __init__(
         self, database: Engine, run_id: int, instruments: Sequence[Instrument], *,
         epoch: int, config_hash: str, now: Callable[[], datetime], batch: int, tries: int = 1,
+        account: str | None = None, fence: Fence = OPEN,
+        tell: Callable[[Sequence[News]], None] | None = None,
     ) -> None:  # fmt: skip
+        self._account = account
+        self._fence = fence
+        self._tell = tell
+        self._taken = 0  # inputs of the session so far
         self._database = database
         self._run_id = run_id
         self._epoch = epoch
-        self._config_hash = config_hash
+        self.config_hash = config_hash  # of the configuration in force
         self._instruments = {i.symbol: i for i in instruments}
         self._grids = {i.symbol: Grid(i) for i in instruments}
         self._held = {holding_asset(i): Grid(i) for i in instruments}
@@ -79,6 +100,20 @@ class Journal:
         self._shadows: list[tuple[Any, ...]] = []
         self._shadows_closed: list[tuple[Any, ...]] = []
         self._models: list[tuple[Any, ...]] = []
+        self._inputs: list[Any] = []
+        self._commands: list[tuple[Any, ...]] = []
+        self._emergencies: dict[int, tuple[Any, ...]] = {}
+        self._news: list[News] = []
+
+    @property
+    def is_clean(self) -> bool:
+        """True when nothing happened since the last commit that has to be stored soon."""
+        changed = (
+            self._created, self._changed, self._fills, self._ledger, self._alerts, self._commands,
+            self._emergencies, self._models, self._shadows, self._shadows_closed, self._equity,
+            self._decisions,
+        )  # fmt: skip
+        return not any(changed)
 
     @property
     def is_due(self) -> bool:
@@ -238,6 +273,7 @@ class Journal:
         at_ms: int,
     ) -> None:  # fmt: skip
         """Add an alert: a code with numbers that the catalogue words."""
+        self.news(kind, severity, code, numbers)
         self._alerts.append(
             (
                 self._run_id, kind.value, severity, code, self._values.json(numbers),
@@ -280,6 +316,52 @@ class Journal:
             )
         )  # fmt: skip
 
+    # --- a living session -------------------------------------------------------------------
+
+    def input(self, item: Any) -> None:
+        """Add what came into the session, as JSON values: `replay --session` repeats it."""
+        self._inputs.append(item)
+        self._taken += 1
+
+    @property
+    def taken(self) -> int:
+        """Number of inputs so far; belongs into the checkpoint."""
+        return self._taken
+
+    @taken.setter
+    def taken(self, count: int) -> None:
+        self._taken = count
+
+    def answered(
+        self, command_id: str, kind: str, payload: Mapping[str, Any], by: str, asked: datetime,
+        status: str, answer: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        """Add what became of a command; the answer is stored with what it did, or not at all."""
+        moment, json = self._values.moment, self._values.json
+        self._commands.append(
+            (command_id, kind, json(payload), by, moment(asked), status, moment(self._now()),
+             json(answer))
+        )  # fmt: skip
+
+    def emergency(
+        self, trigger: str, by: str, status: str, started: datetime, finished: datetime | None,
+        positions: int, remaining: int, steps: Sequence[Mapping[str, Any]],
+    ) -> None:  # fmt: skip
+        """Add or update the report of an emergency stop; `started` identifies it."""
+        moment = self._values.moment
+        self._emergencies[to_ms(started)] = (
+            self._run_id, trigger, by, status, moment(started),
+            moment(finished) if finished else None, positions, remaining,
+            self._values.json(list(steps)),
+        )  # fmt: skip
+
+    def news(
+        self, kind: NotificationType, severity: str, code: str, numbers: Mapping[str, Any]
+    ) -> None:
+        """Add something that people are told once it is stored."""
+        if self._tell is not None:
+            self._news.append(News(kind, severity, code, dict(numbers)))
+
     # --- commit -----------------------------------------------------------------------------
 
     def commit(self, at_ms: int, state: str) -> None:
@@ -287,7 +369,17 @@ class Journal:
 
         Raises:
             JournalUnavailable: the database did not take it; every row still waits.
+            LeaseLost: another engine has the account; nothing was stored.
+            Fenced: the supervisor has given this worker up; nothing was stored.
         """
+        with self._fence.held() as held:
+            self._try(at_ms, state)
+            held.committed = state
+        news, self._news = self._news, []
+        if news and self._tell is not None:
+            self._tell(news)
+
+    def _try(self, at_ms: int, state: str) -> None:
         for _ in range(self._tries - 1):
             try:
                 self._commit(at_ms, state)
@@ -304,6 +396,7 @@ class Journal:
         ):
             statements = sql.for_dialect(self._database.dialect.name)
             self._journaled_at = self._values.moment(self._now())
+            self._check_lease(cursor, statements)
             statements.orders.execute(cursor, [self._order_row(o) for o in self._created.values()])
             changes = [self._change_row(o) for o in self._changed.values()]
             statements.order_changes.execute(cursor, changes)
@@ -323,8 +416,26 @@ class Journal:
             statements.shadows.execute(cursor, self._shadows)
             statements.shadows_closed.execute(cursor, self._shadows_closed)
             statements.models.execute(cursor, self._models)
+            statements.commands.execute(cursor, self._commands)
+            statements.emergencies.execute(cursor, list(self._emergencies.values()))
+            if self._inputs:
+                record = (self._run_id, self._taken, at_ms, packed(self._inputs))
+                statements.inputs.execute(cursor, [record])
             statements.checkpoint.execute(cursor, [(self._run_id, at_ms, state)])
+        self._clear_stored()
+
+    def _clear_stored(self) -> None:
+        news = self._news
         self._clear()
+        self._news = news  # told after the fence has opened again
+
+    def _check_lease(self, cursor: Any, statements: sql.Statements) -> None:
+        """Make sure, inside the transaction, that no other engine has taken the account."""
+        if self._account is None:
+            return
+        cursor.execute(statements.lease.text, (self._account, self._epoch))
+        if cursor.fetchone() is None:
+            raise LeaseLost(f"account {self._account}: another engine trades it now")
 
     def _order_row(self, order: Order) -> tuple[Any, ...]:
         grid = self._grids[order.symbol]
@@ -337,7 +448,7 @@ class Journal:
             _price(grid, order.stop_units), _price(grid, order.target_units),
             order.status.value, grid.quantity(order.filled_lots),
             money_text(order.fees), order.reason[:32],
-            self._values.json(inputs) if inputs is not None else None, self._config_hash,
+            self._values.json(inputs) if inputs is not None else None, self.config_hash,
             self._values.time(order.decided_ms), self._journaled_at,
             self._values.time(order.updated_ms),
         )  # fmt: skip

@@ -56,6 +56,18 @@ MODEL_COLUMNS: Final = (
     "data_from", "data_to", "rows", "symbols", "schema_hash", "config_hash", "metrics",
     "training_seconds",
 )  # fmt: skip
+COMMAND_COLUMNS: Final = (
+    "command_id", "kind", "payload", "requested_by", "requested_at", "status", "finished_at",
+    "answer",
+)  # fmt: skip
+EMERGENCY_COLUMNS: Final = (
+    "run_id", "trigger", "requested_by", "status", "started_at", "finished_at", "positions",
+    "remaining", "steps",
+)  # fmt: skip
+_LEASE: Final = {
+    "sqlite": "SELECT epoch FROM engine_lease WHERE account = ? AND epoch = ?",
+    "postgresql": "SELECT epoch FROM engine_lease WHERE account = ? AND epoch = ? FOR SHARE",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,10 @@ class Statements:
     shadows: Statement
     shadows_closed: Statement
     models: Statement
+    commands: Statement
+    emergencies: Statement
+    inputs: Statement
+    lease: Statement
     checkpoint: Statement
 
 
@@ -119,6 +135,24 @@ def for_dialect(dialect: str) -> Statements:
         ),
         # the id is a hash of the content: another run may have trained the very same model
         models=upsert("models", MODEL_COLUMNS, ("model_id",), ("model_id",), dialect),
+        # one that came by a flag file has no row yet
+        commands=upsert(
+            "commands",
+            COMMAND_COLUMNS,
+            ("command_id",),
+            ("status", "finished_at", "answer"),
+            dialect,
+        ),
+        emergencies=upsert(
+            "emergency_stops",
+            EMERGENCY_COLUMNS,
+            ("run_id", "started_at"),
+            ("status", "finished_at", "remaining", "steps"),
+            dialect,
+        ),
+        inputs=insert("session_events", ("run_id", "seq", "at_ms", "body"), dialect),
+        # shared, so that a takeover waits for this commit and this commit for a takeover
+        lease=Statement(_LEASE[dialect], dialect),
         checkpoint=upsert(
             "checkpoints", ("run_id", "at_ms", "state"), ("run_id",), ("at_ms", "state"), dialect
         ),

@@ -1,5 +1,13 @@
 """All tables. The requirement documents' names and columns are kept."""
 
+from database.models_engine import (
+    DailyAccountSummaryRow,
+    EmergencyStopRow,
+    JobRow,
+    LatestPriceRow,
+    OutboxRow,
+    SessionEventRow,
+)
 from database.models_operation import (
     AlertRow,
     AutoTradingConfigRow,
@@ -31,17 +39,23 @@ __all__ = [
     "AutoTradingLogRow",
     "CheckpointRow",
     "CommandRow",
+    "DailyAccountSummaryRow",
     "DecisionRow",
+    "EmergencyStopRow",
     "EngineLeaseRow",
     "EquityRow",
     "FillRow",
+    "JobRow",
+    "LatestPriceRow",
     "LedgerEntryRow",
     "MarketDataRow",
     "ModelRow",
     "OrderRow",
+    "OutboxRow",
     "PerformanceMetricRow",
     "PositionRow",
     "RunRow",
+    "SessionEventRow",
     "ShadowTradeRow",
     "TradeRow",
 ]

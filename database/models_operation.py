@@ -101,6 +101,11 @@ class EngineLeaseRow(SQLModel, table=True):
     trading_state: str = Field(default="active", max_length=16)
     run_id: int | None = Field(default=None)
     last_error: str | None = Field(default=None, sa_column=Column(Text))
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # of the process
+    mode: str = Field(default="paper", max_length=10)
+    source: str = Field(default="", max_length=16)  # demo, exchange
+    build: str = Field(default="", max_length=160)  # code, schema and configuration that run
+    view: dict[str, Any] | None = Field(default=None, sa_column=Column(_NULLABLE_JSON))
 
 
 class AutoTradingLogRow(SQLModel, table=True):

@@ -215,7 +215,7 @@ class Rig:
         finished(self.engine.run())
 
     def commit(self) -> None:
-        self.engine._commit()
+        self.engine.commit()
 
     def rows(self, table: str) -> list[Row]:
         """Return the committed rows of a table."""
@@ -255,7 +255,9 @@ def _parts(plan: Plan, venue: SimulatedVenue, journal: Journal) -> Parts:
     )
     executor = TradeExecutor(venue, journal, positions, risk)
     decisions = DecisionMaker(monitor, signals, risk, positions, executor, journal, MINUTE)
-    emergency = EmergencyStop(risk, executor, positions, plan.flatten_on)
+    emergency = EmergencyStop(
+        risk, executor, positions, plan.flatten_on, journal, lambda: SYSTEM_TIME
+    )
     return Parts(monitor, signals, risk, positions, executor, decisions, emergency, journal)
 
 

@@ -6,7 +6,7 @@ cash and positions are an independent check of the engine's. The bar order is th
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from auto_trading.gateways.venue_book import (
     ENTRY,
@@ -53,6 +53,8 @@ from crypto_trader_pro.simulation.matching import (
     trailed,
 )
 
+REMEMBERED: Final = 10_000  # ended orders that `query` still knows
+
 
 class SimulatedVenue:
     """The paper exchange, and the venue of `replay`.
@@ -75,7 +77,7 @@ class SimulatedVenue:
         self._by_symbol = {book.instrument.symbol: book for book in self._books}
         self._costs = costs
         self._events: list[VenueEvent] = []
-        self._ended: dict[str, OrderStatus] = {}  # of this process
+        self._ended: dict[str, OrderStatus] = {}  # of this process, the newest of them
         self._trades = 0
         self._now_ms = 0
         self._intrabar_entry = False
@@ -129,8 +131,26 @@ class SimulatedVenue:
 
     # --- the market side --------------------------------------------------------------------
 
+    def at(self, now_ms: int) -> None:
+        """Let the venue's time be `now_ms`: what is asked next is acknowledged then."""
+        self._now_ms = now_ms
+
+    def fund(self, i: int, rate: int, at_ms: int) -> None:
+        """Charge funding on the position of symbol `i` at its last price, as a live feed tells."""
+        book = self._books[i]
+        if book.position:
+            self._pay_funding(book, book.close, FundingEvent(at_ms, rate))
+
+    def holds(self, i: int) -> bool:
+        """True while symbol `i` has a position or an order here: its prices matter."""
+        book = self._books[i]
+        return bool(book.position or book.exits or book.entries or book.stop or book.target)
+
     def play(self, market: MarketSlice) -> None:
-        """Fill what this instant's candles fill, in the binding order."""
+        """Fill what this instant's candles fill, in the binding order.
+
+        A single price is a candle whose four prices are the same.
+        """
         close_ms = market.close_ms
         exposed = False
         for book, bar in zip(self._books, market.bars, strict=True):
@@ -157,14 +177,16 @@ class SimulatedVenue:
         while i < len(events) and events[i].at_ms <= bar.open_ms:
             event = events[i]
             i += 1
-            if not book.position:
-                continue
-            amount = funding_cash(book.position, bar.open, book.instrument.tv, event.rate)
-            self.cash += amount
-            symbol = book.instrument.symbol
-            reference = f"funding:{symbol}:{event.at_ms}"
-            self._events.append(Funded(reference, symbol, amount, event.rate, event.at_ms))
+            if book.position:
+                self._pay_funding(book, bar.open, event)
         book.funding_next = i
+
+    def _pay_funding(self, book: Book, price: int, event: FundingEvent) -> None:
+        amount = funding_cash(book.position, price, book.instrument.tv, event.rate)
+        self.cash += amount
+        symbol = book.instrument.symbol
+        reference = f"funding:{symbol}:{event.at_ms}"
+        self._events.append(Funded(reference, symbol, amount, event.rate, event.at_ms))
 
     def _trade_open(self, book: Book, bar: Bar, close_ms: int) -> None:
         """Play a candle with orders to the market: exits, then entries, then the bracket."""
@@ -373,7 +395,7 @@ class SimulatedVenue:
         )  # fmt: skip
         if order.lots == 0:
             book.remove(order)
-            self._ended[order.client_order_id] = OrderStatus.FILLED
+            self._remember(order.client_order_id, OrderStatus.FILLED)
         if order.role != ENTRY:
             self._shrink_protection(book, order, at_ms)
 
@@ -407,8 +429,13 @@ class SimulatedVenue:
 
     def _gone(self, order: VenueOrder, code: str, at_ms: int, *, expired: bool = False) -> None:
         status = OrderStatus.EXPIRED if expired else OrderStatus.CANCELED
-        self._ended[order.client_order_id] = status
+        self._remember(order.client_order_id, status)
         self._events.append(Ended(order.client_order_id, expired, code, at_ms))
+
+    def _remember(self, client_order_id: str, status: OrderStatus) -> None:
+        self._ended[client_order_id] = status
+        if len(self._ended) > REMEMBERED:
+            del self._ended[next(iter(self._ended))]
 
     def _tell(self, order: VenueOrder, at_ms: int) -> None:
         self._events.append(Working(order.client_order_id, order.price, order.lots, at_ms))

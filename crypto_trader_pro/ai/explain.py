@@ -3,8 +3,6 @@ of worth: over a whole record no group of features was worth more than another r
 
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from crypto_trader_pro.ai.features import COUNT, NAMES
 from crypto_trader_pro.ai.model import Model
 from crypto_trader_pro.domain.errors import InputError
@@ -38,8 +36,8 @@ def contributions(model: Model, side: Literal[1, -1], values_row: Floats) -> lis
     part = model.direction(side)
     if not part.platt.ranks:
         return []
-    raw = part.booster.predict(values_row.reshape(1, -1), pred_contrib=True, num_threads=1)
-    moved = (np.asarray(raw)[0, :COUNT] * part.platt.slope).tolist()  # the last one is the average
+    raw = part.booster.contributions(values_row.reshape(1, -1))
+    moved = (raw[0, :COUNT] * part.platt.slope).tolist()  # the last one is the average
     rows = zip(NAMES, values_row.tolist(), moved, strict=True)
     used = [Contribution(*row) for row in rows if row[2] != 0.0]
     return sorted(used, key=lambda c: (-abs(c.log_odds), c.name))

@@ -158,8 +158,8 @@ def compute(
             *(_floats(a) for a in (series.high, series.low, series.close, series.volume))
         )
         _fill(values[WINDOW - 1 :], columns)
-        atr[WINDOW - 1 :] = _whole_units(ranges)
-    _fill(values, _time_features(close_ms))
+        atr[WINDOW - 1 :] = whole_units(ranges)
+    _fill(values, time_features(close_ms))
     values[:, NAMES.index("funding_3d")] = _funding_mean(funding, close_ms)
     values[:, NAMES.index("btc_12")] = _btc_lead(btc, series.timeframe_ms, close_ms)
     values[~ready] = np.nan
@@ -201,8 +201,8 @@ def compute_rows(
         block = np.empty((len(chosen), COUNT))
         _fill(block, {name: column[..., 0] for name, column in columns.items()})
         values[ready] = block
-        atr[ready] = _whole_units(ranges[..., 0])
-    _fill(values, _time_features(close_ms))
+        atr[ready] = whole_units(ranges[..., 0])
+    _fill(values, time_features(close_ms))
     known = funding or {}
     for row, window in enumerate(windows):
         at = close_ms[row : row + 1]
@@ -229,7 +229,8 @@ def _floats(whole: Ints) -> Floats:
     return whole.astype(np.float64)
 
 
-def _whole_units(atr: Floats) -> Ints:
+def whole_units(atr: Floats) -> Ints:
+    """Return true ranges in whole price units, rounded up."""
     # rows that will be blanked may hold values of impossible candles; they must fit all the same
     return np.ceil(np.clip(atr, 0.0, 2.0**52)).astype(np.int64)
 
@@ -257,7 +258,8 @@ def _whole_windows(series: CandleSeries, length: int) -> NDArray[np.bool_]:
     return ready
 
 
-def _time_features(close_ms: Ints) -> dict[str, Floats]:
+def time_features(close_ms: Ints) -> dict[str, Floats]:
+    """Return the columns that only depend on the instant of the close."""
     hour = close_ms // HOUR_MS % 24
     weekday = (close_ms // DAY_MS + _THURSDAY) % 7
     return {

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
-import lightgbm as lgb
 import numpy as np
 
+from crypto_trader_pro.ai.booster import Booster
 from crypto_trader_pro.ai.features import COUNT
 from crypto_trader_pro.ai.predictions import Predictions, SidePredictions
 from crypto_trader_pro.domain.errors import InputError
@@ -108,14 +108,10 @@ class Direction:
     base_rate: float  # share of training trades with a profit after costs
     mean_win: float
     mean_loss: float
-    booster: Any = field(init=False, repr=False, compare=False)
+    booster: Booster = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        try:
-            booster = lgb.Booster(model_str=self.trees)
-        except lgb.basic.LightGBMError as error:
-            raise InputError(f"model text is not readable: {error}") from None
-        object.__setattr__(self, "booster", booster)  # frozen; derived once
+        object.__setattr__(self, "booster", Booster(self.trees))  # frozen; derived once
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +198,7 @@ class Model:
 
 def raw_scores(part: Direction, values: Floats) -> Floats:
     """Return LightGBM's log odds before calibration, shape (n,)."""
-    scores: Floats = part.booster.predict(values, raw_score=True, num_threads=1)
-    return scores
+    return part.booster.raw_scores(values)
 
 
 def numbers(model: Model) -> dict[str, Any]:

@@ -11,7 +11,7 @@ years to prove at 1h.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -77,43 +77,57 @@ def verdict(trades: Sequence[ShadowTrade], now_ms: int, cfg: AiConfig) -> Provin
     by_week: dict[int, list[int]] = defaultdict(list)
     for trade in closed:
         by_week[week_of(trade.opened_ms)].append(trade.net_mbp)
-    n, weeks = len(closed), len(by_week)
-    mean = lower = expected = math.nan
-    interval = (math.nan, math.nan)
-    if weeks > 1:
-        total = sum(trade.net_mbp for trade in closed)
-        error = _standard_error(by_week.values(), n, total)
-        mean, expected = total / n / _MILLI, sum(t.expected_mbp for t in closed) / n / _MILLI
-        lower = mean - cfg.prove_z * error
-        interval = (mean - _TWO_SIDED * error, mean + _TWO_SIDED * error)
-    code = _code(n, weeks, lower, cfg)
-    return Proving(
-        open=code == OPEN,
-        code=code,
-        trades=n,
-        needed_trades=cfg.prove_trades,
-        weeks=weeks,
-        needed_weeks=cfg.prove_weeks,
-        expected_bp=expected,
-        mean_bp=mean,
-        lower_bp=lower,
-        interval_bp=interval,
-        next_look_ms=look_ms + WEEK_MS,
-    )
+    sums = Sums()
+    for results in by_week.values():
+        sums.add_week(len(results), sum(results))
+    return sums.verdict(sum(trade.expected_mbp for trade in closed), now_ms, cfg)
 
 
-def _code(trades: int, weeks: int, lower_bp: float, cfg: AiConfig) -> str:
-    if trades < cfg.prove_trades:
-        return FEW_TRADES
-    if weeks < max(cfg.prove_weeks, 2):
-        return FEW_WEEKS
-    return OPEN if lower_bp > 0.0 else NO_EDGE
+@dataclass(slots=True)
+class Sums:
+    """All that the verdict needs of the weeks of a record: whole numbers, however long it is.
 
+    The squares of the standard error, (n s - c t)**2 of each week with c trades and the sum s, in a
+    record of n trades and the sum t, add up to n n sum(s s) - 2 n t sum(c s) + t t sum(c c).
+    """
 
-def _standard_error(weeks: Iterable[list[int]], n: int, total: int) -> float:
-    # whole numbers up to the division: the same bits on every machine, in any order of the trades
-    count = squares = 0
-    for results in weeks:
-        count += 1
-        squares += (n * sum(results) - len(results) * total) ** 2
-    return math.sqrt(squares * count / ((count - 1) * n**4)) / _MILLI
+    weeks: int = 0
+    trades: int = 0
+    total: int = 0  # thousandths of a basis point
+    squared_sums: int = 0
+    counts_by_sums: int = 0
+    squared_counts: int = 0
+
+    def add_week(self, count: int, total: int) -> None:
+        """Add one week of entries; each week once, when it is complete."""
+        self.weeks += 1
+        self.trades += count
+        self.total += total
+        self.squared_sums += total * total
+        self.counts_by_sums += count * total
+        self.squared_counts += count * count
+
+    def verdict(self, expected_mbp: int, now_ms: int, cfg: AiConfig) -> Proving:
+        """Return the verdict on these weeks, whose trades promised `expected_mbp` in all."""
+        n, weeks = self.trades, self.weeks
+        mean = lower = expected = math.nan
+        interval = (math.nan, math.nan)
+        if weeks > 1:
+            error = self._standard_error()
+            mean, expected = self.total / n / _MILLI, expected_mbp / n / _MILLI
+            lower = mean - cfg.prove_z * error
+            interval = (mean - _TWO_SIDED * error, mean + _TWO_SIDED * error)
+        code = _code(n, weeks, lower, cfg)
+        return Proving(
+            open=code == OPEN,
+            code=code,
+            trades=n,
+            needed_trades=cfg.prove_trades,
+            weeks=weeks,
+            needed_weeks=cfg.prove_weeks,
+            expected_bp=expected,
+            mean_bp=mean,
+            lower_bp=lower,
+            interval_bp=interval,
+            next_look_ms=week_start_ms(now_ms) + WEEK_MS,
+        )

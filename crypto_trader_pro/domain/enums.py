@@ -124,6 +124,8 @@ class EmergencyTrigger(StrEnum):
     SYSTEM_ERROR = "SYSTEM_ERROR"
     MANUAL_STOP = "MANUAL_STOP"
     DRAWDOWN_EXCEEDED = "DRAWDOWN_EXCEEDED"
+    VAR_BREACHES = "VAR_BREACHES"
+    API_ERROR_RATE = "API_ERROR_RATE"
 
 
 class NotificationType(StrEnum):
@@ -137,6 +139,44 @@ class NotificationType(StrEnum):
     DRAWDOWN_WARNING = "DRAWDOWN_WARNING"
     TRADING_STATE_CHANGED = "TRADING_STATE_CHANGED"
     MODEL_TRAINED = "MODEL_TRAINED"
+    CONFIG_CHANGED = "CONFIG_CHANGED"
+    DAILY_SUMMARY = "DAILY_SUMMARY"
+
+
+class DesiredState(StrEnum):
+    """What people want of the engine."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    EMERGENCY = "emergency"
+
+
+class ObservedState(StrEnum):
+    """What the engine is doing."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAULTED = "faulted"
+
+
+class CommandKind(StrEnum):
+    """What can be asked of the engine; each command is idempotent by its id."""
+
+    START = "start"
+    STOP = "stop"
+    EMERGENCY_STOP = "emergency_stop"
+    REARM = "rearm"
+    CLOSE_POSITION = "close_position"
+    CANCEL_ORDER = "cancel_order"
+    LIFT_LOCK = "lift_lock"
+    APPLY_CONFIG = "apply_config"
+    ROLLBACK_CONFIG = "rollback_config"
+    TRAIN_NOW = "train_now"
+    RUN_JOB = "run_job"
+    ACKNOWLEDGE_ALERT = "acknowledge_alert"
+    SHUTDOWN = "shutdown"  # the process ends; positions keep their protection
 
 
 class Component(StrEnum):

@@ -15,6 +15,8 @@ The class says what the *engine* must do, not where the error came from:
   + HaltError             stop opening positions, call a human
     - AuthenticationFailed
     - StateMismatch           our book and the venue disagree
+    - LeaseLost               another engine trades this account; this one may do nothing more
+    - Fenced                  this worker was given up; another goes on from its last checkpoint
   + InputError            a person gave something unusable; one line says what
     - ConfigError             refuse to start
 """
@@ -70,6 +72,14 @@ class AuthenticationFailed(HaltError):  # noqa: N818
 
 class StateMismatch(HaltError):  # noqa: N818
     """What we hold and what the venue says differ."""
+
+
+class LeaseLost(HaltError):  # noqa: N818
+    """Another engine has taken the account over."""
+
+
+class Fenced(HaltError):  # noqa: N818
+    """The supervisor gave this worker up; nothing it does counts any more."""
 
 
 class InputError(TradingError):

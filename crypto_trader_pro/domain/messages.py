@@ -16,6 +16,48 @@ class MarketSlice(NamedTuple):
     bars: tuple[Bar | None, ...]
 
 
+class Prices(NamedTuple):
+    """The newest prices at one instant: (place of the symbol in the configuration, price units).
+
+    The paper venue fills against them, and the account is marked to them.
+    """
+
+    at_ms: int
+    prices: tuple[tuple[int, int], ...]
+
+
+class Missed(NamedTuple):
+    """Candles that closed while nobody was looking: before the start, or during downtime.
+
+    The venue plays them over its working orders and the strategies see them; nothing is decided on
+    them, it would be too late.
+    """
+
+    market: MarketSlice
+
+
+class Backfill(NamedTuple):
+    """Candles that came late: their prices were traded on already, only the history was short.
+
+    A symbol that has none here (None) is not missing; it is not meant.
+    """
+
+    market: MarketSlice
+
+
+MarketEvent = MarketSlice | Prices | Missed | Backfill
+
+
+class MarketFacts(NamedTuple):
+    """What a source tells of a symbol beside its price; None where it has no such figure."""
+
+    symbol: str
+    at_ms: int
+    price: int  # price units
+    funding_rate: int | None  # parts of 1e8
+    open_interest: float | None  # in the base currency
+
+
 class Acknowledged(NamedTuple):
     """The venue took the order."""
 

@@ -24,3 +24,6 @@ class RiskLimits(NamedTuple):
     volume_share: int = 10_000_000
     capital_cap: int = 0  # equity that sizing may count on; 0 = all of it
     max_order_notional: int = 0  # 0 = no absolute cap
+    lock_after_stops: int = 0  # stops in a row that lock a symbol for the day; 0 = never
+    max_volatility_rate: int = 100_000_000  # mean absolute move of a candle
+    min_balance_rate: int = 0  # cash of equity

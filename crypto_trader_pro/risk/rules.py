@@ -53,6 +53,9 @@ class RiskInputs(NamedTuple):
     day_start: int = 0  # equity at the start of the trading day, money units
     peak: int = 0  # highest equity, money units
     account_equity: int = 0  # before a profile's cap
+    locked_until_ms: int = 0  # 0: the symbol is not locked
+    stops_in_row: int = 0
+    safety: int = 0  # one bit per failed safety check: SAFETY_CHECKS
 
     def size(self) -> tuple[int, Bound]:
         """Return the lots this entry may have, and which bound was the smallest."""
@@ -290,6 +293,33 @@ class BalanceRule:
         return {"notional": lots * x.price * x.tv, "room": x.room}
 
 
+@dataclass(frozen=True, slots=True)
+class LockedRule:
+    """A symbol that stopped out too often in a row rests until the next trading day."""
+
+    code: str = "locked"
+
+    def refuses(self, x: RiskInputs, lots: int) -> int:
+        return checks.at_least(x.locked_until_ms, x.bar_ms)
+
+    def numbers(self, x: RiskInputs, lots: int) -> Numbers:
+        return {"stops": x.stops_in_row, "until_ms": x.locked_until_ms}
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyRule:
+    """No new risk while a check of the surroundings fails: connection, volatility, balance."""
+
+    code: str = "safety"
+
+    def refuses(self, x: RiskInputs, lots: int) -> int:
+        return checks.not_zero(x.safety)
+
+    def numbers(self, x: RiskInputs, lots: int) -> Numbers:
+        return {name: x.safety >> bit & 1 for bit, name in enumerate(SAFETY_CHECKS)}
+
+
+SAFETY_CHECKS: Final = ("connection", "volatility", "free_balance")
 RULES: Final[tuple[RiskRule, ...]] = (
     TradingStateRule(),
     DataGateRule(),
@@ -307,6 +337,8 @@ RULES: Final[tuple[RiskRule, ...]] = (
     PositionSizeRule(),
     MinimumNotionalRule(),
     BalanceRule(),
+    LockedRule(),
+    SafetyRule(),
 )
 CODES: Final = tuple(rule.code for rule in RULES)
 

@@ -5,8 +5,14 @@ PRICE_FILTER tickSize, LOT_SIZE stepSize, MIN_NOTIONAL / NOTIONAL) and the publi
 user without volume (spot 0.1 % / 0.1 %, USD-M 0.02 % maker and 0.05 % taker). The maintenance rate
 is one flat rate per base for paper trading; the venue's tiers start at or below it.
 
+How sure the numbers are: those of ADA, BNB, BTC, DOGE, ETH, LTC, SOL and XRP follow these sources.
+Of the other 42, ticks and lots of the perpetuals are as a public extract of `/fapi/v1/exchangeInfo`
+of 2025 has them; everything else (spot, smallest orders, the maintenance rate of 2.5 %) is from
+memory and may have changed. They serve the demo market and paper trading.
+
 `price_unit` is at least as fine as the candles the venue has recorded since 2017: BTC/USDT:USDT
-traded at 12889.35 in 2020, when its tick was 0.01, and has a tick of 0.1 today.
+traded at 12889.35 in 2020, when its tick was 0.01, and has a tick of 0.1 today. For the 42 it is a
+tenth of the tick.
 """
 
 from collections.abc import Mapping
@@ -21,26 +27,110 @@ from crypto_trader_pro.domain.instruments import Instrument
 
 # base, tick, lot, price unit, smallest order in USDT, maintenance as a fraction of notional
 _LINEAR: Final = """
-ADA     0.0001      1        0.00001     5     0.01
-BNB     0.01        0.01     0.001       5     0.01
-BTC     0.1         0.001    0.01        100   0.004
-DOGE    0.00001     1        0.000001    5     0.01
-ETH     0.01        0.001    0.01        20    0.005
-LTC     0.01        0.001    0.01        20    0.01
-SOL     0.01        0.01     0.0001      5     0.01
-XRP     0.0001      0.1      0.0001      5     0.01
+AAVE    0.01        0.1       0.001       5     0.025
+ADA     0.0001      1         0.00001     5     0.01
+ALGO    0.0001      0.1       0.00001     5     0.025
+APE     0.0001      1         0.00001     5     0.025
+APT     0.0001      0.1       0.00001     5     0.025
+ARB     0.0001      0.1       0.00001     5     0.025
+ATOM    0.001       0.01      0.0001      5     0.025
+AVAX    0.001       1         0.0001      5     0.025
+AXS     0.001       1         0.0001      5     0.025
+BCH     0.01        0.001     0.001       20    0.025
+BNB     0.01        0.01      0.001       5     0.01
+BTC     0.1         0.001     0.01        100   0.004
+CHZ     0.00001     1         0.000001    5     0.025
+COMP    0.01        0.001     0.001       5     0.025
+DASH    0.01        0.001     0.001       5     0.025
+DOGE    0.00001     1         0.000001    5     0.01
+DOT     0.001       0.1       0.0001      5     0.025
+DYDX    0.001       0.1       0.0001      5     0.025
+EGLD    0.001       0.1       0.0001      5     0.025
+ENS     0.001       0.1       0.0001      5     0.025
+ETC     0.001       0.01      0.0001      20    0.025
+ETH     0.01        0.001     0.01        20    0.005
+FET     0.0001      1         0.00001     5     0.025
+FIL     0.001       0.1       0.0001      5     0.025
+GALA    0.00001     1         0.000001    5     0.025
+GRT     0.00001     1         0.000001    5     0.025
+HBAR    0.00001     1         0.000001    5     0.025
+ICP     0.001       1         0.0001      5     0.025
+IMX     0.0001      1         0.00001     5     0.025
+INJ     0.001       0.1       0.0001      5     0.025
+LDO     0.0001      1         0.00001     5     0.025
+LINK    0.001       0.01      0.0001      20    0.025
+LTC     0.01        0.001     0.01        20    0.01
+NEAR    0.001       1         0.0001      5     0.025
+NEO     0.001       0.01      0.0001      5     0.025
+OP      0.0001      0.1       0.00001     5     0.025
+ORDI    0.001       0.1       0.0001      5     0.025
+RUNE    0.001       1         0.0001      5     0.025
+SAND    0.00001     1         0.000001    5     0.025
+SEI     0.0001      1         0.00001     5     0.025
+SOL     0.01        0.01      0.0001      5     0.01
+STX     0.0001      1         0.00001     5     0.025
+SUI     0.0001      0.1       0.00001     5     0.025
+THETA   0.0001      0.1       0.00001     5     0.025
+TIA     0.0001      1         0.00001     5     0.025
+TRX     0.00001     1         0.000001    5     0.025
+UNI     0.001       1         0.0001      5     0.025
+VET     0.000001    1         0.0000001   5     0.025
+XLM     0.00001     1         0.000001    5     0.025
+XRP     0.0001      0.1       0.0001      5     0.01
 """
 
 # base, tick, lot, price unit, smallest order in USDT
 _SPOT: Final = """
-ADA     0.0001      0.1      0.00001     5
-BNB     0.01        0.001    0.0001      5
-BTC     0.01        0.00001  0.01        5
-DOGE    0.00001     1        0.0000001   5
-ETH     0.01        0.0001   0.01        5
-LTC     0.01        0.001    0.01        5
-SOL     0.01        0.001    0.0001      5
-XRP     0.0001      0.1      0.00001     5
+AAVE    0.01        0.001     0.001       5
+ADA     0.0001      0.1       0.00001     5
+ALGO    0.0001      1         0.00001     5
+APE     0.001       0.01      0.0001      5
+APT     0.001       0.01      0.0001      5
+ARB     0.0001      0.1       0.00001     5
+ATOM    0.001       0.01      0.0001      5
+AVAX    0.01        0.01      0.001       5
+AXS     0.01        0.01      0.001       5
+BCH     0.1         0.001     0.01        5
+BNB     0.01        0.001     0.0001      5
+BTC     0.01        0.00001   0.01        5
+CHZ     0.00001     1         0.000001    5
+COMP    0.01        0.001     0.001       5
+DASH    0.01        0.001     0.001       5
+DOGE    0.00001     1         0.0000001   5
+DOT     0.001       0.01      0.0001      5
+DYDX    0.001       0.01      0.0001      5
+EGLD    0.01        0.01      0.001       5
+ENS     0.01        0.01      0.001       5
+ETC     0.01        0.01      0.001       5
+ETH     0.01        0.0001    0.01        5
+FET     0.0001      1         0.00001     5
+FIL     0.001       0.01      0.0001      5
+GALA    0.00001     1         0.000001    5
+GRT     0.0001      1         0.00001     5
+HBAR    0.00001     1         0.000001    5
+ICP     0.001       0.01      0.0001      5
+IMX     0.001       0.01      0.0001      5
+INJ     0.01        0.01      0.001       5
+LDO     0.001       0.01      0.0001      5
+LINK    0.01        0.01      0.001       5
+LTC     0.01        0.001     0.01        5
+NEAR    0.001       0.1       0.0001      5
+NEO     0.01        0.01      0.001       5
+OP      0.001       0.01      0.0001      5
+ORDI    0.01        0.01      0.001       5
+RUNE    0.001       0.1       0.0001      5
+SAND    0.0001      1         0.00001     5
+SEI     0.0001      0.1       0.00001     5
+SOL     0.01        0.001     0.0001      5
+STX     0.0001      0.1       0.00001     5
+SUI     0.0001      0.1       0.00001     5
+THETA   0.001       0.1       0.0001      5
+TIA     0.001       0.01      0.0001      5
+TRX     0.00001     0.1       0.000001    5
+UNI     0.001       0.01      0.0001      5
+VET     0.00001     0.1       0.000001    5
+XLM     0.0001      1         0.00001     5
+XRP     0.0001      0.1       0.00001     5
 """
 
 

@@ -1,5 +1,6 @@
 """The migrations make exactly the tables of the models, on both databases, from any state."""
 
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,19 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel, select
 
+from config.notifications import Channel, Severity
+from crypto_trader_pro.domain.enums import (
+    CommandKind,
+    Component,
+    DesiredState,
+    EmergencyTrigger,
+    Mode,
+    NotificationType,
+    ObservedState,
+    TradingState,
+)
 from crypto_trader_pro.domain.errors import ConfigError, JournalUnavailable
 from database import models
 from database.auto_trading_db import prepare, schema_state
@@ -119,6 +131,81 @@ def test_preparing_keeps_the_rows_and_prints_nothing(
     with empty.connect() as connection:
         assert connection.scalar(text("SELECT max(id) FROM runs")) == run_id
     assert capsys.readouterr().out == ""
+
+
+def a_lease_of_before(database: Engine) -> None:
+    columns = {
+        "account": "paper", "owner": "o", "pid": 7, "pid_started": 1, "host": "h", "epoch": 4,
+        "expires_at": "2024-01-01 00:00:30", "heartbeat_at": "2024-01-01 00:00:00",
+        "desired_state": "running", "observed_state": "running", "trading_state": "reducing",
+    }  # fmt: skip
+    names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    with database.begin() as connection:
+        connection.execute(
+            text(f"INSERT INTO engine_lease ({names}) VALUES ({values})"),  # noqa: S608
+            columns,
+        )
+
+
+def test_a_lease_of_before_the_living_engine_is_kept(empty: Engine) -> None:
+    upgrade(empty, "0002")
+    a_lease_of_before(empty)
+    prepare(empty)
+    with Session(empty) as session:
+        (lease,) = session.exec(select(models.EngineLeaseRow))
+    assert (lease.account, lease.epoch, lease.trading_state) == ("paper", 4, "reducing")
+    assert (lease.desired_state, lease.observed_state) == ("running", "running")
+    assert (lease.mode, lease.source, lease.build) == ("paper", "", "")
+    assert (lease.started_at, lease.view) == (None, None)
+
+
+def test_a_step_back_from_the_living_engine_keeps_what_was_there(empty: Engine) -> None:
+    upgrade(empty, "0002")
+    before = tables(empty)
+    run_id = stored_run(empty)
+    a_lease_of_before(empty)
+    prepare(empty)
+    assert tables(empty) - before == {
+        "jobs", "latest_prices", "notification_outbox", "daily_account_summary", "emergency_stops",
+        "session_events",
+    }  # fmt: skip
+    downgrade(empty, "0002")
+    assert tables(empty) == before
+    with empty.connect() as connection:
+        assert connection.scalar(text("SELECT epoch FROM engine_lease")) == 4
+        assert connection.scalar(text("SELECT max(id) FROM runs")) == run_id
+        leased = {column["name"] for column in inspect(connection).get_columns("engine_lease")}
+    assert not leased & {"started_at", "mode", "source", "build", "view"}
+    prepare(empty)
+    assert differences(empty) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "words"),
+    [
+        ("commands", "kind", CommandKind),
+        ("engine_lease", "desired_state", DesiredState),
+        ("engine_lease", "observed_state", ObservedState),
+        ("engine_lease", "trading_state", TradingState),
+        ("engine_lease", "mode", Mode),
+        ("emergency_stops", "trigger", EmergencyTrigger),
+        ("notification_outbox", "kind", NotificationType),
+        ("notification_outbox", "channel", Channel),
+        ("notification_outbox", "severity", Severity),
+        ("alerts", "kind", NotificationType),
+        ("auto_trading_logs", "component", Component),
+    ],
+)
+def test_every_word_of_a_closed_set_fits_its_column(
+    database: Engine, table: str, column: str, words: type[StrEnum]
+) -> None:
+    with database.connect() as connection:
+        (room,) = (
+            found["type"].length  # type: ignore[attr-defined]
+            for found in inspect(connection).get_columns(table)
+            if found["name"] == column
+        )
+    assert max(len(word.value) for word in words) <= room
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(empty: Engine) -> None:

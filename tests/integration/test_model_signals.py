@@ -424,7 +424,7 @@ def cut_off(folder: Path, settings: Settings, instants: int) -> None:
     with an_engine(folder, market(), settings) as engine:
         asyncio.run(some(engine))
         if not engine._parts.executor._gateway._events:  # type: ignore[attr-defined]
-            engine._commit()  # else it has committed before it sent
+            engine.commit()  # else it has committed before it sent
 
 
 @pytest.mark.parametrize(

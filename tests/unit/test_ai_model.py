@@ -148,7 +148,7 @@ def test_contributions_name_what_the_model_used_largest_first() -> None:
 def test_contributions_add_up_to_the_calibrated_score() -> None:
     model, row = trained(), planted().values[7]
     p = int(model.predict(row.reshape(1, -1), np.array([150.0])).long.probability[0]) / 1e6
-    raw = model.long.booster.predict(row.reshape(1, -1), pred_contrib=True)[0]
+    raw = model.long.booster.contributions(row.reshape(1, -1))[0]
     average = raw[-1] * model.long.platt.slope + model.long.platt.intercept
     total = sum(c.log_odds for c in explain.contributions(model, 1, row)) + average
     assert total == pytest.approx(math.log(p / (1 - p)), abs=1e-4)

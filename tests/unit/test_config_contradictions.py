@@ -124,6 +124,20 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         ),
     ),
     (
+        {"safety.connection_emergency_seconds": 30},  # as long as connection_lost_seconds
+        (
+            f"{RISK}: safety.connection_emergency_seconds was 30, "
+            "allowed: more than connection_lost_seconds, which is 30"
+        ),
+    ),
+    (
+        {"safety.connection_lost_seconds": 3600},  # the partner keeps its 600
+        (
+            f"{RISK}: safety.connection_emergency_seconds was 600, "
+            "allowed: more than connection_lost_seconds, which is 3600"
+        ),
+    ),
+    (
         {"channels.telegram.enabled": True},
         (
             f"{NOTIFICATION}: channels.telegram.chat_ids was a list of 0, "
@@ -145,6 +159,21 @@ def test_values_that_contradict_each_other_are_one_line(
     tmp_path: Path, changes: dict[str, Any], line: str
 ) -> None:
     assert lines(folder(tmp_path, changes)) == [line]
+
+
+@pytest.mark.parametrize(("lost", "emergency"), [(1, 10), (9, 10), (30, 31), (3600, 3601)])
+def test_a_lost_connection_is_an_emergency_only_later(
+    tmp_path: Path, lost: int, emergency: int
+) -> None:
+    changes = {
+        "safety.connection_lost_seconds": lost,
+        "safety.connection_emergency_seconds": emergency,
+    }
+    safety = load(folder(tmp_path, changes)).safety
+    assert (safety.connection_lost_seconds, safety.connection_emergency_seconds) == (
+        lost,
+        emergency,
+    )
 
 
 def test_contradictions_of_several_sections_come_together(tmp_path: Path) -> None:

@@ -9,7 +9,16 @@ import config
 from config import SettingsError
 from config.documents import MAX_BYTES
 from crypto_trader_pro.domain.errors import ConfigError
-from tests.unit.test_config_support import AUTO, GONE, NOTIFICATION, RISK, folder, lines, replaced
+from tests.unit.test_config_support import (
+    AUTO,
+    GONE,
+    NOTIFICATION,
+    RISK,
+    folder,
+    lines,
+    load,
+    replaced,
+)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +209,35 @@ def test_a_section_that_is_no_object_is_refused(tmp_path: Path) -> None:
             f"{RISK}: kill_switch was a list of 2, allowed: an object with "
             "var_breach_count, api_error_rate_pct, window_minutes"
         )
+    ]
+
+
+@pytest.mark.parametrize("name", ["retention", "safety"])
+def test_a_section_that_came_later_may_be_absent(tmp_path: Path, name: str) -> None:
+    """Files and stored configurations from before it have the shipped figures."""
+    assert load(folder(tmp_path, {name: GONE})) == config.load(environ={})
+
+
+@pytest.mark.parametrize("name", ["retention", "safety"])
+def test_a_section_that_came_later_is_as_strict_as_the_others(tmp_path: Path, name: str) -> None:
+    (line,) = lines(folder(tmp_path, {name: None}))
+    home = config.file_of(name)
+    assert line.startswith(f"{home}: {name} was null, allowed: an object with ")
+
+
+def test_an_unknown_key_of_a_later_section_names_the_nearest(tmp_path: Path) -> None:
+    replaced(tmp_path, AUTO, '"logs_days"', '"log_days"')
+    (line,) = lines(tmp_path)
+    assert line == (
+        f"{AUTO}: retention.log_days is not a known key, was 30, allowed: decisions_days, "
+        "demo_days, market_data_days, logs_days; nearest is retention.logs_days"
+    )
+
+
+def test_a_later_section_in_the_wrong_file_is_sent_home(tmp_path: Path) -> None:
+    replaced(tmp_path, AUTO, '"engine": {', '"safety": {"min_balance_pct": 1}, "engine": {')
+    assert lines(tmp_path) == [
+        f"{AUTO}: safety.min_balance_pct is in two files, was 1, allowed: only in {RISK}"
     ]
 
 

@@ -21,7 +21,7 @@ from config.settings import Settings
 from crypto_trader_pro.domain.enums import EmergencyTrigger, NotificationType, TradingMode
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.timeframes import KNOWN
-from tests.unit.test_config_support import AUTO, RISK, folder, load, shipped_trees
+from tests.unit.test_config_support import AUTO, NOTIFICATION, RISK, folder, load, shipped_trees
 
 
 def test_the_documents_values_are_shipped() -> None:
@@ -63,6 +63,44 @@ def test_the_documents_caps_and_triggers_are_shipped() -> None:
     kill = tree["kill_switch"] | {"drawdown": tree["limits"]["drawdown_kill_pct"]}
     kill.pop("window_minutes")
     assert kill == {"var_breach_count": 3, "api_error_rate_pct": 10, "drawdown": 10}
+
+
+def test_what_the_living_engine_needs_is_shipped() -> None:
+    trees = shipped_trees()
+    assert trees[AUTO]["retention"] == {
+        "decisions_days": 730,  # 002, section 1: two years
+        "demo_days": 7,
+        "market_data_days": 730,
+        "logs_days": 30,
+    }
+    market = {"demo_seed": 7, "demo_speed": 300, "connect_seconds": 5, "silence_seconds": 20}
+    assert market.items() <= trees[AUTO]["market_data"].items()
+    assert trees[RISK]["safety"] == {
+        "connection_lost_seconds": 30,
+        "connection_emergency_seconds": 600,
+        "max_volatility_pct": 3,
+        "min_balance_pct": 5,
+    }
+    assert trees[RISK]["limits"]["lock_after_stops"] == 0  # never, until a person wants it
+    routes = trees[NOTIFICATION]["routing"]["by_type"]
+    assert (routes["CONFIG_CHANGED"], routes["DAILY_SUMMARY"]) == (None, None)
+
+
+def test_the_new_settings_come_by_variables_too() -> None:
+    environ = {
+        "CTP_MARKET_DATA__DEMO_SEED": "11",
+        "CTP_RETENTION__LOGS_DAYS": "90",
+        "CTP_SAFETY__MAX_VOLATILITY_PCT": "2.5",
+        "CTP_LIMITS__LOCK_AFTER_STOPS": "3",
+        "CTP_ROUTING__BY_TYPE__DAILY_SUMMARY": "dashboard,telegram",
+    }
+    settings = config.load(environ=environ)
+    assert settings.market_data.demo_seed == 11
+    assert settings.retention.logs_days == 90
+    assert settings.safety.max_volatility_pct == Decimal("2.5")
+    assert settings.limits.lock_after_stops == 3
+    route = settings.routing.route(NotificationType.DAILY_SUMMARY, Severity.INFO)
+    assert route == (Channel.DASHBOARD, Channel.TELEGRAM)
 
 
 def test_the_shipped_files_hold_every_key_and_nothing_but_defaults() -> None:
@@ -163,6 +201,21 @@ def test_a_route_of_the_type_goes_before_that_of_the_severity(tmp_path: Path) ->
     assert routes.pop(NotificationType.TRADE_EXECUTED) == (Channel.TELEGRAM,)
     assert set(routes.values()) == {(Channel.DASHBOARD, Channel.EMAIL)}
     assert routing.route(NotificationType.EMERGENCY_STOP, Severity.CRITICAL) == tuple(Channel)
+
+
+@pytest.mark.parametrize("kind", NotificationType)
+def test_every_type_can_have_a_route_of_its_own(tmp_path: Path, kind: NotificationType) -> None:
+    routing = load(folder(tmp_path, {f"routing.by_type.{kind.value}": ["discord"]})).routing
+    own = {other for other in NotificationType if routing.route(other, Severity.INFO) == (
+        Channel.DISCORD,
+    )}  # fmt: skip
+    assert own == {kind}
+
+
+@pytest.mark.parametrize("trigger", EmergencyTrigger)
+def test_every_trigger_can_flatten_alone(tmp_path: Path, trigger: EmergencyTrigger) -> None:
+    stop = load(folder(tmp_path, {"emergency_stop.flatten_on": [trigger.value]})).emergency_stop
+    assert {other for other in EmergencyTrigger if stop.flattens(other)} == {trigger}
 
 
 def test_a_stop_flattens_only_on_its_triggers(tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ BOUNDARIES: list[tuple[str, dict[str, int], dict[str, int]]] = [
     ("cooldown", {"bars_since_exit": 0, "cooldown_bars": 0}, {"bars_since_exit": 0}),
     ("message_rate", {"entries_today": 199}, {"entries_today": 200}),
     ("message_rate", {"entries_now": 19}, {"entries_now": 20}),
+    ("locked", {"locked_until_ms": START_MS - 1}, {"locked_until_ms": START_MS}),
+    ("safety", {}, {"safety": 1}),
+    ("safety", {}, {"safety": 2}),
+    ("safety", {}, {"safety": 4}),
     ("direction", {"side": 1, "can_short": 0}, {"side": -1, "can_short": 0}),
     ("direction", {"side": -1, "can_short": 1}, {"side": -1, "can_short": 0}),
     # at the margin is not above the margin
@@ -102,11 +106,12 @@ def test_the_base_case_is_allowed_with_fifty_lots_by_size() -> None:
     assert evaluate(risk_inputs()).first == ""
 
 
-def test_there_are_sixteen_rules_with_sixteen_codes_in_the_order_of_the_gates() -> None:
+def test_there_are_eighteen_rules_in_the_order_in_which_their_bits_are_stored() -> None:
     assert CODES == (
         "trading_state", "data_gate", "position_open", "duplicate_bar", "daily_loss", "drawdown",
         "max_positions", "cooldown", "message_rate", "direction", "expected_edge",
         "stop_undefined", "price_collar", "position_size", "min_notional", "balance",
+        "locked", "safety",
     )  # fmt: skip
 
 
@@ -114,12 +119,13 @@ EVERYTHING_WRONG = risk_inputs(
     trading_state=2, gate_state=2, busy=1, last_entry_ms=START_MS, daily_level=2, drawdown_level=2,
     open_positions=9, bars_since_exit=0, entries_today=999, side=-1, can_short=0, has_model=1,
     stop_units=0, price=800_000, room=-1, day_start=103_093 * USDT, peak=111_112 * USDT,
+    locked_until_ms=START_MS, safety=7,
 )  # fmt: skip
 
 
 def test_every_rule_is_evaluated_even_when_the_first_has_refused() -> None:
     verdict = evaluate(EVERYTHING_WRONG)
-    assert verdict.mask == (1 << 16) - 1
+    assert verdict.mask == (1 << 18) - 1
     assert verdict.first == "trading_state"
 
 
@@ -139,9 +145,9 @@ def failing(*_: int) -> int:
 @pytest.mark.parametrize(
     ("check", "codes"),
     [
-        ("not_zero", ["trading_state", "data_gate", "position_open", "drawdown"]),
+        ("not_zero", ["trading_state", "data_gate", "position_open", "drawdown", "safety"]),
         ("duplicate_bar", ["duplicate_bar"]),
-        ("at_least", ["daily_loss", "max_positions", "message_rate"]),
+        ("at_least", ["daily_loss", "max_positions", "message_rate", "locked"]),
         ("cooling_down", ["cooldown"]),
         ("wrong_direction", ["direction"]),
         ("edge_too_small", ["expected_edge"]),
@@ -195,6 +201,8 @@ NUMBERS = {
     "position_size": {"lots": 3, "notional": 240 * USDT, "equity": 100_000 * USDT},
     "min_notional": {"notional": 240 * USDT, "minimum": 5 * USDT},
     "balance": {"notional": 240 * USDT, "room": -1},
+    "locked": {"stops": 0, "until_ms": START_MS},
+    "safety": {"connection": 1, "volatility": 1, "free_balance": 1},
 }
 
 

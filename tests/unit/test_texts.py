@@ -202,6 +202,7 @@ PREFIXED = {
     "state": {state.value for state in TradingState},
     "bound": {bound.name for bound in Bound},
     "rule": {rule.code for rule in RULES},
+    "trigger": {trigger.value for trigger in EmergencyTrigger},
 }
 
 

@@ -1,0 +1,198 @@
+"""What a venue is asked over REST: candles, prices, funding and open interest of public markets."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from threading import Lock
+from typing import Any, Final
+
+from auto_trading.gateways.candle_rows import Refusals, Refused, bar_of
+from auto_trading.gateways.rate_gate import RateGate
+from auto_trading.gateways.venue_clients import Tap, VenueClients, one_line
+from auto_trading.gateways.venue_wire import StreamTicker
+from crypto_trader_pro.domain.enums import MarketKind
+from crypto_trader_pro.domain.errors import GatewayUnavailable, InputError, RateLimited
+from crypto_trader_pro.domain.instruments import Instrument
+from crypto_trader_pro.domain.market import Bar
+from crypto_trader_pro.domain.timeframes import timeframe_name
+
+PAGE: Final = {"binance": 1000, "bybit": 1000, "okx": 300}  # candles that one request may bring
+_TRIES: Final = 4
+_FIRST_PAUSE: Final = 0.25  # seconds, doubled after each failure
+_Call = Callable[..., Awaitable[Any]]
+
+
+class CallCount:
+    """Requests to the venue and how many of them failed, over all clients. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.calls = 0
+        self.errors = 0
+        self.last_error = ""
+
+    def sent(self) -> None:
+        with self._lock:
+            self.calls += 1
+
+    def failed(self, why: str) -> None:
+        with self._lock:
+            self.errors += 1
+            self.last_error = why
+
+
+class _RestTap(Tap):
+    def __init__(self, gate: RateGate, count: CallCount) -> None:
+        self._gate = gate
+        self._count = count
+
+    def before_request(self) -> None:
+        if self._gate.wait_seconds:
+            raise RateLimited(_asked_to_wait(self._gate))
+        self._count.sent()
+
+    def response(self, status: int, headers: Mapping[str, str]) -> None:
+        self._gate.response(status, headers)
+
+
+class ExchangeRest:
+    """One client for REST, on the loop of whoever uses it.
+
+    Args:
+        markets: what `markets` of another one returned, to load them only once.
+
+    Every method that asks raises:
+        GatewayUnavailable: no answer, or none that can be used.
+        RateLimited: the venue has asked for silence; nothing was sent.
+    """
+
+    def __init__(
+        self, venue: str, instruments: Sequence[Instrument], clients: VenueClients, gate: RateGate,
+        count: CallCount, refusals: Refusals, markets: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self._venue = venue
+        self._instruments = tuple(instruments)
+        self._gate = gate
+        self._count = count
+        self._refusals = refusals
+        kinds = {item.kind for item in instruments}
+        self._client = clients.client(venue, kinds, _RestTap(gate, count))
+        if markets is not None:
+            self._client.set_markets(dict(markets))
+
+    async def __aenter__(self) -> "ExchangeRest":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def markets(self) -> dict[str, Any]:
+        """Return the library's description of our symbols, loaded on first use.
+
+        Raises:
+            InputError: the venue does not have one of the symbols.
+        """
+        if not self._client.markets:
+            await self._ask(self._client.load_markets)
+        absent = [i.symbol for i in self._instruments if i.symbol not in self._client.markets]
+        if absent:
+            raise InputError(f"{self._venue} does not trade {', '.join(absent)}")
+        return {i.symbol: self._client.markets[i.symbol] for i in self._instruments}
+
+    async def closed_candles(
+        self, instrument: Instrument, timeframe_ms: int, from_ms: int, to_ms: int, now_ms: int
+    ) -> tuple[list[Bar], int]:
+        """Return one page of closed candles that open in [from_ms, to_ms), oldest first.
+
+        The last candle of an answer counts as closed only when a whole further candle would fit
+        after it: before that, only a later candle proves that it has ended.
+
+        Returns:
+            the candles, and the open time up to which the page tells which candles exist.
+        """
+        page_ms = PAGE[self._venue] * timeframe_ms
+        until_ms = min(to_ms, from_ms + page_ms - timeframe_ms) + timeframe_ms - 1
+        rows = await self._try(
+            self._client.fetch_ohlcv, instrument.symbol, timeframe_name(timeframe_ms),
+            from_ms, PAGE[self._venue], {"until": until_ms},
+        )  # fmt: skip
+        if not isinstance(rows, list):
+            raise GatewayUnavailable(f"{self._venue}: candles were no list")
+        bars: dict[int, Bar] = {}
+        for row in rows:
+            try:
+                bar = bar_of(instrument, timeframe_ms, row, now_ms)
+            except Refused as why:
+                if why.args[0] != "unclosed":  # the running candle is part of every answer
+                    self._refusals.note(why.args[0], row)
+            else:
+                bars.setdefault(bar.open_ms, bar)
+        newest = max((row[0] for row in rows if _has_time(row)), default=from_ms)
+        known_ms = newest if newest + 2 * timeframe_ms > now_ms else min(to_ms, until_ms + 1)
+        known_ms = min(known_ms, to_ms)
+        return [bars[t] for t in sorted(bars) if from_ms <= t < known_ms], known_ms
+
+    async def tickers(self, symbols: Sequence[str]) -> list[StreamTicker]:
+        """Return the newest prices; `market_id` holds the symbol."""
+        found = await self._ask(self._client.fetch_tickers, list(symbols))
+        return [
+            StreamTicker(symbol, t.get("timestamp"), t.get("last"), t.get("bid"), t.get("ask"))
+            for symbol, t in found.items()
+            if isinstance(t, Mapping) and symbol in symbols
+        ]
+
+    async def funding_rates(self, symbols: Sequence[str]) -> dict[str, Any]:
+        """Return the current funding rate of each perpetual, as a fraction."""
+        found = await self._ask(self._client.fetch_funding_rates, list(symbols))
+        return {symbol: row.get("fundingRate") for symbol, row in found.items()}
+
+    async def open_interest(self, symbol: str) -> float | None:
+        """Return the open interest of a perpetual in its base currency."""
+        row = await self._ask(self._client.fetch_open_interest, symbol)
+        # OKX counts contracts in the one field and base in the other; the others know only base
+        base = row.get("baseVolume")
+        value = base if base is not None else row.get("openInterestAmount")
+        return None if value is None else float(value)
+
+    async def _try(self, call: _Call, *arguments: Any) -> Any:
+        """Ask a few times; a wish for silence is obeyed at once."""
+        pause = _FIRST_PAUSE
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._ask(call, *arguments)
+            except GatewayUnavailable:
+                await asyncio.sleep(pause)
+                pause *= 2
+        return await self._ask(call, *arguments)
+
+    async def _ask(self, call: _Call, *arguments: Any) -> Any:
+        import ccxt  # noqa: PLC0415  loaded by now, with the client
+
+        try:
+            return await call(*arguments)
+        except RateLimited:
+            raise
+        except ccxt.RateLimitExceeded as error:  # by its code: Bybit and OKX answer 200 with it
+            if not self._gate.wait_seconds:
+                self._gate.silence()
+            self._count.failed(one_line(error))
+            raise RateLimited(_asked_to_wait(self._gate)) from error
+        except ccxt.DDoSProtection as error:
+            self._count.failed(one_line(error))
+            raise RateLimited(_asked_to_wait(self._gate)) from error
+        except (ccxt.BaseError, ArithmeticError, LookupError, TypeError, ValueError,
+                AttributeError) as error:  # the parsers raise all these on garbage  # fmt: skip
+            self._count.failed(one_line(error))
+            raise GatewayUnavailable(f"{self._venue}: {one_line(error)}") from error
+
+
+def _has_time(row: Any) -> bool:
+    return isinstance(row, list) and bool(row) and isinstance(row[0], int)
+
+
+def _asked_to_wait(gate: RateGate) -> str:
+    return f"the venue asked for silence, {gate.wait_seconds:.0f} s are left"
+
+
+def linear(instruments: Sequence[Instrument]) -> list[str]:
+    """Return the symbols of the perpetuals."""
+    return [i.symbol for i in instruments if i.kind is MarketKind.LINEAR]

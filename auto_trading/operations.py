@@ -1,0 +1,162 @@
+"""What a command does to a session; each answers with a code that the catalogue words."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from auto_trading.control import REARM_WORD
+from auto_trading.session_inputs import Command
+from config.settings import Settings
+from crypto_trader_pro.domain.enums import (
+    CommandKind,
+    EmergencyTrigger,
+    NotificationType,
+    OrderRole,
+)
+from crypto_trader_pro.domain.errors import InputError
+from database.commands import CommandStatus
+
+if TYPE_CHECKING:
+    from auto_trading.session import TradingSession
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a command."""
+
+    status: CommandStatus
+    data: dict[str, Any]
+
+    @classmethod
+    def done(cls, code: str, **numbers: Any) -> "Answer":
+        return cls(CommandStatus.DONE, {"code": f"answer.{code}", **numbers})
+
+    @classmethod
+    def refused(cls, code: str, **numbers: Any) -> "Answer":
+        return cls(CommandStatus.REFUSED, {"code": f"refused.{code}", **numbers})
+
+
+class Operations:
+    """The commands that change a session. Applying one twice does no more than applying it once."""
+
+    def __init__(self, session: "TradingSession") -> None:
+        self._session = session
+        self._handlers: Final[dict[CommandKind, Callable[[Command], Awaitable[Answer]]]] = {
+            CommandKind.START: self._start,
+            CommandKind.STOP: self._stop,
+            CommandKind.EMERGENCY_STOP: self._emergency_stop,
+            CommandKind.REARM: self._rearm,
+            CommandKind.CLOSE_POSITION: self._close_position,
+            CommandKind.CANCEL_ORDER: self._cancel_order,
+            CommandKind.LIFT_LOCK: self._lift_lock,
+            CommandKind.APPLY_CONFIG: self._apply_config,
+            CommandKind.ROLLBACK_CONFIG: self._apply_config,
+        }
+
+    @property
+    def kinds(self) -> frozenset[CommandKind]:
+        return frozenset(self._handlers)
+
+    async def do(self, command: Command) -> Answer:
+        """Apply a command.
+
+        Raises:
+            InputError: a field that names nothing we have.
+        """
+        return await self._handlers[command.kind](command)
+
+    async def _start(self, _: Command) -> Answer:
+        session = self._session
+        if session.engine.risk.halt_reason:
+            return Answer.refused("latched", trigger=session.engine.risk.halt_reason)
+        session.enabled = True
+        return Answer.done("started")
+
+    async def _stop(self, _: Command) -> Answer:
+        session = self._session
+        session.enabled = False
+        await session.engine.parts.executor.cancel_entries()
+        await session.engine.parts.executor.settle()
+        return Answer.done("stopped", open_positions=session.engine.parts.positions.open_count)
+
+    async def _emergency_stop(self, command: Command) -> Answer:
+        session = self._session
+        parts = session.engine.parts
+        session.enabled = False
+        trigger = EmergencyTrigger(command.payload.get("trigger", EmergencyTrigger.MANUAL_STOP))
+        was_latched = bool(parts.risk.halt_reason)
+        positions = parts.positions.open_count
+        closing = await parts.emergency.trigger_emergency_stop(trigger, command.at_ms, command.by)
+        await parts.executor.settle()
+        if not was_latched:
+            parts.journal.alert(
+                NotificationType.EMERGENCY_STOP, "critical", "emergency_stop",
+                {"trigger": trigger.value, "by": command.by, "positions": positions,
+                 "closing": closing}, command.at_ms,
+            )  # fmt: skip
+        return Answer.done("halted", positions=positions, closing=closing)
+
+    async def _rearm(self, command: Command) -> Answer:
+        parts = self._session.engine.parts
+        word = str(command.payload.get("confirm", ""))
+        if word != REARM_WORD:
+            return Answer.refused("confirm", given=word[:32], word=REARM_WORD)
+        if parts.emergency.is_under_way:
+            return Answer.refused("flattening", positions=parts.positions.open_count)
+        was = parts.risk.halt_reason
+        parts.risk.rearm()
+        numbers = {"by": command.by, "trigger": was}
+        parts.journal.alert(
+            NotificationType.TRADING_STATE_CHANGED, "warning", "rearmed", numbers, command.at_ms
+        )
+        return Answer.done("rearmed", trigger=was)
+
+    async def _close_position(self, command: Command) -> Answer:
+        parts = self._session.engine.parts
+        i = self._symbol(command)
+        role = OrderRole.FLATTEN if parts.risk.halt_reason else OrderRole.EXIT
+        order = parts.executor.close(i, role, "operator", command.at_ms)
+        symbol = parts.positions.instruments[i].symbol
+        if order is None:
+            return Answer.refused("no_position", symbol=symbol)
+        return Answer.done("closing", symbol=symbol, client_order_id=order.client_order_id)
+
+    async def _cancel_order(self, command: Command) -> Answer:
+        parts = self._session.engine.parts
+        order_id = str(command.payload["client_order_id"])
+        order = parts.executor.orders.get(order_id)
+        if order is None:
+            return Answer.refused("no_order", client_order_id=order_id[:64])
+        if order.role is not OrderRole.ENTRY:  # it would leave a position without its protection
+            return Answer.refused("protects", client_order_id=order_id, role=order.role.value)
+        await parts.executor.cancel(order_id)
+        await parts.executor.settle()
+        return Answer.done("canceled", client_order_id=order_id)
+
+    async def _lift_lock(self, command: Command) -> Answer:
+        parts = self._session.engine.parts
+        i = self._symbol(command)
+        symbol = parts.positions.instruments[i].symbol
+        if not parts.risk.lift_lock(i):
+            return Answer.refused("no_lock", symbol=symbol)
+        return Answer.done("unlocked", symbol=symbol)
+
+    async def _apply_config(self, command: Command) -> Answer:
+        """Go on with a configuration that was checked and written before it came here."""
+        session = self._session
+        settings = Settings.model_validate_json(command.payload["config"], strict=False)
+        await session.reconfigure(settings)
+        numbers = {"by": command.by, "config_hash": settings.hash(),
+                   "changes": dict(command.payload.get("changes", {}))}  # fmt: skip
+        session.journal.alert(
+            NotificationType.CONFIG_CHANGED, "info", "config_applied", numbers, command.at_ms
+        )
+        return Answer.done("configured", config_hash=settings.hash())
+
+    def _symbol(self, command: Command) -> int:
+        positions = self._session.engine.parts.positions
+        symbol = str(command.payload["symbol"])
+        if symbol not in positions.index:
+            known = ", ".join(positions.index)
+            raise InputError(f"symbol was {symbol!r}, allowed: {known}")
+        return positions.index[symbol]

@@ -1,0 +1,261 @@
+"""One account's trading session: takes inputs one at a time; the same inputs give the same books.
+
+Market, commands, models and the state of the connection all come in through `take`, are written
+into the record and then acted on. Nothing else may influence what is traded, so that
+`replay --session` repeats it and a restart goes on as if nothing had been.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from auto_trading.engine import AutoTradingEngine
+from auto_trading.gateways.simulated_venue import SimulatedVenue
+from auto_trading.operations import Answer, Operations
+from auto_trading.session_inputs import (
+    Command,
+    Connection,
+    Funding,
+    Held,
+    Input,
+    ModelReady,
+    encoded,
+)
+from config.settings import Settings
+from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.market import Bar
+from crypto_trader_pro.domain.messages import Backfill, MarketSlice, Missed, Prices
+from database.journal import Journal
+
+
+class Core(Protocol):
+    """What a session trades with; made anew for another configuration."""
+
+    @property
+    def engine(self) -> AutoTradingEngine: ...
+
+    @property
+    def venue(self) -> SimulatedVenue: ...
+
+    def install(self, facts: Mapping[str, Any]) -> None:
+        """Let the model strategy use a trained model from now on."""
+        ...
+
+
+class TradingSession:
+    """The trading of one run.
+
+    Args:
+        make: builds the engine with its venue for a configuration; called again when that changes.
+        journal: of the run; shared by all engines that `make` builds.
+        records: False while a record is being repeated.
+    """
+
+    def __init__(
+        self, make: Callable[[Settings, "TradingSession"], Core], journal: Journal,
+        settings: Settings, *, records: bool = True,
+    ) -> None:  # fmt: skip
+        self._make = make
+        self._journal = journal
+        self._records = records
+        self.settings = settings
+        self.enabled = False  # trading was started and not stopped
+        self._changed: str | None = None  # the configuration in force, if not the run's first
+        self._volume: list[int] = []
+        self._opened_ms = 0
+        self._core = make(settings, self)
+        self._operations = Operations(self)
+        self._reset_volumes()
+
+    def _reset_volumes(self) -> None:
+        if not self._volume:
+            self._volume = [0] * len(self.engine.parts.positions.instruments)
+
+    @property
+    def engine(self) -> AutoTradingEngine:
+        return self._core.engine
+
+    @property
+    def journal(self) -> Journal:
+        return self._journal
+
+    # --- beginning --------------------------------------------------------------------------
+
+    def open(self, at_ms: int) -> None:
+        """Begin with the opening balance."""
+        self._opened_ms = at_ms
+        self.engine.open_account(at_ms)
+
+    async def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint, after a crash as after an orderly end."""
+        config = state["session"]["config"]
+        if config is not None and config != self.settings.canonical_json():
+            self._use(Settings.model_validate_json(config, strict=False))
+            self._changed = config
+        await self.engine.restore(state)
+        self._note_held(self.engine.now_ms)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "enabled": self.enabled,
+            "volume": list(self._volume),
+            "taken": self._journal.taken,
+            "opened_ms": self._opened_ms,
+            "config": self._changed,
+        }
+
+    def restore_own(self, state: Mapping[str, Any]) -> None:
+        """Take the part of a checkpoint that is the session's own."""
+        self.enabled = state["enabled"]
+        self._volume = list(state["volume"])
+        self._journal.taken = state["taken"]
+        self._opened_ms = state["opened_ms"]
+
+    # --- inputs -----------------------------------------------------------------------------
+
+    async def take(self, item: Input) -> Answer | None:
+        """Act on one input; a command's answer is returned and stored with what it did.
+
+        Raises:
+            JournalUnavailable: nothing was stored and nothing sent; the rows wait for `settle`.
+            LeaseLost, Fenced: this session may do nothing more.
+        """
+        if isinstance(item, Command):
+            return await self._command(item)
+        match item:
+            case Prices():
+                await self._prices(item)
+            case MarketSlice():
+                await self._candles(item)
+            case Missed():
+                await self._missed(item)
+            case Backfill():
+                self._record(item)
+                self._see(item.market)
+                self.engine.on_history(item.market, partial=True)
+            case Funding():
+                await self._funding(item)
+            case Connection():
+                self._record(item)
+                self.engine.risk.disconnected = item.is_lost
+            case ModelReady():
+                self._record(item)
+                self._core.install(item.facts)
+                self.engine.commit()
+            case Held():
+                pass
+        return None
+
+    async def _prices(self, item: Prices) -> None:
+        """Play prices that matter: of symbols with a position or an order."""
+        venue = self._core.venue
+        kept = tuple((i, price) for i, price in item.prices if venue.holds(i))
+        if not kept:
+            return
+        self._record(Prices(item.at_ms, kept))
+        bars: list[Bar | None] = [None] * len(self._volume)
+        for i, price in kept:
+            bars[i] = Bar(item.at_ms, price, price, price, price, self._volume[i])
+        venue.play(MarketSlice(item.at_ms, tuple(bars)))
+        await self.engine.on_prices(item.at_ms, bars)
+        self._note_held(item.at_ms)
+        if not self._journal.is_clean:
+            self.engine.commit()
+
+    async def _candles(self, market: MarketSlice) -> None:
+        self._record(market)
+        self._see(market)
+        self._core.venue.at(market.close_ms)
+        await self.engine.on_slice(market, decide=self.enabled)
+        self._note_held(market.close_ms)
+        self.engine.commit()
+
+    async def _missed(self, item: Missed) -> None:
+        """Play candles nobody saw over the working orders; before the start they only warm up."""
+        self._record(item)
+        market = item.market
+        if market.close_ms > self._opened_ms:
+            self._core.venue.play(market)
+            self._see(market)
+            await self.engine.on_slice(market, decide=False)
+            self.engine.commit()
+        else:
+            self._see(market)
+            self.engine.on_history(market, partial=False)
+
+    async def _funding(self, item: Funding) -> None:
+        venue = self._core.venue
+        kept = tuple((i, rate) for i, rate in item.rates if venue.holds(i))
+        if not kept:
+            return
+        self._record(Funding(item.at_ms, kept))
+        for i, rate in kept:
+            venue.fund(i, rate, item.at_ms)
+        await self.engine.on_prices(item.at_ms, [None] * len(self._volume))
+        self.engine.commit()
+
+    async def _command(self, command: Command) -> Answer:
+        self._record(command)
+        self._core.venue.at(command.at_ms)
+        self.engine.now_ms = max(self.engine.now_ms, command.at_ms)
+        try:
+            answer = await self._operations.do(command)
+        except InputError as e:
+            answer = Answer.refused("input", reason=str(e))
+        self._journal.answered(
+            command.command_id, command.kind.value, command.payload, command.by, command.asked,
+            answer.status.value, answer.data,
+        )  # fmt: skip
+        self.engine.commit()
+        await self.engine.parts.executor.send()
+        self._note_held(self.engine.now_ms)
+        return answer
+
+    async def settle(self) -> None:
+        """Store what a failed commit left waiting, and send what depends on it."""
+        self.engine.commit()
+        await self.engine.parts.executor.send()
+        self._note_held(self.engine.now_ms)
+
+    # --- helpers ----------------------------------------------------------------------------
+
+    def _record(self, item: Input) -> None:
+        if self._records:
+            self._journal.input(encoded(item))
+
+    def _note_held(self, at_ms: int) -> None:
+        """Record which entries the last look before sending has held back."""
+        executor = self.engine.parts.executor
+        if executor.held:
+            for reason in sorted(set(executor.held.values())):
+                numbers = tuple(n for n, why in executor.held.items() if why == reason)
+                self._record(Held(at_ms, numbers, reason))
+            executor.held.clear()
+
+    def _see(self, market: MarketSlice) -> None:
+        for i, bar in enumerate(market.bars):
+            if bar is not None:
+                self._volume[i] = bar.volume
+
+    # --- another configuration --------------------------------------------------------------
+
+    async def reconfigure(self, settings: Settings) -> None:
+        """Go on with other settings: what a restart would do, without the restart."""
+        state = self.engine.state()
+        before = self.settings
+        self._use(settings)
+        self._changed = settings.canonical_json()
+        state["session"] = self.state()
+        if not _same_strategies(before, settings):  # their windows fill anew
+            fresh = self.engine.state()["signals"]
+            model = state["signals"]["model"] if fresh["model"] is not None else None
+            state["signals"] = {**fresh, "model": model or fresh["model"]}
+        await self.engine.restore(state)
+
+    def _use(self, settings: Settings) -> None:
+        self.settings = settings
+        self._journal.config_hash = settings.hash()
+        self._core = self._make(settings, self)
+
+
+def _same_strategies(a: Settings, b: Settings) -> bool:
+    return a.strategies == b.strategies
