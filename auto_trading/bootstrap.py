@@ -1,21 +1,23 @@
 """The composition root: which clock, feed and venue. The only place that asks for the mode."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Protocol
 
 from sqlalchemy import Engine as Database
 
 from auto_trading.decision_maker import DecisionMaker
 from auto_trading.emergency_stop import EmergencyStop
 from auto_trading.engine import AutoTradingEngine, Parts, Ports
-from auto_trading.gateways.replay_feed import ReplayFeed
+from auto_trading.gateways.replay_feed import NoFeed, ReplayFeed
 from auto_trading.gateways.simulated_venue import SimulatedVenue
 from auto_trading.gateways.venue_book import FundingEvent
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager
+from auto_trading.session import TradingSession
 from auto_trading.signal_generator import AISignalGenerator, ModelSignals
 from auto_trading.trade_executor import TradeExecutor
 from auto_trading.translation import (
@@ -23,6 +25,7 @@ from auto_trading.translation import (
     ai_config,
     candle_strategies,
     costs_of,
+    enabled_strategies,
     gate_of,
     limits_of,
 )
@@ -32,9 +35,11 @@ from crypto_trader_pro.domain.enums import EmergencyTrigger
 from crypto_trader_pro.domain.errors import ConfigError
 from crypto_trader_pro.domain.instruments import Instrument, money_units
 from crypto_trader_pro.domain.market import CandleSeries
+from crypto_trader_pro.domain.orders import Order
 from crypto_trader_pro.domain.ports import ExchangeGateway
 from crypto_trader_pro.domain.timeframes import timeframe_ms
-from database.journal import Journal
+from database.fence import OPEN, Fence
+from database.journal import Journal, News
 from database.run_results import shadow_results
 from utils.clocks import SimulatedClock
 
@@ -54,6 +59,7 @@ class RunSpec:
     settings: Settings
     var_dir: Path
     epoch: int = 0
+    opening_cash: int = 0  # money units; 0 is what the settings say
 
 
 def build_replay(
@@ -88,6 +94,86 @@ def build_replay(
         opening_cash=cash, interval_ms=spec.interval_ms, stateful={"venue": venue},
         progress=progress,
     )  # fmt: skip
+
+
+class LiveSignals(ModelSignals, Protocol):
+    """The model strategy of a living session: its models come in from outside."""
+
+    def install(self, facts: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LivingTools:
+    """What a living session needs from its surroundings."""
+
+    database: Database
+    now: Callable[[], datetime]  # system time
+    fence: Fence = OPEN
+    account: str | None = None  # whose lease must be ours; None where a record is repeated
+    tell: Callable[[Sequence[News]], None] | None = None
+    may_enter: Callable[[Order], str] | None = None
+    model: Callable[[RunSpec, Journal], LiveSignals] | None = None
+    records: bool = True
+    candles_fill: bool = False
+    batch: int = 1  # decisions per commit when nothing is sent
+
+
+@dataclass(frozen=True, slots=True)
+class LivingCore:
+    """An engine over a market that goes on, with the paper venue."""
+
+    engine: AutoTradingEngine
+    venue: SimulatedVenue
+    model: LiveSignals | None
+
+    def install(self, facts: Mapping[str, Any]) -> None:
+        if self.model is not None:
+            self.model.install(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _SessionPart:
+    """The session's own share of the checkpoint."""
+
+    session: TradingSession
+
+    def state(self) -> Mapping[str, Any]:
+        return self.session.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.session.restore_own(state)
+
+
+def build_living(spec: RunSpec, tools: LivingTools) -> TradingSession:
+    """Return a session on paper money: inputs are brought to it, it fetches nothing itself."""
+    journal = Journal(
+        tools.database, spec.run_id, spec.instruments,
+        epoch=spec.epoch, config_hash=spec.settings.hash(), now=tools.now,
+        batch=tools.batch, account=tools.account, fence=tools.fence, tell=tools.tell,
+    )  # fmt: skip
+    cash = spec.opening_cash or money_units(spec.settings.paper_equity)
+
+    def make(settings: Settings, session: TradingSession) -> LivingCore:
+        own = replace(spec, settings=settings, strategies=tuple(enabled_strategies(settings)))
+        venue = SimulatedVenue(
+            own.instruments, cash, costs_of(settings), ticks=not tools.candles_fill
+        )
+        model = None
+        if tools.model is not None and MODEL_STRATEGY in own.strategies:
+            model = tools.model(own, journal)
+        parts = _parts(own, venue, journal, model, tools.now)
+        if tools.may_enter is not None:
+            parts.executor.may_enter = tools.may_enter
+        engine = AutoTradingEngine(
+            Ports(SimulatedClock(), NoFeed(), venue), parts,
+            opening_cash=cash, interval_ms=own.interval_ms,
+            stateful={"venue": venue, "session": _SessionPart(session)},
+        )  # fmt: skip
+        return LivingCore(engine, venue, model)
+
+    return TradingSession(
+        make, journal, spec.settings, records=tools.records, candles_fill=tools.candles_fill
+    )
 
 
 def _replay_model(

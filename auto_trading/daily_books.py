@@ -95,15 +95,17 @@ class DailyBooks:
             day = self._calendar.day_of(day.end_ms)
         return to_datetime(day.start_ms)
 
-    def today(self, session: Session, at_ms: int) -> DaySummary | None:
-        """Return the figures of the unfinished day that contains `at_ms`, None without equity."""
-        day = self._calendar.day_of(at_ms)
+    def until(self, session: Session, at_ms: int) -> DaySummary | None:
+        """Return the figures of the day that `at_ms` is in, or ends, up to then.
+
+        None where the run has no equity yet.
+        """
+        day = self._calendar.day_of(at_ms - 1)._replace(end_ms=at_ms)
         until = to_datetime(at_ms)
         if daily.last_point(session, self.run_id, until) is None:
             return None
-        return self._summary(
-            session, day, daily.charges(session, self.run_id, day, self._ledger_id), until
-        )
+        charged = daily.charges(session, self.run_id, day, self._ledger_id)
+        return self._summary(session, day, charged, until)
 
     def _summary(
         self, session: Session, day: TradingDay, charged: daily.Charges, until: datetime

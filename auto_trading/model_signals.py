@@ -6,11 +6,22 @@ unproven, marked as such, so that the path can be seen to work; it opens no othe
 
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Any
 
 import numpy as np
 
 from auto_trading.market_monitor import MarketMonitor
+from auto_trading.model_judge import (
+    EXPIRED,
+    NAME,
+    NO_FEATURES,
+    NO_MODEL,
+    NOT_DUE,
+    ModelJudge,
+    Permissions,
+    ShadowBook,
+)
+from auto_trading.model_report import gates_report, measures, model_facts
 from auto_trading.model_store import ModelFolder
 from auto_trading.model_world import ModelWorld
 from crypto_trader_pro.ai import evaluation, gates, labels, proving, training, walk_forward
@@ -21,37 +32,9 @@ from crypto_trader_pro.ai.model import Model
 from crypto_trader_pro.ai.predictions import Predictions
 from crypto_trader_pro.ai.proving import ShadowTrade
 from crypto_trader_pro.ai.record import Record, joined
-from crypto_trader_pro.domain.enums import Side, TradingMode
+from crypto_trader_pro.domain.enums import TradingMode
 from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.domain.signals import CONFIDENCE_UNIT, ModelView, Signal
-from crypto_trader_pro.domain.timeframes import timeframe_name
-
-NAME: Final = "ai_signal"
-NOT_DUE: Final = Signal(NAME, 0, "not_due")
-NO_MODEL: Final = Signal(NAME, 0, "no_model")
-EXPIRED: Final = Signal(NAME, 0, "model_expired")
-NO_FEATURES: Final = Signal(NAME, 0, "no_features")
-_UNPROVEN: Final = frozenset({"no_record", proving.FEW_TRADES, proving.FEW_WEEKS, proving.NO_EDGE})
-_BY_RISK: Final = frozenset({"margin"})  # the rule `expected_edge` refuses it, with its numbers
-_REASONS: Final = {
-    labels.STOPPED: "stop", labels.TARGET_HIT: "target", labels.TIMED_OUT: "time_out",
-}  # fmt: skip
-
-
-class ShadowBook(Protocol):
-    """Where shadow trades and models are recorded; the journal of the run."""
-
-    def shadow_opened(
-        self, model_id: str, symbol: str, side: str, decided_ms: int, probability: int,
-        expected_mbp: int,
-    ) -> None: ...  # fmt: skip
-
-    def shadow_closed(
-        self, symbol: str, side: str, decided_ms: int, closed_ms: int, realized_mbp: int,
-        reason: str,
-    ) -> None: ...  # fmt: skip
-
-    def model_trained(self, facts: Mapping[str, Any]) -> None: ...
+from crypto_trader_pro.domain.signals import CONFIDENCE_UNIT, Signal
 
 
 class ReplayModel:
@@ -71,10 +54,8 @@ class ReplayModel:
         self._cfg = cfg
         self._book = book
         self._folder = folder
-        self._mode = mode
-        self._trade_unproven = trade_unproven
         self._earlier = earlier
-        self._max_bars = cfg.horizon * cfg.timeframe_ms // bar_ms
+        self._judge = ModelJudge(cfg, Permissions(mode, trade_unproven, bar_ms), book)
         self._model: Model | None = None
         self._model_id = ""
         self._facts = gates.Trained(0, 0)
@@ -85,8 +66,6 @@ class ReplayModel:
         self._expires_ms = 0
         self._now_ms = 0
         self._week = -1
-        self._skill = {1: float("nan"), -1: float("nan")}
-        self._proving = proving.verdict([], 0, cfg)
         self._closed: list[ShadowTrade] = []
         self._open: dict[int, tuple[int, int, int]] = {}  # symbol -> decided, side, expected
         self.training_seconds = 0.0
@@ -129,32 +108,16 @@ class ReplayModel:
         if row is None or not world.frame.ready[row]:
             return NO_FEATURES
         best = gates.best_side(self._predictions[i], self._predicted(i, row), ready=True)
-        results = gates.evaluate(
-            best, trained=self._facts, now_ms=self._now_ms, skill=self._skill[best.side],
-            mode=self._mode, proving=self._proving, cfg=self._cfg,
-        )  # fmt: skip
-        closed = gates.first_closed(results)
-        view = ModelView(
-            self._model_id, best.probability, best.break_even, best.edge_mbp,
-            best.baseline_probability, closed, self._proving.open,
-        )  # fmt: skip
-        if not best.ranks or best.edge_mbp <= 0:
-            reason = "no_edge" if best.ranks else "slope"
-            return Signal(NAME, 0, reason, best.probability, model=view)
+        signal = self._judge.said(self._model_id, self._facts, best, self._now_ms)
+        if not signal.direction:
+            return signal
         if i not in self._open:
-            self._shadow(i, best, self._now_ms)
-        opens = all(r.open or r.gate in _BY_RISK or self._lets(r.code) for r in results)
+            self._open[i] = (self._now_ms, best.side, best.edge_mbp)
+            self._judge.opened(self._model_id, self._symbol(i), best, self._now_ms)
         stop, target = labels.distances(
             world.series.close[row : row + 1], world.frame.atr[row : row + 1], self._cfg
         )
-        return Signal(
-            NAME, best.side, "model_signal" if opens else "model_shadow", best.probability,
-            opens=opens, stop_units=int(stop[0]), target_units=int(target[0]),
-            max_bars=self._max_bars, model=view,
-        )  # fmt: skip
-
-    def _lets(self, code: str) -> bool:
-        return self._trade_unproven and code in _UNPROVEN
+        return signal._replace(stop_units=int(stop[0]), target_units=int(target[0]))
 
     def _predicted(self, i: int, row: int) -> int:
         """Return the place of a frame's row among the predictions of the model in force."""
@@ -162,13 +125,6 @@ class ReplayModel:
         return int(np.count_nonzero(ready))
 
     # --- shadow trades and the record -------------------------------------------------------
-
-    def _shadow(self, i: int, best: gates.Row, now_ms: int) -> None:
-        self._open[i] = (now_ms, best.side, best.edge_mbp)
-        self._book.shadow_opened(
-            self._model_id, self._symbol(i), Side.of(best.side).value, now_ms, best.probability,
-            best.edge_mbp,
-        )  # fmt: skip
 
     def _follow(self, i: int) -> None:
         """Close the shadow trade of symbol `i` if it has ended by now."""
@@ -186,20 +142,18 @@ class ReplayModel:
         del self._open[i]
         closed_ms = int(outcomes.exit_ms[row])
         realized = round(float(outcomes.net_bp[row]) * 1000)
-        self._closed.append(ShadowTrade(decided_ms, closed_ms, expected, realized))
-        self._book.shadow_closed(
-            self._symbol(i), Side.of(side).value, decided_ms, closed_ms, realized,
-            _REASONS[int(outcomes.reason[row])],
-        )  # fmt: skip
+        trade = ShadowTrade(decided_ms, closed_ms, expected, realized)
+        self._closed.append(trade)
+        self._judge.closed(self._symbol(i), side, trade, int(outcomes.reason[row]))
 
     def _look(self, now_ms: int) -> None:
         """Judge the whole record once a week: skill over the base rate, and the proving gate."""
         self._week = week_of(now_ms)
-        self._proving = proving.verdict(self._closed, now_ms, self._cfg)
+        self._judge.proving = proving.verdict(self._closed, now_ms, self._cfg)
         record = self.record(week_start_ms(now_ms))
         if record is not None and len(record):
             for side in (1, -1):
-                self._skill[side] = _skill(record, side)
+                self._judge.skill[side] = _skill(record, side)
 
     def record(self, before_ms: int) -> Record | None:
         """Return the out-of-sample predictions whose trades must have ended before `before_ms`."""
@@ -215,26 +169,10 @@ class ReplayModel:
 
     def report(self) -> dict[str, Any]:
         """Return what the run says about its models: figures, gates, and the honest sentence."""
-        p = self._proving
-        shown = p.decided  # before that, never a preliminary profit
         return {
             "models": len(self._trained),
             "out_of_sample": measures(self.metrics()),
-            "brier_skill_gate_pct": {
-                "long": _rounded(self._skill[1] * 100, 3),
-                "short": _rounded(self._skill[-1] * 100, 3),
-            },
-            "proving": {
-                "open": p.open,
-                "code": p.code,
-                "shadow_trades": p.trades,
-                "needed_trades": p.needed_trades,
-                "weeks": p.weeks,
-                "expected_bp": _rounded(p.expected_bp, 2) if shown else None,
-                "realized_bp": _rounded(p.mean_bp, 2) if shown else None,
-                "interval_bp": [_rounded(x, 2) for x in p.interval_bp] if shown else None,
-                "lower_bp": _rounded(p.lower_bp, 2) if shown else None,
-            },
+            **gates_report(self._judge.skill, self._judge.proving),
         }
 
     # --- training ---------------------------------------------------------------------------
@@ -252,7 +190,7 @@ class ReplayModel:
         found = measures(self.metrics())
         seconds = perf_counter() - started
         self.training_seconds += seconds
-        self._book.model_trained(_facts(model, self._expires_ms, found, seconds))
+        self._book.model_trained(model_facts(NAME, model, self._expires_ms, found, seconds))
 
     def _use(self, model: Model, cutoff_ms: int) -> None:
         """Predict every row that this model will be asked for, and score those that are known."""
@@ -313,28 +251,6 @@ class ReplayModel:
         return model
 
 
-def _facts(
-    model: Model, expires_ms: int, metrics: Mapping[str, Any], seconds: float
-) -> dict[str, Any]:
-    """Return the row of the table of models; instants in milliseconds."""
-    f = model.facts
-    return {
-        "model_id": model.id,
-        "strategy": NAME,
-        "timeframe": timeframe_name(f.timeframe_ms),
-        "trained_at": f.cutoff_ms,
-        "expires_at": expires_ms,
-        "data_from": f.from_ms,
-        "data_to": f.to_ms,
-        "rows": f.fit_rows + f.calibration_rows,
-        "symbols": list(f.symbols),
-        "schema_hash": f.schema_hash,
-        "config_hash": f.config_hash,
-        "metrics": {**metrics, "months": f.months, "shadow_only": f.shadow_only},
-        "training_seconds": round(seconds, 3),
-    }
-
-
 def _skill(record: Record, side: int) -> float:
     """Return 1 - Brier / Brier of the base rate of one side."""
     part = record.long if side > 0 else record.short
@@ -342,49 +258,3 @@ def _skill(record: Record, side: int) -> float:
     brier = float(np.mean((part.probability / CONFIDENCE_UNIT - won) ** 2))
     base = float(np.mean((part.base_rate - won) ** 2))
     return 1.0 - brier / base if base > 0.0 else float("nan")
-
-
-def measures(metrics: Metrics | None) -> dict[str, Any]:
-    """Return the figures of a record as plain values, the model beside its baselines."""
-    if metrics is None:
-        return {}
-    return {
-        "model": _model_measures(metrics.model),
-        "logistic_regression": _model_measures(metrics.baseline),
-        "always_long": _trade_measures(metrics.always_long),
-        "costs_bp": list(metrics.costs_bp),
-    }
-
-
-def _model_measures(m: evaluation.ModelMetrics) -> dict[str, Any]:
-    sides = {"long": m.long, "short": m.short}
-    return {
-        "rows": m.long.rows,
-        "directional_auc": _rounded(m.directional_auc, 4),
-        **{
-            name: {
-                "auc": _rounded(s.auc, 4),
-                "brier_skill_pct": _rounded(s.skill * 100, 3),
-                "log_loss": _rounded(s.log_loss, 5),
-                "base_log_loss": _rounded(s.base_log_loss, 5),
-                "calibration_error": _rounded(s.calibration_error, 4),
-                "reliability": [[d.rows, _rounded(d.predicted, 4), _rounded(d.seen, 4)]
-                                for d in s.deciles],
-            }
-            for name, s in sides.items()
-        },
-        "trades": _trade_measures(m.trades),
-    }  # fmt: skip
-
-
-def _trade_measures(t: evaluation.TradeResult) -> dict[str, Any]:
-    return {
-        "trades": t.trades,
-        "expected_bp": _rounded(t.expected_bp, 2),
-        "net_bp": [_rounded(x, 2) for x in t.net_bp],
-        "interval_bp": [[_rounded(i.low, 2), _rounded(i.high, 2)] for i in t.intervals],
-    }
-
-
-def _rounded(x: float, digits: int) -> float | None:
-    return None if x != x else round(x, digits)

@@ -48,12 +48,14 @@ class TradingSession:
         make: builds the engine with its venue for a configuration; called again when that changes.
         journal: of the run; shared by all engines that `make` builds.
         records: False while a record is being repeated.
+        candles_fill: the source has candles and no prices in between; orders fill from them.
     """
 
     def __init__(
         self, make: Callable[[Settings, "TradingSession"], Core], journal: Journal,
-        settings: Settings, *, records: bool = True,
+        settings: Settings, *, records: bool = True, candles_fill: bool = False,
     ) -> None:  # fmt: skip
+        self._candles_fill = candles_fill
         self._make = make
         self._journal = journal
         self._records = records
@@ -62,6 +64,7 @@ class TradingSession:
         self._changed: str | None = None  # the configuration in force, if not the run's first
         self._volume: list[int] = []
         self._opened_ms = 0
+        self._seen_market = False
         self._core = make(settings, self)
         self._operations = Operations(self)
         self._reset_volumes()
@@ -73,6 +76,17 @@ class TradingSession:
     @property
     def engine(self) -> AutoTradingEngine:
         return self._core.engine
+
+    @property
+    def has_begun(self) -> bool:
+        """True once a market input has been taken: a reader goes on behind it."""
+        return self._seen_market
+
+    @property
+    def is_flat(self) -> bool:
+        """True without positions and orders: only then may the session end."""
+        parts = self.engine.parts
+        return not parts.positions.open_count and not parts.executor.orders
 
     @property
     def journal(self) -> Journal:
@@ -100,6 +114,7 @@ class TradingSession:
             "volume": list(self._volume),
             "taken": self._journal.taken,
             "opened_ms": self._opened_ms,
+            "seen_market": self._seen_market,
             "config": self._changed,
         }
 
@@ -109,6 +124,7 @@ class TradingSession:
         self._volume = list(state["volume"])
         self._journal.taken = state["taken"]
         self._opened_ms = state["opened_ms"]
+        self._seen_market = state["seen_market"]
 
     # --- inputs -----------------------------------------------------------------------------
 
@@ -157,17 +173,18 @@ class TradingSession:
             bars[i] = Bar(item.at_ms, price, price, price, price, self._volume[i])
         venue.play(MarketSlice(item.at_ms, tuple(bars)))
         await self.engine.on_prices(item.at_ms, bars)
-        self._note_held(item.at_ms)
-        if not self._journal.is_clean:
-            self.engine.commit()
+        await self._finish(item.at_ms)
 
     async def _candles(self, market: MarketSlice) -> None:
         self._record(market)
+        self._seen_market = True
         self._see(market)
-        self._core.venue.at(market.close_ms)
+        if self._candles_fill:
+            self._core.venue.play(market)
+        else:
+            self._core.venue.candle_closed(market.close_ms)
         await self.engine.on_slice(market, decide=self.enabled)
-        self._note_held(market.close_ms)
-        self.engine.commit()
+        await self._finish(market.close_ms, has_news=self._journal.has_inputs)
 
     async def _missed(self, item: Missed) -> None:
         """Play candles nobody saw over the working orders; before the start they only warm up."""
@@ -175,9 +192,11 @@ class TradingSession:
         market = item.market
         if market.close_ms > self._opened_ms:
             self._core.venue.play(market)
+            if not self._candles_fill:
+                self._core.venue.candle_closed(market.close_ms)
             self._see(market)
             await self.engine.on_slice(market, decide=False)
-            self.engine.commit()
+            await self._finish(market.close_ms, has_news=True)
         else:
             self._see(market)
             self.engine.on_history(market, partial=False)
@@ -191,7 +210,7 @@ class TradingSession:
         for i, rate in kept:
             venue.fund(i, rate, item.at_ms)
         await self.engine.on_prices(item.at_ms, [None] * len(self._volume))
-        self.engine.commit()
+        await self._finish(item.at_ms)
 
     async def _command(self, command: Command) -> Answer:
         self._record(command)
@@ -205,16 +224,23 @@ class TradingSession:
             command.command_id, command.kind.value, command.payload, command.by, command.asked,
             answer.status.value, answer.data,
         )  # fmt: skip
-        self.engine.commit()
-        await self.engine.parts.executor.send()
-        self._note_held(self.engine.now_ms)
+        await self.settle()
         return answer
 
     async def settle(self) -> None:
-        """Store what a failed commit left waiting, and send what depends on it."""
+        """Store what waits, a failed commit's rows too, and send what depends on it."""
+        executor = self.engine.parts.executor
+        await executor.settle()
         self.engine.commit()
-        await self.engine.parts.executor.send()
-        self._note_held(self.engine.now_ms)
+        await executor.send()
+        await self._finish(self.engine.now_ms)
+
+    async def _finish(self, at_ms: int, *, has_news: bool = False) -> None:
+        """End a step: take the venue's first answers to what was sent, and store what is new."""
+        self._note_held(at_ms)
+        await self.engine.parts.executor.settle()
+        if has_news or not self._journal.is_clean:
+            self.engine.commit()
 
     # --- helpers ----------------------------------------------------------------------------
 

@@ -54,6 +54,20 @@ def find(session: Session, command_id: str) -> CommandRow | None:
     return session.exec(select(CommandRow).where(CommandRow.command_id == command_id)).first()
 
 
+def is_any_waiting(session: Session) -> bool:
+    """True when a command waits to be taken."""
+    row = CommandRow
+    waiting = select(col(row.id)).where(col(row.status) == CommandStatus.ASKED).limit(1)
+    return session.exec(waiting).first() is not None
+
+
+def take_back(session: Session) -> int:
+    """Let commands wait again that an engine took and never finished; return how many."""
+    row = CommandRow
+    taken = update(row).where(col(row.status) == CommandStatus.TAKEN)
+    return session.exec(taken.values(status=CommandStatus.ASKED, claimed_at=None)).rowcount
+
+
 def claim_next(session: Session, now: datetime) -> CommandRow | None:
     """Take the oldest waiting command that has not expired, or return None.
 

@@ -38,8 +38,9 @@ class News(NamedTuple):
 
     kind: NotificationType
     severity: str
-    code: str
+    code: str  # of the catalogue
     numbers: Mapping[str, Any]
+    is_alert: bool  # the alert is stored already
 
 
 class Journal:
@@ -114,6 +115,11 @@ class Journal:
             self._decisions,
         )  # fmt: skip
         return not any(changed)
+
+    @property
+    def has_inputs(self) -> bool:
+        """True when the record of the session has grown since the last commit."""
+        return bool(self._inputs)
 
     @property
     def is_due(self) -> bool:
@@ -242,6 +248,7 @@ class Journal:
         slipped = order.side.sign * (average - reference) / reference
         value = money_text(order.filled_value * instrument.tv)
         closes = order.role is not OrderRole.ENTRY
+        self._note(_trade_news(order, grid, average, self._quote))
         price = (average * instrument.price_unit).quantize(instrument.price_unit / 10_000)
         self._trades.append(
             (
@@ -273,7 +280,7 @@ class Journal:
         at_ms: int,
     ) -> None:  # fmt: skip
         """Add an alert: a code with numbers that the catalogue words."""
-        self.news(kind, severity, code, numbers)
+        self._note(News(kind, severity, f"risk.{code}", dict(numbers), is_alert=True))
         self._alerts.append(
             (
                 self._run_id, kind.value, severity, code, self._values.json(numbers),
@@ -355,12 +362,10 @@ class Journal:
             self._values.json(list(steps)),
         )  # fmt: skip
 
-    def news(
-        self, kind: NotificationType, severity: str, code: str, numbers: Mapping[str, Any]
-    ) -> None:
+    def _note(self, news: News) -> None:
         """Add something that people are told once it is stored."""
         if self._tell is not None:
-            self._news.append(News(kind, severity, code, dict(numbers)))
+            self._news.append(news)
 
     # --- commit -----------------------------------------------------------------------------
 
@@ -464,6 +469,24 @@ class Journal:
 
     def _decimal(self, value: Decimal) -> str:
         return self._values.decimal(value)
+
+
+_TRADE_KINDS: Final = {
+    OrderRole.STOP: NotificationType.STOP_LOSS_HIT,
+    OrderRole.TARGET: NotificationType.PROFIT_TARGET_HIT,
+}
+
+
+def _trade_news(order: Order, grid: Grid, average: Decimal, quote: str) -> News:
+    """Return what is told of an order that traded and has ended."""
+    numbers = {
+        "symbol": order.symbol, "side": order.side.value, "role": order.role.value,
+        "size": grid.quantity(order.filled_lots), "price": grid.price(round(average)),
+        "profit": money_text(order.realized), "asset": quote,
+    }  # fmt: skip
+    kind = _TRADE_KINDS.get(order.role, NotificationType.TRADE_EXECUTED)
+    code = "news.opened" if order.role is OrderRole.ENTRY else "news.closed"
+    return News(kind, "info", code, numbers, is_alert=False)
 
 
 def _price(grid: Grid, units: int) -> str | None:

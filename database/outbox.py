@@ -15,6 +15,8 @@ from database.auto_trading_db import open_database, unit_of_work
 from database.models import OutboxRow
 
 MESSAGE_CODE: Final = "message"  # an alert in plain words: its numbers hold them as "message"
+INFO: Final = "info"  # the severity of what is shown and asks for nothing
+BY_ITSELF: Final = "engine"  # who has acknowledged it
 MAX_ATTEMPTS: Final = 32  # with the pauses below: 22 hours
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(hours=1)
@@ -128,19 +130,22 @@ def _add(session: Session, notice: Notice) -> None:
     for delivery in notice.deliveries:
         row = OutboxRow(
             channel=delivery.channel, kind=notice.kind.value, severity=notice.severity,
-            message=notice.message, data=data, alert_id=alert_id, status=_status(delivery, notice),
-            created_at=notice.at, next_try_at=delivery.not_before,
-            sent_at=notice.at if delivery.is_shown else None,
+            message=notice.message, data=data, alert_id=alert_id or None,
+            status=_status(delivery, notice), created_at=notice.at,
+            next_try_at=delivery.not_before, sent_at=notice.at if delivery.is_shown else None,
         )  # fmt: skip
         session.add(row)
 
 
 def _alert(session: Session, notice: Notice) -> int | None:
     numbers = {**(notice.data or {}), "message": notice.message}
-    return alerts.raise_alert(
+    row = alerts.raise_alert(
         session, notice.kind, notice.severity, MESSAGE_CODE, numbers,
         at=notice.at, now=notice.at, run_id=notice.run_id,
-    ).id  # fmt: skip
+    )  # fmt: skip
+    if notice.severity == INFO:  # a trade, a new model: nobody has to acknowledge it
+        row.acknowledged_at, row.acknowledged_by = notice.at, BY_ITSELF
+    return row.id
 
 
 def _status(delivery: Delivery, notice: Notice) -> str:

@@ -178,21 +178,24 @@ def _run_cutoffs(database: Engine, keep: Retention, present: Present) -> list[tu
     """Return (run, trading time in ms before which its rows go); runs that keep all are left out.
 
     The running session loses its oldest rows. One that has ended is kept whole until it is too old
-    as a whole: without its beginning it could not be repeated.
+    as a whole: without its beginning it could not be repeated. The newest of a kind may go on after
+    a stop of weeks, so it counts as ended only when it says so.
     """
     cutoffs: list[tuple[int, int]] = []
+    r = _runs.c
+    newest = select(func.max(r.id)).group_by(r.kind)
+    query = select(r.id, r.source, r.started_at, r.finished_at, col(CheckpointRow.at_ms)).outerjoin(
+        CheckpointRow, col(CheckpointRow.run_id) == r.id
+    )
     with unit_of_work(database, _WHAT) as session:
-        columns = (_runs.c.id, col(RunRow.source), col(RunRow.started_at))
-        runs = session.connection().execute(
-            select(*columns, col(RunRow.finished_at), col(CheckpointRow.at_ms)).outerjoin(
-                CheckpointRow, col(CheckpointRow.run_id) == col(RunRow.id)
-            )
-        )
-        for run_id, source, started, finished, last_ms in runs.tuples():
+        resumable = set(session.connection().execute(newest).scalars())
+        for run_id, source, started, finished, last_ms in session.connection().execute(query):
             days = keep.demo_days if source == DEMO else keep.decisions_days
             if run_id == present.run_id:
                 oldest = present.trading_ms - days * _DAY_MS * present.speed
                 cutoffs.append((run_id, max(0, oldest)))
+            elif finished is None and run_id in resumable:
+                continue
             elif (finished or started) < present.now - timedelta(days=days):
                 cutoffs.append((run_id, (last_ms or 0) + 1))
     return cutoffs

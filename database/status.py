@@ -24,7 +24,7 @@ from database.models import (
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """The newest run and what it has done so far."""
+    """A run, by default the newest, and what it has done so far."""
 
     run_id: str  # "r12"
     kind: str
@@ -48,14 +48,18 @@ class Snapshot:
     waiting_commands: int = 0
 
 
-def snapshot(session: Session) -> Snapshot:
-    """Return what stands in the database; an empty snapshot before the first run."""
+def snapshot(session: Session, run_id: int | None = None) -> Snapshot:
+    """Return what stands in the database; an empty snapshot before the first run.
+
+    Args:
+        run_id: of the run to tell of instead of the newest.
+    """
     counts = select(
         _count(col(AlertRow.id), col(AlertRow.acknowledged_at).is_(None)),
         _count(col(CommandRow.id), col(CommandRow.status) == CommandStatus.ASKED),
     )
     alerts, commands = session.connection().execute(counts).one()
-    run = runs.last(session)
+    run = runs.last(session) if run_id is None else session.get(RunRow, run_id)
     return Snapshot(None if run is None else _last_run(session, run), alerts, commands)
 
 

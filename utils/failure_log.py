@@ -49,17 +49,18 @@ class FailureLog:
         if key not in self._streaks:  # the usual case costs no lock
             return False
         with self._lock:
-            streak = self._streaks.pop(key, None)
-        if streak is None:
-            return False
-        count, seconds = streak[0], self._seconds() - streak[1]
+            count, since = self._streaks.pop(key, (0, 0.0))
+        if count:  # not another thread's recovery
+            self._say_recovered(key, count, self._seconds() - since)
+        return count > 0
+
+    def count(self, key: str) -> int:
+        """Return how often `key` failed since it last worked."""
+        return self._streaks.get(key, (0, 0.0))[0]
+
+    def _say_recovered(self, key: str, count: int, seconds: float) -> None:
         times = "once" if count == 1 else f"{count} times"
         data = {"recovered": key, "failures": count, "seconds": round(seconds, 3)}
         self._log.warning(
             "%s works again; failed %s in %.1f s", key, times, seconds, extra={"data": data}
         )
-        return True
-
-    def count(self, key: str) -> int:
-        """Return how often `key` failed since it last worked."""
-        return self._streaks.get(key, (0, 0.0))[0]

@@ -4,7 +4,7 @@ import logging
 from datetime import timedelta
 from logging.handlers import BaseRotatingHandler, RotatingFileHandler
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from crypto_trader_pro.domain.errors import ConfigError
 from crypto_trader_pro.domain.timeframes import to_datetime
@@ -34,14 +34,16 @@ class DailyFile(_Raises, BaseRotatingHandler):
     def __init__(self, file: Path, kept: int = DAYS_KEPT) -> None:
         self._file = file
         self._kept = kept
-        self._day = _day(file.stat().st_mtime) if file.exists() else ""
+        has_lines = file.exists() and file.stat().st_size > 0
+        self._day = _day(file.stat().st_mtime) if has_lines else ""  # of what is in the file
+        self._coming = ""  # of the record that is about to be written
         super().__init__(file, "a", encoding="utf-8", errors=_ERRORS)
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
-        day = _day(record.created)
+        self._coming = _day(record.created)
         if not self._day:
-            self._day = day
-        return day > self._day
+            self._day = self._coming
+        return self._coming > self._day
 
     def doRollover(self) -> None:  # noqa: N802
         if self.stream:
@@ -50,7 +52,7 @@ class DailyFile(_Raises, BaseRotatingHandler):
         if not past.exists() and self._file.exists():
             self._file.rename(past)
         self.stream = self._open()
-        self._day = ""  # that of the next record
+        self._day = self._coming
         for old in sorted(self._file.parent.glob(f"{self._file.name}.????-??-??"))[: -self._kept]:
             old.unlink()
 
@@ -63,10 +65,6 @@ class SizedFile(_Raises, RotatingFileHandler):
         super().__init__(
             file, "a", maxBytes=size, backupCount=kept, encoding="utf-8", errors=_ERRORS
         )
-
-
-class Console(_Raises, logging.StreamHandler[TextIO]):
-    """The terminal, on stderr: stdout belongs to a command's answer."""
 
 
 def open_files(folder: Path) -> dict[str, logging.Handler]:

@@ -4,9 +4,9 @@
     ...
     handle.close()
 
-A record goes into a bounded queue; one thread takes the secrets out and writes the files, another
-one the log table. `trading_bot.log` begins anew at midnight (UTC), `errors.log` has ERROR and
-above, `engine.jsonl` one JSON object a line. Modules log as ever:
+A record goes into a bounded queue; one thread takes the secrets out and writes the files, others
+the log table and the terminal, which may hang. `trading_bot.log` begins anew at midnight (UTC),
+`errors.log` has ERROR and above, `engine.jsonl` one JSON object a line. Modules log as ever:
 
     log = logging.getLogger(__name__)
     log.info("filled %s", symbol, extra={"data": {"price": price}})
@@ -15,23 +15,24 @@ above, `engine.jsonl` one JSON object a line. Modules log as ever:
 import logging
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final
+from typing import Final, Generic, TextIO, TypeVar
 
-from crypto_trader_pro.domain.ports import Clock, LogEntry, LogSink
+from crypto_trader_pro.domain.ports import Clock, LogSink
 from utils.batch_writer import BatchWriter
 from utils.failure_log import FailureLog
-from utils.log_files import Console, open_files
+from utils.log_files import open_files
 from utils.log_records import TextFormatter, entry_of, frozen, redact
 from utils.redaction import Redactor
 
 log = logging.getLogger(__name__)
 
 CAPACITY: Final = 10_000
-_TABLE: Final = "log table"
+_TABLE: Final = "auto_trading_logs"
 _TABLE_LINGER: Final = 0.5  # seconds; each batch takes the database's one write lock for a moment
 # they work in the background: in production only what is wrong, in development everything
 _BACKGROUND: Final = ("apscheduler", "auto_trading.jobs")
@@ -42,6 +43,7 @@ _LIBRARIES: Final = (
 )  # fmt: skip
 
 _Sinks = dict[str, logging.Handler]
+_Item = TypeVar("_Item")
 
 
 class _QueueHandler(logging.Handler):
@@ -56,37 +58,48 @@ class _QueueHandler(logging.Handler):
         self.run_id: int | None = None
         self.dropped = 0
 
+    @property
+    def has_room(self) -> bool:
+        """True when at least half of the queue is free."""
+        return 2 * self.queue.qsize() <= self._capacity
+
+    def stamped(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Return the record as it goes to the sinks, with the time that it is now."""
+        return frozen(record, self._clock.now_ms(), self.run_id)
+
     def emit(self, record: logging.LogRecord) -> None:
         if self.queue.qsize() >= self._capacity:
             self.dropped += 1
             return
         try:
-            self.queue.put(frozen(record, self._clock.now_ms(), self.run_id))
+            self.queue.put(self.stamped(record))
         except Exception:  # noqa: BLE001  whatever is wrong with a record, who logs it goes on
             self.dropped += 1
 
 
-class _TableHandler(logging.Handler):
-    """Hands records to the log table's own thread."""
+class _Slow(logging.Handler, Generic[_Item]):
+    """Hands records on to a sink that has a thread of its own, because it may hang."""
 
-    def __init__(self, writer: BatchWriter[LogEntry]) -> None:
-        super().__init__(logging.INFO)
-        self._writer = writer
+    def __init__(
+        self, writer: BatchWriter[_Item], form: Callable[[logging.LogRecord], _Item], level: int = 0
+    ) -> None:
+        super().__init__(level)
+        self.writer = writer
+        self._form = form
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._writer.put(entry_of(record))
+        self.writer.put(self._form(record))
 
 
 class LoggingHandle:
     """The running log. Made by `setup_logging`."""
 
     def __init__(
-        self, intake: _QueueHandler, sinks: _Sinks, table: BatchWriter[LogEntry] | None,
-        redactor: Redactor, trouble: FailureLog,
-    ) -> None:  # fmt: skip
+        self, intake: _QueueHandler, sinks: _Sinks, redactor: Redactor, trouble: FailureLog
+    ) -> None:
         self._intake = intake
         self._sinks = sinks
-        self._table = table
+        self._slow = {n: s.writer for n, s in sinks.items() if isinstance(s, _Slow)}
         self._redactor = redactor
         self._trouble = trouble
         self._reported = 0
@@ -127,18 +140,19 @@ class LoggingHandle:
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until all that was logged is written; False when `timeout` seconds did not do."""
-        written = threading.Event()
-        self._intake.queue.put(written)
-        return written.wait(timeout) and (self._table is None or self._table.flush(timeout))
+        if not self._handed_on(timeout):
+            return False
+        return False not in [writer.flush(timeout) for writer in self._slow.values()]
 
     def close(self, timeout: float = 5.0) -> None:
         """Write what there is, at most `timeout` seconds for each thread, and let go of all."""
         if not self._is_open:
             return
-        if self._table is not None:
-            left = self._close_table(timeout)
+        self._handed_on(timeout)
+        for name, writer in self._slow.items():
+            left = writer.close(timeout)
             if left:
-                log.warning("%s: %d lines were not stored; the files have them", _TABLE, left)
+                log.warning("log %s: %d lines were not written; the files have them", name, left)
         self._is_open = False
         logging.getLogger().removeHandler(self._intake)
         if threading.excepthook is _log_death:
@@ -147,15 +161,12 @@ class LoggingHandle:
             logging.getLogger(name).setLevel(level)
         self._intake.queue.put(None)
         self._thread.join(timeout)
-        for sink in self._sinks.values():
-            with suppress(OSError):  # a full disk is no reason not to end
-                sink.close()
 
-    def _close_table(self, timeout: float) -> int:
-        written = threading.Event()
-        self._intake.queue.put(written)
-        written.wait(timeout)
-        return 0 if self._table is None else self._table.close(timeout)
+    def _handed_on(self, timeout: float) -> bool:
+        """Wait until all that was logged is in the files and with the sinks' own threads."""
+        reached = threading.Event()
+        self._intake.queue.put(reached)
+        return reached.wait(timeout)
 
     def _listen(self) -> None:
         queue = self._intake.queue
@@ -164,7 +175,12 @@ class LoggingHandle:
                 item.set()
                 continue
             self._write(item)
-            self._report_drops()
+            if self._intake.has_room:
+                self._report_drops()
+        self._report_drops()
+        for sink in self._sinks.values():
+            with suppress(OSError):  # a full disk is no reason not to end
+                sink.close()
 
     def _write(self, record: logging.LogRecord) -> None:
         redact(record, self._redactor)
@@ -174,24 +190,27 @@ class LoggingHandle:
             try:
                 sink.handle(record)
             except Exception as e:  # noqa: BLE001  whatever it is, the other sinks go on
-                self._say(name, f"log {name} cannot be written: {type(e).__name__}: {e}")
+                self._say(name, f"log file {name} cannot be written: {type(e).__name__}: {e}")
             else:
-                self._trouble.recovered(f"log {name}")
+                self._trouble.recovered(f"log file {name}")
 
     def _say(self, name: str, text: str) -> None:
-        if self._trouble.failed(f"log {name}", text) and sys.stderr is not None:
+        is_news = self._trouble.failed(f"log file {name}", text)
+        if is_news and "console" not in self._sinks and sys.stderr is not None:
             with suppress(OSError, ValueError):  # it may be closed: then nobody is listening
                 sys.stderr.write(f"{self._redactor.text(text)}\n")
 
     def _report_drops(self) -> None:
-        """Say how many records were dropped, once the queue is empty again."""
+        """Say once for a whole flood how many records it cost."""
         dropped = self._intake.dropped - self._reported
-        if dropped and self._intake.queue.empty():
+        if dropped:
             self._reported += dropped
-            log.warning(
-                "%d log records were dropped: more came than could be written", dropped,
+            text = "%d log records were dropped: more came than could be written"
+            record = log.makeRecord(
+                log.name, logging.WARNING, __file__, 0, text, (dropped,), None,
                 extra={"data": {"dropped": dropped}},
             )  # fmt: skip
+            self._write(self._intake.stamped(record))
 
 
 def setup_logging(
@@ -203,7 +222,7 @@ def setup_logging(
     Args:
         level: logging.INFO in production: actions of people at INFO, background work and
             libraries from WARNING on. logging.DEBUG in development.
-        console: also write to stderr.
+        console: also write to stderr; stdout belongs to a command's answer.
         table_sink: the log table, from INFO on; it has a thread of its own.
         clock: system time.
         secrets: values that no sink may show; known shapes of secrets are hidden anyway.
@@ -213,19 +232,23 @@ def setup_logging(
         ConfigError: the folder cannot be written.
     """
     sinks = open_files(folder)
-    if console:
-        sinks["console"] = Console(sys.stderr)
-        sinks["console"].setFormatter(TextFormatter())
     trouble = FailureLog(log)
-    table = None
+    if console:
+        printer = BatchWriter("console", partial(_print, sys.stderr), trouble, capacity=capacity)
+        sinks["console"] = _Slow(printer, TextFormatter().format)
     if table_sink is not None:
         table = BatchWriter(
             _TABLE, table_sink.write, trouble, capacity=capacity, linger_seconds=_TABLE_LINGER
         )
-        sinks["table"] = _TableHandler(table)
-    handle = LoggingHandle(_QueueHandler(capacity, clock), sinks, table, Redactor(secrets), trouble)
+        sinks["table"] = _Slow(table, entry_of, logging.INFO)
+    handle = LoggingHandle(_QueueHandler(capacity, clock), sinks, Redactor(secrets), trouble)
     handle.start(level)
     return handle
+
+
+def _print(terminal: TextIO, lines: Sequence[str]) -> None:
+    terminal.write("".join(f"{line}\n" for line in lines))
+    terminal.flush()
 
 
 def _log_death(arguments: threading.ExceptHookArgs) -> None:

@@ -38,6 +38,7 @@ TRADES: Final = frozenset(
 )
 ERRORS: Final = frozenset({NotificationType.SYSTEM_ERROR, NotificationType.API_CONNECTION_LOST})
 CAPACITY: Final = 10_000
+_LINGER: Final = 0.2  # seconds; each batch takes the database's one write lock for a moment
 _LEVELS: Final = {
     Severity.INFO: logging.INFO,
     Severity.WARNING: logging.WARNING,
@@ -69,7 +70,9 @@ class NotificationManager:
         self._settings = settings
         self._clock = clock
         self._redactor = Redactor(secrets)
-        self._writer = BatchWriter("outbox", outbox.add, FailureLog(log), capacity=capacity)
+        self._writer = BatchWriter(
+            "outbox", outbox.add, FailureLog(log), capacity=capacity, linger_seconds=_LINGER
+        )
 
     def apply(self, settings: Settings) -> None:
         """Route by these settings from the next message on."""
@@ -87,7 +90,8 @@ class NotificationManager:
             message: in the operator's language.
             channels: instead of those that the routing names; one that is switched off stays off.
             data: what the message is about, as values that JSON can hold.
-            alert_id: the alert that says the same already; without one the dashboard's is made.
+            alert_id: the alert that says the same already, 0 where its number is not known yet;
+                without one the dashboard's is made.
 
         Returns:
             The channels it was queued for. None when messages of this kind are off, or when the

@@ -16,18 +16,16 @@ ABSENT_AFTER: Final = 3  # times that the venue may leave a candle out before we
 
 
 class CandleCache:
-    """Closed candles from `start_ms` on, at most `capacity` instants of them.
+    """Closed candles from `start_ms` on.
 
     Args:
         symbols: how many symbols there are.
         timeframe_ms: length of a candle.
-        capacity: instants to keep.
         start_ms: open time of the first candle that is of interest.
     """
 
-    def __init__(self, symbols: int, timeframe_ms: int, capacity: int, start_ms: int) -> None:
+    def __init__(self, symbols: int, timeframe_ms: int, start_ms: int) -> None:
         self._timeframe_ms = timeframe_ms
-        self._capacity = capacity
         self._bars: list[dict[int, Bar]] = [{} for _ in range(symbols)]
         self._opens: list[int] = []  # of every instant that any symbol has, sorted
         self._left_out: dict[tuple[int, int], int] = {}  # (symbol, open): times
@@ -48,7 +46,6 @@ class CandleCache:
             insort(self._opens, bar.open_ms)
         self._bars[i][bar.open_ms] = bar
         self._left_out.pop((i, bar.open_ms), None)
-        self._trim()
         return "new"
 
     def get(self, i: int, open_ms: int) -> Bar | None:
@@ -94,13 +91,13 @@ class CandleCache:
             if after_ms < close_ms <= upto_ms:
                 yield MarketSlice(close_ms, tuple(bars.get(open_ms) for bars in self._bars))
 
-    def _trim(self) -> None:
-        limit = self._opens[-1] - (self._capacity - 1) * self._timeframe_ms
-        if limit <= self.start_ms:
+    def trim(self, start_ms: int) -> None:
+        """Forget the candles that opened before `start_ms`."""
+        if start_ms <= self.start_ms:
             return
-        self.start_ms = limit
-        while self._opens[0] < limit:
+        self.start_ms = start_ms
+        while self._opens and self._opens[0] < start_ms:
             open_ms = self._opens.pop(0)
             for bars in self._bars:
                 bars.pop(open_ms, None)
-        self._left_out = {key: n for key, n in self._left_out.items() if key[1] >= limit}
+        self._left_out = {key: n for key, n in self._left_out.items() if key[1] >= start_ms}

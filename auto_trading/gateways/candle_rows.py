@@ -3,8 +3,8 @@
 The door of the data pipeline: past it there are only possible candles, on the grids of time, price
 and quantity. What is refused is counted by reason; it never raises further than its caller.
 
-Reasons: not_json, wrong_shape, unknown_symbol, not_a_number, not_positive, impossible, off_grid_time,
-unclosed, negative_volume, crossed, reordered, revised, too_large.
+Reasons: not_json, wrong_shape, unknown_symbol, not_a_number, not_positive, impossible,
+off_grid_time, unclosed, negative_volume, crossed, reordered, revised, too_large.
 """
 
 import logging
@@ -67,14 +67,14 @@ def bar_of(instrument: Instrument, timeframe_ms: int, row: Sequence[Any], now_ms
         raise Refused("off_grid_time")
     if open_ms + timeframe_ms > now_ms + SKEW_MS:
         raise Refused("unclosed")
-    prices = [price_units(instrument, value) for value in row[1:5]]
+    open_, high, low, close = (price_units(instrument, value) for value in row[1:5])
     volume = _number(row[5])
     if volume < 0:
         raise Refused("negative_volume")
     lots = int((volume / instrument.lot).to_integral_value(ROUND_FLOOR))
     if lots >= MAX_LOTS_DOMAIN:
         raise Refused("too_large")
-    bar = Bar(open_ms, *prices, lots)
+    bar = Bar(open_ms, open_, high, low, close, lots)
     if not is_possible(bar):
         raise Refused("impossible")
     return bar

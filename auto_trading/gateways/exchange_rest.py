@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any, Final
 
-from auto_trading.gateways.candle_rows import Refusals, Refused, bar_of
+from auto_trading.gateways.candle_rows import SKEW_MS, Refusals, Refused, bar_of
 from auto_trading.gateways.rate_gate import RateGate
 from auto_trading.gateways.venue_clients import Tap, VenueClients, one_line
 from auto_trading.gateways.venue_wire import StreamTicker
 from crypto_trader_pro.domain.enums import MarketKind
-from crypto_trader_pro.domain.errors import GatewayUnavailable, InputError, RateLimited
+from crypto_trader_pro.domain.errors import GatewayUnavailable, RateLimited
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.timeframes import timeframe_name
@@ -86,17 +86,11 @@ class ExchangeRest:
         await self._client.close()
 
     async def markets(self) -> dict[str, Any]:
-        """Return the library's description of our symbols, loaded on first use.
-
-        Raises:
-            InputError: the venue does not have one of the symbols.
-        """
+        """Return the library's description of each of our symbols that the venue trades."""
         if not self._client.markets:
-            await self._ask(self._client.load_markets)
-        absent = [i.symbol for i in self._instruments if i.symbol not in self._client.markets]
-        if absent:
-            raise InputError(f"{self._venue} does not trade {', '.join(absent)}")
-        return {i.symbol: self._client.markets[i.symbol] for i in self._instruments}
+            await self._try(self._client.load_markets)
+        found = self._client.markets
+        return {i.symbol: found[i.symbol] for i in self._instruments if i.symbol in found}
 
     async def closed_candles(
         self, instrument: Instrument, timeframe_ms: int, from_ms: int, to_ms: int, now_ms: int
@@ -115,8 +109,6 @@ class ExchangeRest:
             self._client.fetch_ohlcv, instrument.symbol, timeframe_name(timeframe_ms),
             from_ms, PAGE[self._venue], {"until": until_ms},
         )  # fmt: skip
-        if not isinstance(rows, list):
-            raise GatewayUnavailable(f"{self._venue}: candles were no list")
         bars: dict[int, Bar] = {}
         for row in rows:
             try:
@@ -126,7 +118,12 @@ class ExchangeRest:
                     self._refusals.note(why.args[0], row)
             else:
                 bars.setdefault(bar.open_ms, bar)
-        newest = max((row[0] for row in rows if _has_time(row)), default=from_ms)
+        times = [row[0] for row in rows if _is_time(row[0], timeframe_ms, now_ms)]
+        if rows and not times:
+            raise GatewayUnavailable(
+                f"{self._venue}: none of {len(rows)} candles has a usable time"
+            )
+        newest = max(times, default=from_ms)
         known_ms = newest if newest + 2 * timeframe_ms > now_ms else min(to_ms, until_ms + 1)
         known_ms = min(known_ms, to_ms)
         return [bars[t] for t in sorted(bars) if from_ms <= t < known_ms], known_ms
@@ -165,7 +162,7 @@ class ExchangeRest:
         return await self._ask(call, *arguments)
 
     async def _ask(self, call: _Call, *arguments: Any) -> Any:
-        import ccxt  # noqa: PLC0415  loaded by now, with the client
+        import ccxt  # type: ignore[import-untyped]  # noqa: PLC0415  loaded by now, with the client
 
         try:
             return await call(*arguments)
@@ -185,8 +182,8 @@ class ExchangeRest:
             raise GatewayUnavailable(f"{self._venue}: {one_line(error)}") from error
 
 
-def _has_time(row: Any) -> bool:
-    return isinstance(row, list) and bool(row) and isinstance(row[0], int)
+def _is_time(value: Any, timeframe_ms: int, now_ms: int) -> bool:
+    return isinstance(value, int) and value % timeframe_ms == 0 and 0 < value <= now_ms + SKEW_MS
 
 
 def _asked_to_wait(gate: RateGate) -> str:

@@ -70,6 +70,14 @@ class ReplayFeed:
             yield MarketSlice(now + length, bars)
 
 
+class NoFeed:
+    """The feed of an engine that is given its market from outside."""
+
+    async def slices(self) -> AsyncIterator[MarketSlice]:
+        return
+        yield  # an iterator that yields nothing
+
+
 def _bars(series: CandleSeries) -> Iterator[Bar]:
     for start in range(0, len(series), _CHUNK):
         yield from series.slice(start, start + _CHUNK).bars()

@@ -63,6 +63,7 @@ class SimulatedVenue:
         instruments: in the order of the configured symbols; slices come in the same order.
         cash: opening balance, money units.
         funding: events per symbol, oldest first; an absent symbol pays no funding.
+        ticks: single prices are played, not whole candles; `candle_closed` tells when one ends.
     """
 
     def __init__(
@@ -71,7 +72,10 @@ class SimulatedVenue:
         cash: int,
         costs: VenueCosts,
         funding: Mapping[str, Sequence[FundingEvent]] | None = None,
+        *,
+        ticks: bool = False,
     ) -> None:
+        self._ticks = ticks
         rates = funding or {}
         self._books = [Book(i, rates.get(i.symbol, ())) for i in instruments]
         self._by_symbol = {book.instrument.symbol: book for book in self._books}
@@ -140,6 +144,13 @@ class SimulatedVenue:
         book = self._books[i]
         if book.position:
             self._pay_funding(book, book.close, FundingEvent(at_ms, rate))
+
+    def candle_closed(self, close_ms: int) -> None:
+        """Let every working entry grow older by a candle, where prices come one by one."""
+        self._now_ms = close_ms
+        for book in self._books:
+            for order in list(book.entries):
+                self._grow_older(book, order, close_ms)
 
     def holds(self, i: int) -> bool:
         """True while symbol `i` has a position or an order here: its prices matter."""
@@ -231,10 +242,14 @@ class SimulatedVenue:
             self._intrabar_entry = self._intrabar_entry or at_ms > bar.open_ms
             self._fill(book, order, lots, price, maker=maker, reason=FillReason.ENTRY, at_ms=at_ms)
             self._protect(book, order, protection, price, at_ms)
+        if not self._ticks:
+            self._grow_older(book, order, max(at_ms, bar.open_ms))
+        return lots
+
+    def _grow_older(self, book: Book, order: VenueOrder, at_ms: int) -> None:
         order.bars_left -= 1
         if order.lots > 0 and order.bars_left <= 0:
-            self._end(book, order, "time_to_live", max(at_ms, bar.open_ms), expired=True)
-        return lots
+            self._end(book, order, "time_to_live", at_ms, expired=True)
 
     def _affordable(self, instrument: Instrument, price: int) -> int:
         lot_value = price * instrument.tv

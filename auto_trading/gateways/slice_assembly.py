@@ -3,6 +3,7 @@
 Pure bookkeeping: it is told the time and reads no clock, so that every case can be tried in a test.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from crypto_trader_pro.domain.market import Bar
@@ -25,12 +26,17 @@ class SliceAssembler:
         timeframe_ms: length of a candle.
         grace_ms: how long to wait for the last ones.
         next_close_ms: close time of the first instant to give out.
+        absent: symbols that the venue does not have; nobody waits for them.
     """
 
-    def __init__(self, symbols: int, timeframe_ms: int, grace_ms: int, next_close_ms: int) -> None:
+    def __init__(
+        self, symbols: int, timeframe_ms: int, grace_ms: int, next_close_ms: int,
+        absent: Collection[int] = (),
+    ) -> None:  # fmt: skip
         self._symbols = symbols
         self._timeframe_ms = timeframe_ms
         self._grace_ms = grace_ms
+        self._absent = frozenset(absent)
         self._pending: dict[int, list[Bar | None]] = {}  # by close time
         self._heard_ms: dict[int, int] = {}  # close time: when the venue was first heard after it
         self._heard_close_ms = next_close_ms - timeframe_ms  # of the newest instant in `_heard_ms`
@@ -65,13 +71,15 @@ class SliceAssembler:
             self._heard_ms.pop(close_ms, None)
             self.next_close_ms += self._timeframe_ms
             market = MarketSlice(close_ms, tuple(bars))
-            late = now_ms - close_ms > self._grace_ms + LATE_MS
-            events.append(Missed(market) if late else market)
+            if now_ms - close_ms <= self._grace_ms + LATE_MS:
+                events.append(market)
+            elif any(bars):
+                events.append(Missed(market))
         return events
 
     def _is_due(self, now_ms: int) -> bool:
         bars = self._pending.get(self.next_close_ms)
-        if bars is not None and None not in bars:
+        if bars is not None and self._is_complete(bars):
             return True
         heard_ms = self._heard_ms.get(self.next_close_ms)
         if heard_ms is None:
@@ -80,6 +88,9 @@ class SliceAssembler:
         if heard_ms >= since_ms + self._grace_ms:  # an outage: others may come with the first
             since_ms = heard_ms
         return now_ms >= since_ms + self._grace_ms
+
+    def _is_complete(self, bars: list[Bar | None]) -> bool:
+        return all(bar is not None or i in self._absent for i, bar in enumerate(bars))
 
     def _backfills(self) -> list[Backfill]:
         """Return late candles, oldest first, those of one instant together."""

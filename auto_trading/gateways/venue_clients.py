@@ -24,6 +24,7 @@ _TYPES: Final = {
     "bybit": {MarketKind.SPOT: "spot", MarketKind.LINEAR: "linear"},
     "okx": {MarketKind.SPOT: "spot", MarketKind.LINEAR: "swap"},
 }
+_EXIT_MS: Final = 50  # for TLS connections to say goodbye
 _TIME: Final = {
     "binance": "https://api.binance.com/api/v3/time",
     "bybit": "https://api.bybit.com/v5/market/time",
@@ -79,6 +80,7 @@ class VenueClients:
                 "enableRateLimit": True,
                 "timeout": self._timeout_ms,
                 "maxRetriesOnFailure": 0,
+                "timeout_on_exit": _EXIT_MS,
                 "options": {
                     "fetchMarkets": {"types": types},
                     "fetchCurrencies": False,
@@ -154,7 +156,7 @@ def _guarded(venue: str) -> Callable[..., Any]:
     The library ends its receive loop in silence when one message cannot be parsed: the stream then
     looks alive and says nothing. Here such a message is counted, and the loop goes on.
     """
-    import ccxt.pro  # noqa: PLC0415  takes seconds
+    import ccxt.pro  # type: ignore[import-untyped]  # noqa: PLC0415  takes seconds
 
     logging.getLogger("ccxt").setLevel(logging.WARNING)  # at DEBUG it formats every answer
     plain: Any = getattr(ccxt.pro, venue)
@@ -182,7 +184,10 @@ def _guarded(venue: str) -> Callable[..., Any]:
 
         async def fetch(self, *args: Any, **options: Any) -> Any:
             self.tap.before_request()  # again: it may have waited its turn for long
-            return await super().fetch(*args, **options)
+            answer = await super().fetch(*args, **options)
+            if not isinstance(answer, dict | list):  # the parsers make an empty market of a page
+                raise ccxt.pro.ExchangeNotAvailable("the answer was no JSON")
+            return answer
 
         def on_rest_response(
             self, code: int, reason: str, url: str, method: str, headers: Any, body: str,

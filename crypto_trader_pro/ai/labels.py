@@ -123,6 +123,40 @@ def whole_horizon(series: CandleSeries, cfg: AiConfig) -> Bools:
     return whole
 
 
+def results_of(
+    numbers: Ints, stop_units: Ints, target_units: Ints, side: Literal[1, -1], cfg: AiConfig,
+    tick_units: Ints,
+) -> Floats:  # fmt: skip
+    """Return the net results of k trades decided at one close, the same as `outcomes` has them.
+
+    Args:
+        numbers: open, high, low, close and volume of the `cfg.horizon` + 1 candles after the
+            close, all there and possible; shape (horizon + 1, 5, k).
+        stop_units: distances as `distances` returns them, above 0; shape (k,), as `target_units`.
+        tick_units: price units in each instrument's tick, shape (k,).
+    """
+    open_, high, low = numbers[:, 0], numbers[:-1, 1], numbers[:-1, 2]
+    slippage, k = cfg.slippage_rate, np.arange(numbers.shape[2])
+    entry = _slipped(open_[0], side, slippage, tick_units)
+    stop = _stop_price(side, entry, stop_units, tick_units)
+    target = _target_price(side, entry, target_units, tick_units)
+    reached = (low <= stop, high >= target) if side > 0 else (high >= stop, low <= target)
+    at_stop, at_target = (_first(rows) for rows in reached)
+    stopped = (at_stop <= at_target) & (at_stop < cfg.horizon)
+    hit = ~stopped & (at_target < cfg.horizon)
+    at = np.minimum(at_stop, cfg.horizon)  # the candle after the last ends those by time
+    worse = np.minimum(open_[at, k], stop) if side > 0 else np.maximum(open_[at, k], stop)
+    price = np.where(stopped, worse, open_[-1])
+    out = np.where(hit, target, _slipped(price, -side, slippage, tick_units))
+    return net_result_bp(side, entry, out, cfg.fee_rate)
+
+
+def _first(rows: Bools) -> Ints:
+    """Return the first row that is True of each column; the number of rows where none is."""
+    first: Ints = np.where(rows.any(axis=0), rows.argmax(axis=0), len(rows))
+    return first
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candle:
     """The candle k after each row. Where it is not `present` its prices mean nothing."""
@@ -218,25 +252,25 @@ def _rate_ceil(x: Ints, rate: int) -> Ints:
     return result
 
 
-def _up(x: Ints, step: int) -> Ints:
+def _up(x: Ints, step: int | Ints) -> Ints:
     result: Ints = -(-x // step) * step
     return result
 
 
-def _slipped(price: Ints, side: int, rate: int, tick: int) -> Ints:
+def _slipped(price: Ints, side: int, rate: int, tick: int | Ints) -> Ints:
     if side > 0:
         return _up(price + _rate_ceil(price, rate), tick)
     return _down(price - _rate_ceil(price, rate), tick)
 
 
-def _stop_price(side: int, entry: Ints, distance: Ints, tick: int) -> Ints:
+def _stop_price(side: int, entry: Ints, distance: Ints, tick: int | Ints) -> Ints:
     return _down(entry - distance, tick) if side > 0 else _up(entry + distance, tick)
 
 
-def _target_price(side: int, entry: Ints, distance: Ints, tick: int) -> Ints:
+def _target_price(side: int, entry: Ints, distance: Ints, tick: int | Ints) -> Ints:
     return _up(entry + distance, tick) if side > 0 else _down(entry - distance, tick)
 
 
-def _down(x: Ints, step: int) -> Ints:
+def _down(x: Ints, step: int | Ints) -> Ints:
     result: Ints = np.maximum(x // step * step, step)  # a price is at least one tick
     return result

@@ -20,7 +20,7 @@ from crypto_trader_pro import indicators as ind
 from crypto_trader_pro.ai.candle_features import EMA_VALUES, VOLATILITY, WINDOW
 from crypto_trader_pro.ai.features import COUNT, NAMES, FeatureFrame, time_features, whole_units
 from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.domain.market import Floats, Ints
+from crypto_trader_pro.domain.market import Floats
 from crypto_trader_pro.indicators import ratio
 
 LEAD_WINDOW: Final = VOLATILITY + 1  # candles of BTC that `btc_12` looks at
@@ -237,7 +237,8 @@ def _folded(block: Floats, weight: float) -> Floats:
         older = block[0::2]
         block = block[1::2] + (weight * older if weight != 1.0 else older)
         weight *= weight
-    return block[0]
+    row: Floats = block[0]
+    return row
 
 
 def _rolling_mean(x: Floats, length: int, decay: float) -> Floats:

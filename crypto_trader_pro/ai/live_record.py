@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crypto_trader_pro.ai.calendar import WEEK_MS, week_of
+from crypto_trader_pro.ai.calendar import WEEK_MS, week_of, week_start_ms
 from crypto_trader_pro.ai.config import AiConfig
 from crypto_trader_pro.ai.proving import Proving, ShadowTrade, Sums
 from crypto_trader_pro.ai.record import SideRecord
@@ -43,8 +43,8 @@ class ProvingRecord:
         week = week_of(now_ms)
         for key in [key for key in self._waiting if key[0] < week]:
             _grow(self._recent, key[1], self._waiting.pop(key))
-        # an entry of such a week has long ended
-        settled = week_of(now_ms - WEEK_MS - self._longest_ms)
+        # what was entered in such a week has ended and is not waiting any more
+        settled = week_of(week_start_ms(now_ms) - WEEK_MS - self._longest_ms)
         for entry in [entry for entry in self._recent if entry <= settled]:
             count, net, expected = self._recent.pop(entry)
             self._sums.add_week(count, net)

@@ -131,3 +131,21 @@ class Sums:
             interval_bp=interval,
             next_look_ms=week_start_ms(now_ms) + WEEK_MS,
         )
+
+    def _standard_error(self) -> float:
+        # whole numbers up to the division: the same bits everywhere, in any order of the trades
+        n, total = self.trades, self.total
+        squares = (
+            n * n * self.squared_sums
+            - 2 * n * total * self.counts_by_sums
+            + total * total * self.squared_counts
+        )
+        return math.sqrt(squares * self.weeks / ((self.weeks - 1) * n**4)) / _MILLI
+
+
+def _code(trades: int, weeks: int, lower_bp: float, cfg: AiConfig) -> str:
+    if trades < cfg.prove_trades:
+        return FEW_TRADES
+    if weeks < max(cfg.prove_weeks, 2):
+        return FEW_WEEKS
+    return OPEN if lower_bp > 0.0 else NO_EDGE

@@ -8,23 +8,14 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from config.environment import Environment
 from config.loading import load
 from config.settings import Settings
-from crypto_trader_pro.domain.errors import ConfigError, InputError
+from crypto_trader_pro.cli.places import environment
+from crypto_trader_pro.domain.errors import InputError
 from database.auto_trading_db import open_database, prepare
 from utils.texts import Language, language_of
 
-
-def environment() -> Environment:
-    """Return the places and ports of this process, var folder created."""
-    found = Environment.current()
-    try:
-        found.var_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        line = f"CTP_VAR_DIR was {found.var_dir}, cannot be created: {e.strerror}"
-        raise ConfigError(line) from e
-    return found
+__all__ = ["database", "environment", "language", "overrides", "settings"]
 
 
 @contextmanager

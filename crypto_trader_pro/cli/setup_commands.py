@@ -11,6 +11,7 @@ from crypto_trader_pro.cli.context import database, environment
 from crypto_trader_pro.cli.exits import Exit
 from crypto_trader_pro.cli.output import print_json, print_pairs
 from database.auto_trading_db import open_database, schema_state
+from utils.clocks import SystemClock
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -55,9 +56,10 @@ def status(as_json: AsJson = False) -> None:
 
     Example: python -m crypto_trader_pro status --json
     """
-    engine = open_database(environment().database_url, read_only=True)
+    places = environment()
+    engine = open_database(places.database_url, read_only=True, busy_seconds=1.0)
     try:
-        answer = status_view(engine)
+        answer = status_view(engine, SystemClock().now(), places.var_dir)
     finally:
         engine.dispose()
     print_json(answer) if as_json else print_pairs(answer)

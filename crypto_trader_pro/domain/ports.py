@@ -166,7 +166,7 @@ class Notice(NamedTuple):
     severity: str
     message: str
     data: Mapping[str, Any] | None
-    alert_id: int | None  # the alert that says it already; None: there is none yet
+    alert_id: int | None  # the alert that says it already, 0 if unknown which; None: there is none
     run_id: int | None
     at: datetime  # system time
     deliveries: tuple[Delivery, ...]

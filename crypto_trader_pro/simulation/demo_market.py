@@ -11,8 +11,8 @@ between open and close (P(max > m) = exp(-2 (m - open)(m - close) / variance)). 
 never under 30 % of the coin's usual turnover, more in wide candles.
 
 The edge in it is the drift of up and down regimes, in units of volatility: `ema_cross` 12/26 on
-perpetuals at 5m, 14 bp of costs, earns about 7 bp a trade over years (`benchmarks/demo_market.py`
-measures it), and about nothing on spot at 24 bp.
+perpetuals at 5m, 14 bp of costs, earns about 8 bp a trade over years, and loses about 2 bp on spot
+at 24 bp (`benchmarks/demo_market.py` measures it).
 
 Time
 ----
@@ -99,17 +99,17 @@ class DemoMarket:
         Raises:
             InputError: a symbol that is not here, or a timeframe that is no part of a day.
         """
-        week, place = divmod(k, _per_week(timeframe_ms))
+        week, place = divmod(k, candles_per_week(timeframe_ms))
         rows = self._week(symbol, timeframe_ms, week)
         return Bar(ZERO_MS + k * timeframe_ms, *rows[:, place].tolist())
 
     def prepare(self, symbol: str, timeframe_ms: int, k: int) -> None:
         """Make the week of candle `k` now (under a millisecond), so that `bar` finds it."""
-        self._week(symbol, timeframe_ms, k // _per_week(timeframe_ms))
+        self._week(symbol, timeframe_ms, k // candles_per_week(timeframe_ms))
 
     def candles(self, symbol: str, timeframe_ms: int, from_ms: int, to_ms: int) -> CandleSeries:
         """Return the candles that open in [from_ms, to_ms), none before `EARLIEST_MS`."""
-        per_week = _per_week(timeframe_ms)
+        per_week = candles_per_week(timeframe_ms)
         first = -((ZERO_MS - max(from_ms, EARLIEST_MS)) // timeframe_ms)
         stop = max(first, -((ZERO_MS - to_ms) // timeframe_ms))
         weeks = range(first // per_week, -(-stop // per_week))
@@ -223,7 +223,12 @@ def _track(instrument: Instrument) -> _Track:
     return _Track(instrument, coin, float(coin.price / instrument.tick), turnover)
 
 
-def _per_week(timeframe_ms: int) -> int:
+def candles_per_week(timeframe_ms: int) -> int:
+    """Return how many candles of a timeframe the demo market makes at a time.
+
+    Raises:
+        InputError: not whole minutes that divide a day.
+    """
     if timeframe_ms < _MINUTE_MS or timeframe_ms % _MINUTE_MS or _DAY_MS % timeframe_ms:
         raise InputError(
             f"timeframe was {timeframe_ms} ms, allowed: whole minutes that divide a day"

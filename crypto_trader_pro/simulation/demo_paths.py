@@ -19,7 +19,8 @@ Volatility The regime's, times a factor that moves smoothly between independent 
 Bridge     What the week's returns miss to the next week's level is spread evenly over the week:
            a few hundredths of a sigma per candle.
 
-Only + - * /, sqrt, min and max act on the draws, which are rounded alike on every CPU.
+Only + - * /, sqrt, min and max act on the draws, which are rounded alike on every CPU. The draws
+themselves are NumPy's: a version of NumPy that draws otherwise makes another market.
 """
 
 import math

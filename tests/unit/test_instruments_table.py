@@ -8,12 +8,39 @@ from crypto_trader_pro.domain.enums import MarketKind
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.simulation.instruments import INSTRUMENTS, instrument
 
-BASES = ("ADA", "BNB", "BTC", "DOGE", "ETH", "LTC", "SOL", "XRP")
+FIRST = ("ADA", "BNB", "BTC", "DOGE", "ETH", "LTC", "SOL", "XRP")
 
 
-def test_every_base_is_there_as_spot_and_as_perpetual() -> None:
-    expected = {f"{base}/USDT" for base in BASES} | {f"{base}/USDT:USDT" for base in BASES}
+def test_fifty_bases_are_there_each_as_spot_and_as_perpetual() -> None:
+    bases = {row.base for row in INSTRUMENTS.values()}
+    assert len(bases) == 50
+    assert bases >= set(FIRST)
+    expected = {f"{base}/USDT" for base in bases} | {f"{base}/USDT:USDT" for base in bases}
     assert set(INSTRUMENTS) == expected
+
+
+@pytest.mark.parametrize(
+    ("symbol", "tick", "lot", "price_unit", "min_notional", "maintenance"),
+    [
+        ("AVAX/USDT:USDT", "0.001", "1", "0.0001", "5", "0.025"),
+        ("LINK/USDT:USDT", "0.001", "0.01", "0.0001", "20", "0.025"),
+        ("VET/USDT:USDT", "0.000001", "1", "0.0000001", "5", "0.025"),
+        ("UNI/USDT", "0.001", "0.01", "0.0001", "5", "0"),
+    ],
+)
+def test_the_grid_of_the_later_forty_two(
+    symbol: str, tick: str, lot: str, price_unit: str, min_notional: str, maintenance: str
+) -> None:
+    row = instrument(symbol)
+    found = (row.tick, row.lot, row.price_unit, row.min_notional, row.maintenance)
+    assert found == tuple(map(Decimal, (tick, lot, price_unit, min_notional, maintenance)))
+
+
+def test_every_price_unit_divides_the_tick_and_every_order_can_be_small() -> None:
+    for row in INSTRUMENTS.values():
+        assert row.tick_units in (1, 10, 100)
+        assert Decimal(5) <= row.min_notional <= Decimal(100)
+        assert row.lot <= 1
 
 
 def test_each_row_is_filed_under_its_own_symbol_and_kind() -> None:
@@ -62,7 +89,9 @@ def test_an_unknown_symbol_is_refused_with_the_nearest_known(symbol: str, neares
     with pytest.raises(InputError) as caught:
         instrument(symbol)
     message = str(caught.value)
-    assert message.startswith(f"symbol was '{symbol}', nearest known is '{nearest}', allowed: ADA/")
+    assert message.startswith(
+        f"symbol was '{symbol}', nearest known is '{nearest}', allowed: AAVE/"
+    )
     assert "\n" not in message
 
 

@@ -162,11 +162,11 @@ def said(names: tuple[str, ...], position: int, name: str, *folders: str) -> set
 
 
 REASONS = said(
-    ("Signal",), 2, "reason", "crypto_trader_pro/strategies", "auto_trading/model_signals.py"
+    ("Signal",), 2, "reason", "crypto_trader_pro/strategies", "auto_trading/model_judge.py"
 ) - {""}
 GATES = (
     said(("GateResult",), 1, "code", "crypto_trader_pro/ai/gates.py")
-    | said(("_replace",), 9, "gate", "auto_trading/model_signals.py")
+    | said(("_replace",), 9, "gate", "auto_trading/model_judge.py")
     | {"few_trades", "few_weeks", "no_edge", "proven"}
 )
 EVENTS = said(("_event",), 1, "code", "auto_trading/risk_manager.py")

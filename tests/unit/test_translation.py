@@ -58,6 +58,9 @@ def test_the_shipped_limits_are_the_documents() -> None:
         volume_share=10_000_000,
         capital_cap=0,
         max_order_notional=0,
+        lock_after_stops=0,
+        max_volatility_rate=3_000_000,
+        min_balance_rate=5_000_000,
     )
 
 
@@ -72,6 +75,9 @@ def test_the_shipped_limits_are_the_documents() -> None:
         ("limits__drawdown_reset_days", 3, "drawdown_reset_days", 3),
         ("risk_management__position_size_pct", "0.000001", "size_rate", 1),
         ("limits__risk_per_trade_pct", "0.5", "risk_rate", 500_000),
+        ("limits__lock_after_stops", 3, "lock_after_stops", 3),
+        ("safety__max_volatility_pct", "2.5", "max_volatility_rate", 2_500_000),
+        ("safety__min_balance_pct", "0.000001", "min_balance_rate", 1),
         ("limits__max_leverage", "2.5", "leverage_rate", 250_000_000),
         ("limits__price_collar_pct", "1", "collar_rate", 1_000_000),
         ("engine__max_concurrent_positions", 9, "max_positions", 9),

@@ -1,0 +1,234 @@
+"""Background jobs on APScheduler: beside trading, never in its way.
+
+Jobs have threads and database connections of their own. A run that was missed is not made up for
+more than once, a run that is still going on is not started again, each run leaves a row in `jobs`,
+and a job that fails says so once, and once more when it works again.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from apscheduler.executors.base import (  # type: ignore[import-untyped]
+    BaseExecutor,
+    run_job,
+)
+from apscheduler.schedulers.background import (  # type: ignore[import-untyped]
+    BackgroundScheduler,
+)
+
+from auto_trading.job_tasks import Tasks
+from auto_trading.job_tools import JobTools
+from config.settings import Settings
+from crypto_trader_pro.domain.enums import NotificationType
+from crypto_trader_pro.domain.errors import InputError, TradingError
+from database import job_rows
+from database.auto_trading_db import unit_of_work
+
+log = logging.getLogger(__name__)
+
+_HANGING_SECONDS: Final = 600.0  # the longest catch-up of daily figures takes a fraction of this
+
+
+class Turn(NamedTuple):
+    """Jobs that run one after the other, every so many seconds."""
+
+    seconds: float
+    names: tuple[str, ...]
+    quiet: bool = False  # looks often and seldom has something to do: only then there is a row
+
+
+# Trading days end by trading time, which on the demo market runs hundreds of times faster: so the
+# trading day is looked at, not waited for. The summary comes first, it must see a day unfinished.
+SCHEDULE: Final = {
+    "equity_snapshot": Turn(60, ("equity_snapshot",)),
+    "unrealized_pnl": Turn(300, ("unrealized_pnl",)),
+    "order_status": Turn(30, ("order_status",)),
+    "trading_day": Turn(2, ("daily_summary", "daily_metrics"), quiet=True),
+    "retention": Turn(600, ("retention",), quiet=True),  # works once a day
+    "precision_cache": Turn(3600, ("precision_cache",)),
+    "train": Turn(5, ("train",), quiet=True),
+    "expire_commands": Turn(60, ("expire_commands",)),
+}
+
+
+class DaemonThreads(BaseExecutor):  # type: ignore[misc]
+    """A thread for each run, which the process does not wait for when it ends.
+
+    The scheduler's own pool is joined at exit: a job that hangs in a network call would hold a
+    process that was told to stop.
+    """
+
+    def _do_submit_job(self, job: Any, run_times: list[datetime]) -> None:
+        threading.Thread(
+            target=self._run, args=(job, run_times), name=f"job-{job.id}", daemon=True
+        ).start()
+
+    def _run(self, job: Any, run_times: list[datetime]) -> None:
+        # run_job catches whatever the job raises
+        events = run_job(job, "default", run_times, self._logger.name)
+        self._run_job_success(job.id, events)
+
+
+class Jobs:
+    """The scheduler, the record of the runs, and the word about failures.
+
+    Args:
+        schedule: who runs when; tests shorten it.
+    """
+
+    def __init__(
+        self, tools: JobTools, settings: Settings, *, schedule: Mapping[str, Turn] = SCHEDULE
+    ) -> None:
+        self._tools = tools
+        self._database = tools.open_database()
+        self._work = Tasks(tools, settings, self._database)
+        self._tasks = self._work.all()
+        self._schedule = schedule
+        self._locks = {name: threading.Lock() for name in self._tasks}
+        self._failures = dict.fromkeys(self._tasks, 0)  # in a row
+        self._since: dict[str, float] = {}  # monotonic seconds at which a running job began
+        self._hanging: set[str] = set()
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": DaemonThreads()},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all jobs."""
+        return tuple(self._tasks)
+
+    def start(self) -> None:
+        """Begin to run jobs. Returns at once; the first turns come an interval later."""
+        # it would report every turn that is left out because the last one still runs
+        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+        self._remember()
+        for name, turn in self._schedule.items():
+            self._scheduler.add_job(self._take, "interval", seconds=turn.seconds, id=name,
+                                    args=(turn,))  # fmt: skip
+        self._scheduler.add_job(self._look_for_hanging, "interval", seconds=30, id="hanging")
+        self._scheduler.start()
+
+    def close(self, seconds: float = 2.0) -> None:
+        """Start no more jobs and wait for those that run, but not longer than `seconds`."""
+        self._work.stopping.set()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        deadline = time.monotonic() + seconds
+        for lock in self._locks.values():
+            if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                lock.release()
+        self._database.dispose()
+
+    def run_now(self, name: str) -> None:
+        """Run a job as soon as a thread is free, due or not; returns at once.
+
+        Raises:
+            InputError: no such job.
+        """
+        if name not in self._tasks:
+            raise InputError(f"job was {name!r}, allowed: {', '.join(self._tasks)}")
+        self._scheduler.add_job(self.run, args=(name,), kwargs={"asked": True}, name=name,
+                                id=f"asked-{name}", replace_existing=True)  # fmt: skip
+
+    def _take(self, turn: Turn) -> None:
+        for name in turn.names:
+            if not self._work.stopping.is_set():
+                self.run(name, quiet=turn.quiet)
+
+    def run(self, name: str, *, asked: bool = False, quiet: bool = False) -> bool:
+        """Run a job in this thread, record it and tell of a failure; True when it worked.
+
+        Args:
+            asked: a person wants it, due or not.
+            quiet: record it only if there was something to do.
+        """
+        with self._locks[name]:
+            started = self._tools.now()
+            self._since[name] = time.monotonic()
+            error = None
+            did = False
+            try:
+                if not quiet:
+                    self._record_begin(name, started)
+                did = self._tasks[name](asked)
+            except Exception as e:  # noqa: BLE001  a job must never end the engine, whatever it is
+                error = _one_line(e)
+            del self._since[name]
+            if error or did or not quiet or self._failures[name]:
+                error = self._record_end(name, started, error)
+            self._tell(name, error)
+        return error is None
+
+    # --- the record -------------------------------------------------------------------------
+
+    def _record_begin(self, name: str, started: datetime) -> None:
+        with unit_of_work(self._database, "jobs") as session:
+            job_rows.begun(session, name, started)
+
+    def _record_end(self, name: str, started: datetime, error: str | None) -> str | None:
+        """Store how a run ended and return its error; a record that fails is one, too."""
+        try:
+            with unit_of_work(self._database, "jobs") as session:
+                job_rows.ended(session, name, started, self._tools.now(), error)
+        except TradingError as e:
+            return error or _one_line(e)
+        return error
+
+    def _remember(self) -> None:
+        """Take over from the last process what had failed and when rows were deleted last."""
+        try:
+            with unit_of_work(self._database, "jobs") as session:
+                job_rows.interrupted(session)
+                rows = job_rows.everything(session)
+        except TradingError as e:
+            log.warning("jobs: the last runs are not known: %s", e)
+            return
+        for row in rows:
+            if row.name in self._failures:
+                self._failures[row.name] = row.failures
+            if row.name == "retention" and row.status == job_rows.JobStatus.OK:
+                self._work.last_retention = row.started_at
+
+    # --- failures ---------------------------------------------------------------------------
+
+    def _tell(self, name: str, error: str | None) -> None:
+        """Say the first failure, and the first success after failures."""
+        before = self._failures[name]
+        was_hanging = name in self._hanging
+        self._hanging.discard(name)
+        self._failures[name] = before + 1 if error else 0
+        if error and not before and not was_hanging:
+            log.error("job %s failed: %s", name, error)
+            self._notify("error", "job_failed", {"job": name, "error": error})
+        elif not error and (before or was_hanging):
+            log.info("job %s works again after %d failures", name, before)
+            self._notify("info", "job_recovered", {"job": name, "failures": before})
+
+    def _look_for_hanging(self) -> None:
+        """Tell once of a job that does not come back."""
+        now = time.monotonic()
+        for name, since in list(self._since.items()):
+            seconds = int(now - since)
+            if seconds < _HANGING_SECONDS or name in self._hanging:
+                continue
+            self._hanging.add(name)
+            if not self._failures[name]:
+                log.error("job %s has been running for %d s", name, seconds)
+                self._notify("error", "job_hangs", {"job": name, "seconds": seconds})
+
+    def _notify(self, severity: str, code: str, numbers: Mapping[str, Any]) -> None:
+        try:
+            self._tools.notify(NotificationType.SYSTEM_ERROR, severity, code, numbers)
+        except Exception:
+            log.exception("a message about jobs was lost")
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())[:500]
+    return text if isinstance(error, TradingError) else f"{type(error).__name__}: {text}"

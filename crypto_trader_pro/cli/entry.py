@@ -1,0 +1,79 @@
+"""The table of commands and the way in. Only what was asked for is imported: a stop must be quick.
+
+`emergency-stop` puts its flag up half a second after it was typed, `engine run` has its first
+heartbeat soon; loading every command first would take longer than both.
+"""
+
+import logging
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+
+from crypto_trader_pro.cli.exits import guarded
+
+_HELP: Final = "Crypto Trader Pro: decides, checks risk, executes, and says why."
+_COMMANDS: Final = {
+    "up": "process_commands:up",
+    "down": "process_commands:down",
+    "console": "process_commands:console",
+    "start": "engine_commands:start",
+    "stop": "engine_commands:stop",
+    "emergency-stop": "engine_commands:emergency_stop",
+    "rearm": "engine_commands:rearm",
+    "status": "setup_commands:status",
+    "alerts": "alert_commands:alerts",
+    "ack": "alert_commands:ack",
+    "close": "engine_commands:close",
+    "cancel": "engine_commands:cancel",
+    "lift-lock": "engine_commands:lift_lock",
+    "train": "engine_commands:train",
+    "job": "engine_commands:job",
+    "logs": "logs_command:logs",
+    "preflight": "preflight_command:preflight",
+    "why": "why_command:why",
+    "replay": "replay_command:replay",
+    "init-db": "setup_commands:init_db",
+    "validate-config": "setup_commands:validate_config",
+}
+_GROUPS: Final = {
+    "engine": "process_commands:engine",
+    "config": "config_commands:config",
+    "data": "data_commands:data",
+    "models": "models_commands:models",
+}
+
+
+def build(name: str | None = None) -> typer.Typer:
+    """Return the command line; with a known `name`, only that command of it."""
+    app = typer.Typer(
+        name="crypto_trader_pro", help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False,
+        add_completion=True, rich_markup_mode=None,
+    )  # fmt: skip
+    app.callback()(_together)
+    only = {name} if name in _COMMANDS or name in _GROUPS else {*_COMMANDS, *_GROUPS}
+    for command, where in _COMMANDS.items():
+        if command in only:
+            app.command(command)(_loaded(where))
+    for group, where in _GROUPS.items():
+        if group in only:
+            app.add_typer(_loaded(where), name=group)
+    return app
+
+
+def main() -> None:
+    """Run the command line; every failure is one line and an exit code."""
+    # what the engine logs is in its alerts; a command's stderr is for the one line
+    logging.getLogger().addHandler(logging.NullHandler())
+    asked = sys.argv[1] if len(sys.argv) > 1 else None
+    guarded(lambda: build(asked)(prog_name="crypto_trader_pro"))
+
+
+def _together() -> None:
+    """Crypto Trader Pro: decides, checks risk, executes, and says why."""  # one command alone too
+
+
+def _loaded(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(import_module(f"crypto_trader_pro.cli.{module}"), name)

@@ -1,0 +1,154 @@
+"""A living model, fed candle by candle, says what a replay says that knows them all."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from auto_trading.translation import ai_config
+from crypto_trader_pro.ai.config import AiConfig
+from crypto_trader_pro.domain.market import CandleSeries
+from crypto_trader_pro.simulation.instruments import instrument
+from tests.builders import HOUR
+from tests.integration.test_model_signals import (
+    SYMBOLS,
+    a_folder,
+    halved,
+    market,
+    model_settings,
+    without,
+)
+from tests.living import Living, Replayed, feed, installable
+
+
+@cache
+def cfg() -> AiConfig:
+    return ai_config(model_settings(), [instrument(s) for s in SYMBOLS])
+
+
+@cache
+def models() -> Path:
+    return a_folder()
+
+
+@cache
+def replayed() -> Replayed:
+    return Replayed(market(), cfg(), models())
+
+
+def lived(
+    series: list[CandleSeries] | tuple[CandleSeries, ...], known: Replayed, living: Living,
+    *, killed_at: frozenset[int] = frozenset(),
+) -> int:  # fmt: skip
+    """Feed everything; compare every signal; return how many had a direction."""
+    wished = 0
+    for k, (close_ms, bars) in enumerate(feed(series)):
+        facts = known.trained.get(close_ms)
+        if facts is not None:
+            living.model.install(installable(facts))
+        said = living.take(close_ms, bars)
+        assert said == known.said[close_ms], (close_ms, k)
+        wished += sum(s.direction != 0 for s in said)
+        if k in killed_at:
+            living.reborn(json.loads(json.dumps(living.model.state())))
+    return wished
+
+
+def test_live_equals_replay() -> None:
+    living = Living(SYMBOLS, cfg(), models(), bar_ms=HOUR)
+    assert lived(market(), replayed(), living) > 1_000
+    assert living.book.opened == replayed().book.opened
+    known = {row[:3]: row for row in replayed().book.closed}
+    closed = {row[:3]: row for row in living.book.closed}
+    assert len(closed) > 400
+    assert closed.items() <= known.items()
+    assert len(known) - len(closed) <= 2 * len(SYMBOLS)  # the last ones end by time later
+    ours, theirs = living.model.report(), replayed().model.report()
+    assert ours["proving"] == theirs["proving"]
+    assert ours["brier_skill_gate_pct"] == theirs["brier_skill_gate_pct"]
+    assert ours["proving"]["open"]
+
+
+def test_restarts_in_the_middle_change_nothing() -> None:
+    """Right after an install, amid shadow trades, while two models are being scored, weekly."""
+    living = Living(SYMBOLS, cfg(), models(), bar_ms=HOUR)
+    killed = frozenset({0, 700, 1_417, 1_418, 1_500, 1_700, 2_161, 2_170, 2_184, 2_500, 2_712})
+    assert lived(market(), replayed(), living, killed_at=killed) > 1_000
+    assert living.book.opened == replayed().book.opened
+    assert living.model.report()["proving"] == replayed().model.report()["proving"]
+    skill = living.model.report()["brier_skill_gate_pct"]
+    assert skill == replayed().model.report()["brier_skill_gate_pct"]
+    assert living.model.status.lost_windows == ()
+
+
+def test_from_finer_candles_it_says_the_same_at_each_full_hour() -> None:
+    coarse = [s.slice(0, 66 * 24) for s in market()]
+    living = Living(SYMBOLS, cfg(), models(), bar_ms=HOUR // 2)
+    for k, (close_ms, bars) in enumerate(feed([halved(s) for s in coarse])):
+        facts = replayed().trained.get(close_ms)
+        if facts is not None:
+            living.model.install(installable(facts))
+        said = living.take(close_ms, bars)
+        if close_ms % HOUR:
+            assert {s.reason for s in said} == {"not_due"}
+        else:
+            bars_later = 2 * 24  # the time-out is counted in the engine's candles
+            expected = [s._replace(max_bars=bars_later) if s.direction else s
+                        for s in replayed().said[close_ms]]  # fmt: skip
+            assert said == expected
+        if k in (2_900, 2_901, 2_990):  # on the half hour too
+            living.reborn(json.loads(json.dumps(living.model.state())))
+    assert len(living.book.opened) > 10
+
+
+def gapped() -> list[CandleSeries]:
+    """The market with a hole in one symbol while its first shadow trade is on its way."""
+    first = replayed().book.opened[0]
+    decided = first[3]
+    return [without(s, decided + 2 * HOUR, 3) if s.symbol == first[1] else s for s in market()]
+
+
+def test_a_gap_silences_a_symbol_as_in_a_replay(tmp_path: Path) -> None:
+    known = Replayed(gapped(), cfg(), tmp_path)
+    living = Living(SYMBOLS, cfg(), tmp_path, bar_ms=HOUR)
+    assert lived(gapped(), known, living, killed_at=frozenset({1_430, 1_800})) > 500
+    assert living.book.opened == known.book.opened
+    reasons = {s.reason for said in known.said.values() for s in said}
+    assert "no_features" in reasons
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_late_candle_closes_its_gap(killed: bool) -> None:
+    """Half an hour is missing and comes two hours later: from then on nothing is different."""
+    series = [halved(s.slice(0, 62 * 24)) for s in market()]
+    missing = 2_880  # half hours: 60 days, the first model was trained on the day before
+    whole = Living(SYMBOLS, cfg(), models(), bar_ms=HOUR // 2)
+    late = Living(SYMBOLS, cfg(), models(), bar_ms=HOUR // 2)
+    between = 0
+    for k, (close_ms, bars) in enumerate(feed(series)):
+        facts = replayed().trained.get(close_ms)
+        for living in (whole, late):
+            if facts is not None:
+                living.model.install(installable(facts))
+        expected = whole.take(close_ms, bars)
+        if k == missing:
+            held = bars
+            said = late.take(close_ms, [None, bars[1]])
+        else:
+            said = late.take(close_ms, bars)
+        if killed and k in (missing, missing + 1, missing + 3):
+            late.reborn(json.loads(json.dumps(late.model.state())))
+        if k == missing + 4:  # between two decisions
+            late.model.observe(close_ms - 2 * HOUR, late._monitor.show([held[0], None]))
+        if missing < k <= missing + 4 and close_ms % HOUR == 0:
+            between += 1
+            assert said[0].reason == "no_features"
+            # its candle of the gap is missing itself, then it has one but no whole window
+            assert late.model.status.short == (() if k == missing + 1 else (SYMBOLS[0],))
+            assert said[1] == expected[1]
+        elif k != missing:
+            assert [s.reason for s in said] == [s.reason for s in expected]
+            assert said == expected
+    assert between == 2
+    assert late.model.status.ready == 2
