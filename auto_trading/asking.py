@@ -15,7 +15,7 @@ from auto_trading.status import process_is_gone
 from config.environment import Environment
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import InputError, JournalUnavailable, TradingError
-from database.auto_trading_db import open_database, prepare, unit_of_work
+from database.auto_trading_db import open_database, prepare, schema_state, unit_of_work
 from database.engine_state import engine_state
 from database.models import CommandRow
 from utils.clocks import SystemClock
@@ -34,6 +34,7 @@ class Asked:
         status: of the command: done, refused, expired, asked (nobody has answered yet); "flag"
             where the database did not answer and only the flag file carries it.
         answer: the engine's code and numbers.
+        lapses: nobody will do it once a minute has passed.
         trouble: why the database did not take it.
         entries: with a flag: what the engine says forbids new risk now; None where it has not said.
     """
@@ -43,6 +44,7 @@ class Asked:
     command_id: str | None = None
     engine_alive: bool = False
     answer: Mapping[str, Any] | None = None
+    lapses: bool = False
     trouble: str | None = None
     entries: str | None = None
 
@@ -78,23 +80,29 @@ def operator(prefix: str) -> str:
     return f"{prefix}:{name}"[:64]
 
 
-def is_engine_alive(environment: Environment) -> bool:
-    """True while an engine of this folder's account works, as far as can be told."""
-    if _lives_here(environment.var_dir):
-        return True
+def living_engine(environment: Environment) -> int | None:
+    """Return the pid of the engine that works for this folder's account; None where none does.
+
+    Raises:
+        JournalUnavailable: no engine file tells, and the database does not serve.
+    """
+    if (pid := _lives_here(environment.var_dir)) is not None:
+        return pid
     reader = open_database(environment.database_url, read_only=True, busy_seconds=1.0)
     try:
+        if schema_state(reader) != "current":
+            return None
         with unit_of_work(reader, "the engine's state") as session:
             found = engine_state(session, SystemClock().now(), process_is_gone)
     finally:
         reader.dispose()
-    return found is not None and found.alive
+    return found.pid if found is not None and found.alive else None
 
 
 def _stop(
     environment: Environment, kind: CommandKind, payload: dict[str, Any], by: str, seconds: float
 ) -> Asked:
-    lives_here = _lives_here(environment.var_dir)
+    lives_here = _lives_here(environment.var_dir) is not None
     results: SimpleQueue[CommandRow | TradingError] = SimpleQueue()
 
     def attempt() -> None:
@@ -132,9 +140,8 @@ def _store(
 def _answered(
     environment: Environment, kind: CommandKind, row: CommandRow, seconds: float
 ) -> Asked:
-    alive = is_engine_alive(environment)
-    if not alive:
-        return Asked(kind, row.status, row.command_id)
+    if living_engine(environment) is None:
+        return Asked(kind, row.status, row.command_id, lapses=row.expires_at is not None)
     reader = open_database(environment.database_url, read_only=True, busy_seconds=1.0)
     try:
         ended = control.wait_for_answer(reader, row.command_id, seconds)
@@ -145,9 +152,9 @@ def _answered(
     return Asked(kind, ended.status, row.command_id, engine_alive=True, answer=ended.answer or {})
 
 
-def _lives_here(var_dir: Path) -> bool:
+def _lives_here(var_dir: Path) -> int | None:
     found = engine_file.read(var_dir)
-    return found is not None and found.is_alive
+    return found.pid if found is not None and found.is_alive else None
 
 
 def _entries(var_dir: Path, seconds: float) -> str | None:

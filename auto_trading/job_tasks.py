@@ -11,6 +11,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from auto_trading.daily_books import DailyBooks
 from auto_trading.job_tools import Difference, JobRun, JobTools
@@ -158,15 +159,24 @@ class Tasks:
         self, run: JobRun, day: TradingDay, due_ms: int, at_ms: int
     ) -> DaySummary | None:
         """Store and return the figures to send; None if they were sent, or no session was then."""
-        with self._books_lock, unit_of_work(self._database, "daily summary") as session:
-            stored = daily.summary_of(session, date.fromisoformat(day.name), run.mode)
-            if stored is not None and stored.run_id == run.run_id:
-                return None
-            if daily.last_point(session, run.run_id, to_datetime(due_ms)) is None:
-                return None
-            summary = self._books_of(run).until(session, min(at_ms, day.end_ms))
-            if summary is not None:
-                daily.upsert_summary(session, run.run_id, run.mode, summary, self._tools.now())
+        with self._books_lock:
+            # a row of this day says that the days before it are written
+            books = self._books_of(run)
+            books.write_finished(self._database, day.start_ms + 1, self._tools.now())
+            with unit_of_work(self._database, "daily summary") as session:
+                return self._store_due(session, books, day, due_ms, at_ms)
+
+    def _store_due(
+        self, session: Session, books: DailyBooks, day: TradingDay, due_ms: int, at_ms: int
+    ) -> DaySummary | None:
+        stored = daily.summary_of(session, date.fromisoformat(day.name), books.mode)
+        if stored is not None and stored.run_id == books.run_id:
+            return None
+        if daily.last_point(session, books.run_id, to_datetime(due_ms)) is None:
+            return None
+        summary = books.until(session, min(at_ms, day.end_ms))
+        if summary is not None:
+            daily.upsert_summary(session, books.run_id, books.mode, summary, self._tools.now())
         return summary
 
     def _figures_until(self, run: JobRun, at_ms: int) -> DaySummary | None:

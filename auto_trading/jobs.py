@@ -92,6 +92,7 @@ class Jobs:
         self._failures = dict.fromkeys(self._tasks, 0)  # in a row
         self._since: dict[str, float] = {}  # monotonic seconds at which a running job began
         self._hanging: set[str] = set()
+        self._asked: set[str] = set()  # by a person, and not begun yet
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": DaemonThreads()},
@@ -133,8 +134,14 @@ class Jobs:
         """
         if name not in self._tasks:
             raise InputError(f"job was {name!r}, allowed: {', '.join(self._tasks)}")
-        self._scheduler.add_job(self.run, args=(name,), kwargs={"asked": True}, name=name,
-                                id=f"asked-{name}", replace_existing=True)  # fmt: skip
+        if name not in self._asked:  # one that waits already is enough
+            self._asked.add(name)
+            self._scheduler.add_job(self._run_asked, args=(name,))
+
+    def _run_asked(self, name: str) -> None:
+        with self._locks[name]:
+            self._asked.discard(name)
+            self._run(name, asked=True, quiet=False)
 
     def _take(self, turn: Turn) -> None:
         for name in turn.names:
@@ -149,20 +156,23 @@ class Jobs:
             quiet: record it only if there was something to do.
         """
         with self._locks[name]:
-            started = self._tools.now()
-            self._since[name] = time.monotonic()
-            error = None
-            did = False
-            try:
-                if not quiet:
-                    self._record_begin(name, started)
-                did = self._tasks[name](asked)
-            except Exception as e:  # noqa: BLE001  a job must never end the engine, whatever it is
-                error = _one_line(e)
-            del self._since[name]
-            if error or did or not quiet or self._failures[name]:
-                error = self._record_end(name, started, error)
-            self._tell(name, error)
+            return self._run(name, asked=asked, quiet=quiet)
+
+    def _run(self, name: str, *, asked: bool, quiet: bool) -> bool:
+        started = self._tools.now()
+        self._since[name] = time.monotonic()
+        error = None
+        did = False
+        try:
+            if not quiet:
+                self._record_begin(name, started)
+            did = self._tasks[name](asked)
+        except Exception as e:  # noqa: BLE001  a job must never end the engine, whatever it is
+            error = _one_line(e)
+        del self._since[name]
+        if error or did or not quiet or self._failures[name]:
+            error = self._record_end(name, started, error)
+        self._tell(name, error)
         return error is None
 
     # --- the record -------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from auto_trading.model_window import CLOSE, HIGH, LOW, VOLUME, ModelWindow
+from auto_trading.model_window import CLOSE, HIGH, ModelWindow
 from crypto_trader_pro.ai import gates, labels
 from crypto_trader_pro.ai.candle_features import WINDOW
 from crypto_trader_pro.ai.config import AiConfig
@@ -66,10 +66,10 @@ def predict(
         ready &= only
     lead_ready = lead is not None and bool(window.whole(row, LEAD_WINDOW)[lead])
     if ready.any():
-        floats = window.numbers(row, WINDOW).astype(np.float64)
+        numbers = window.numbers(row, WINDOW)[:, HIGH:].transpose(1, 0, 2)
+        candles = Candles(*np.array(numbers, dtype=np.float64, order="C"))
     else:  # the table may not reach back so far
-        floats = np.zeros((WINDOW, 5, len(ready)))
-    candles = Candles(floats[:, HIGH], floats[:, LOW], floats[:, CLOSE], floats[:, VOLUME])
+        candles = Candles(*np.zeros((4, WINDOW, len(ready))))
     frame = last_rows(candles, close_ms, ready, lead=lead, lead_ready=lead_ready)
     close = window.numbers(row, 1)[0, CLOSE]
     stop, target = labels.distances(close, frame.atr, cfg)

@@ -18,6 +18,7 @@ from auto_trading.session_inputs import (
     Held,
     Input,
     ModelReady,
+    Opened,
     encoded,
 )
 from config.settings import Settings
@@ -96,6 +97,7 @@ class TradingSession:
 
     def open(self, at_ms: int) -> None:
         """Begin with the opening balance."""
+        self._record(Opened(at_ms))
         self._opened_ms = at_ms
         self.engine.open_account(at_ms)
 
@@ -157,6 +159,8 @@ class TradingSession:
                 self._record(item)
                 self._core.install(item.facts)
                 self.engine.commit()
+            case Opened():
+                self.open(item.at_ms)
             case Held():
                 pass
         return None
@@ -220,10 +224,11 @@ class TradingSession:
             answer = await self._operations.do(command)
         except InputError as e:
             answer = Answer.refused("input", reason=str(e))
-        self._journal.answered(
-            command.command_id, command.kind.value, command.payload, command.by, command.asked,
-            answer.status.value, answer.data,
-        )  # fmt: skip
+        if self._records:  # a repeated command was answered when it was asked
+            self._journal.answered(
+                command.command_id, command.kind.value, command.payload, command.by,
+                command.asked, answer.status.value, answer.data,
+            )  # fmt: skip
         await self.settle()
         return answer
 

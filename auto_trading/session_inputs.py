@@ -23,6 +23,12 @@ class Command:
     at_ms: int = 0  # market time at which the session took it
 
 
+class Opened(NamedTuple):
+    """The account was opened with its first balance."""
+
+    at_ms: int
+
+
 class Funding(NamedTuple):
     """Funding is due: (place of the symbol, rate in parts of 1e8)."""
 
@@ -55,7 +61,7 @@ class Held(NamedTuple):
     reason: str
 
 
-Input = MarketEvent | Funding | Connection | Command | ModelReady | Held
+Input = MarketEvent | Opened | Funding | Connection | Command | ModelReady | Held
 
 
 def encoded(item: Input) -> list[Any]:  # noqa: PLR0911  a line per kind
@@ -69,6 +75,8 @@ def encoded(item: Input) -> list[Any]:  # noqa: PLR0911  a line per kind
             return ["backfill", *_market(item.market)]
         case Prices():
             return ["prices", item.at_ms, item.prices]
+        case Opened():
+            return ["opened", item.at_ms]
         case Funding():
             return ["funding", item.at_ms, item.rates]
         case Connection():
@@ -100,6 +108,8 @@ def decoded(row: Sequence[Any]) -> Input:  # noqa: PLR0911  a line per kind
             return Backfill(_slice(at_ms, rest[0]))
         case "prices":
             return Prices(at_ms, _pairs(rest[0]))
+        case "opened":
+            return Opened(at_ms)
         case "funding":
             return Funding(at_ms, _pairs(rest[0]))
         case "connection":

@@ -1,7 +1,7 @@
 """Follows a shadow trade candle by candle, to the end that `labels.outcomes` gives it."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -74,7 +74,10 @@ class Shadow:
         return End(trade, reason)
 
     def state(self) -> list[int]:
-        return [int(x) for x in astuple(self)]
+        return [
+            self.decided_ms, self.side, self.expected_mbp, self.stop_units, self.target_units,
+            self.entry, self.stop, self.target, self.candles, int(self.lost),
+        ]  # fmt: skip
 
     @classmethod
     def of(cls, state: Sequence[int]) -> "Shadow":

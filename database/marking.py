@@ -36,7 +36,7 @@ def add_equity(session: Session, run_id: int, account: AccountView) -> bool:
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     table: Table = EquityRow.__table__  # type: ignore[attr-defined]
     new = insert(table).values(values).on_conflict_do_nothing(index_elements=["run_id", "at"])
-    return connection.execute(new).rowcount == 1
+    return connection.execute(new.returning(table.c.id)).first() is not None
 
 
 def mark_positions(session: Session, run_id: int, prices: Mapping[str, Decimal]) -> int:

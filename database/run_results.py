@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -65,6 +66,43 @@ def _fill_lines(connection: Connection, run_id: int) -> Iterator[str]:
     for at, symbol, side, price, size, fee in connection.execute(query):
         numbers = ",".join(format(Decimal(n), "f") for n in (price, size, fee))
         yield f"{at.isoformat()},{symbol},{side},{numbers}\n"
+
+
+def orders_sha256(connection: Connection, run_id: int) -> str:
+    """Return the SHA-256 over what each order was and became, by its number in the run."""
+    c = _orders.c
+    columns = (
+        c.client_order_id, c.symbol, c.side, c.role, c.order_type, c.size, c.price, c.status,
+        c.filled_size, c.fees, c.reason, c.decided_at,
+    )  # fmt: skip
+    query = select(*columns).where(c.run_id == run_id).order_by(c.client_order_id)
+    digest = hashlib.sha256()
+    for name, *values in connection.execute(query):
+        number = name.removeprefix(f"r{run_id}o")
+        digest.update(f"{number},{','.join(map(_plain, values))}\n".encode())
+    return digest.hexdigest()
+
+
+def decisions_sha256(connection: Connection, run_id: int) -> str:
+    """Return the SHA-256 over what was decided about each symbol at each close, and on what."""
+    c = _decisions.c
+    columns = (
+        c.at_ms, c.symbol, c.outcome, c.strategy, c.direction, c.confidence, c.gate_state,
+        c.gate_reason, c.trading_state, c.mask, c.lots, c.price, c.equity, c.window_hash, c.inputs,
+    )  # fmt: skip
+    query = select(*columns).where(c.run_id == run_id).order_by(c.at_ms, c.symbol)
+    digest = hashlib.sha256()
+    for values in connection.execute(query.execution_options(yield_per=5_000)):
+        digest.update(f"{','.join(map(_plain, values))}\n".encode())
+    return digest.hexdigest()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def shadow_results(database: Engine, run_id: int) -> list[tuple[int, int, int, int]]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from auto_trading.asking import ANSWER_SECONDS, Asked
-from auto_trading.control import is_lasting
 from database.commands import CommandStatus
 from utils.texts import Language, catalogue, say
 
@@ -37,7 +36,7 @@ def sentence(found: Asked, language: Language) -> str:
     if found.status == CommandStatus.ASKED:
         if found.engine_alive:
             return say(language, "operate.waiting", what=what, seconds=f"{ANSWER_SECONDS:g}")
-        code = "operate.no_engine" if is_lasting(found.kind) else "operate.no_engine_lapses"
+        code = "operate.no_engine_lapses" if found.lapses else "operate.no_engine"
         return say(language, code, what=what)
     return say(
         language, f"operate.{found.status}", what=what, answer=answer_text(found.answer, language)

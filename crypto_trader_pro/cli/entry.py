@@ -48,10 +48,10 @@ _GROUPS: Final = {
 def build(name: str | None = None) -> typer.Typer:
     """Return the command line; with a known `name`, only that command of it."""
     app = typer.Typer(
-        name="crypto_trader_pro", help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False,
+        name="crypto_trader_pro", no_args_is_help=True, pretty_exceptions_enable=False,
         add_completion=True, rich_markup_mode=None,
     )  # fmt: skip
-    app.callback()(_together)
+    app.callback(help=_HELP)(_together)
     only = {name} if name in _COMMANDS or name in _GROUPS else {*_COMMANDS, *_GROUPS}
     for command, where in _COMMANDS.items():
         if command in only:
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def _together() -> None:
-    """Crypto Trader Pro: decides, checks risk, executes, and says why."""  # one command alone too
+    """Keep the command's name part of the line where only one command was loaded."""
 
 
 def _loaded(where: str) -> Any:

@@ -12,8 +12,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from auto_trading.replay import Progress as Told
 from auto_trading.replay import Replay, ReplayTools
 from auto_trading.replay_market import ReplayRequest
+from auto_trading.session_replay import repeat
 from auto_trading.translation import STRATEGIES, enabled_strategies
 from crypto_trader_pro.cli.context import database, environment, language, settings
+from crypto_trader_pro.cli.exits import Exit
 from crypto_trader_pro.cli.model_text import table, verdict
 from crypto_trader_pro.cli.output import instant, print_json, print_pairs, print_rows
 from crypto_trader_pro.cli.setup_commands import AsJson
@@ -53,6 +55,10 @@ def replay(
     resume: Annotated[
         str | None, typer.Option(help="Go on with a run that was cut off: r12 or last.")
     ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option(help="Repeat a recorded paper session: r12 or last. Exit code 1 if it differs."),
+    ] = None,
     speed: Annotated[
         str, typer.Option(help="max, or candles per second.")
     ] = "max",
@@ -64,7 +70,13 @@ def replay(
     --timeframe 1m --strategy ema_cross --json
     """
     pause = _pause(speed)
-    if resume and any((candles, symbol, strategy, from_, to, interval, funding, set_)):
+    others = (candles, symbol, strategy, from_, to, interval, funding, set_)
+    if session is not None:
+        if resume or any(others):
+            raise InputError("--session repeats what was recorded; only --json goes with it")
+        _repeat(session, as_json=as_json)
+        return
+    if resume and any(others):
         raise InputError(
             "--resume plays what the run began with; only --speed and --json go with it"
         )
@@ -87,6 +99,14 @@ def replay(
             )
             result = Replay(tools).start(request, loaded)
     _show(result, as_json=as_json)
+
+
+def _repeat(reference: str, *, as_json: bool) -> None:
+    with database(durable=False) as engine:
+        result = repeat(engine, reference, environment().var_dir, SystemClock().now)
+    print_json(result) if as_json else print_pairs(result)
+    if not result["identical"]:
+        raise typer.Exit(Exit.NEGATIVE)
 
 
 def _show(result: dict[str, Any], *, as_json: bool) -> None:

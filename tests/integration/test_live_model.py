@@ -11,7 +11,8 @@ from crypto_trader_pro.ai.config import AiConfig
 from crypto_trader_pro.domain.market import CandleSeries
 from crypto_trader_pro.simulation.instruments import instrument
 from tests.builders import HOUR
-from tests.integration.test_model_signals import (
+from tests.living import Living, Replayed, feed, installable
+from tests.rhythm import (
     SYMBOLS,
     a_folder,
     halved,
@@ -19,7 +20,6 @@ from tests.integration.test_model_signals import (
     model_settings,
     without,
 )
-from tests.living import Living, Replayed, feed, installable
 
 
 @cache
@@ -134,19 +134,19 @@ def test_a_late_candle_closes_its_gap(killed: bool) -> None:
         expected = whole.take(close_ms, bars)
         if k == missing:
             held = bars
-            said = late.take(close_ms, [None, bars[1]])
+            said = late.take(close_ms, [bars[0], None])
         else:
             said = late.take(close_ms, bars)
         if killed and k in (missing, missing + 1, missing + 3):
             late.reborn(json.loads(json.dumps(late.model.state())))
         if k == missing + 4:  # between two decisions
-            late.model.observe(close_ms - 2 * HOUR, late._monitor.show([held[0], None]))
+            late.model.observe(close_ms - 2 * HOUR, late._monitor.show([None, held[1]]))
         if missing < k <= missing + 4 and close_ms % HOUR == 0:
             between += 1
-            assert said[0].reason == "no_features"
+            assert said[1].reason == "no_features"
             # its candle of the gap is missing itself, then it has one but no whole window
-            assert late.model.status.short == (() if k == missing + 1 else (SYMBOLS[0],))
-            assert said[1] == expected[1]
+            assert late.model.status.short == (() if k == missing + 1 else (SYMBOLS[1],))
+            assert said[0] == expected[0]
         elif k != missing:
             assert [s.reason for s in said] == [s.reason for s in expected]
             assert said == expected

@@ -37,8 +37,8 @@ from crypto_trader_pro.risk.rules import CODES
 from crypto_trader_pro.simulation.instruments import instrument
 from database.auto_trading_db import open_database, prepare
 from tests.engines import SYSTEM_TIME, Row, command, read
-from tests.integration.test_model_signals import SYMBOLS, hours, model_settings
 from tests.processes import DATABASE
+from tests.rhythm import SYMBOLS, hours, model_settings
 from tests.synthetic import BTC, BTC_SPOT, ETH, START_MS, write_candles
 from utils.texts import Language
 

@@ -141,6 +141,11 @@ class VenueServer:
     def subscriptions(self) -> int:
         return sum(len(connection.topics) for connection in list(self._connections))
 
+    @property
+    def handshakes(self) -> int:
+        """How many streams were ever opened."""
+        return sum(asked.status == 101 for asked in list(self.asked))
+
     def paths(self, part: str) -> list[Asked]:
         """Return the requests whose path contains `part`."""
         return [asked for asked in list(self.asked) if part in asked.path]

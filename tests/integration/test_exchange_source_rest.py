@@ -1,0 +1,243 @@
+"""What the exchange source asks over REST: history, catching up, fallbacks, limits, readers."""
+
+import asyncio
+import socket
+import time
+
+import pytest
+
+from auto_trading.gateways.exchange_source import ExchangeSource
+from auto_trading.gateways.venue_clients import VenueClients, probe
+from crypto_trader_pro.domain.errors import GatewayUnavailable, InputError, RateLimited
+from crypto_trader_pro.domain.messages import MarketEvent, MarketSlice, Missed
+from tests.builders import MINUTE, START_MS, an_instrument
+from tests.venues.faults import Fault
+from tests.venues.living import PATIENCE, SPOT, SWAP, Living, Reader, both, spot_bar, swap_bar
+
+venues = pytest.mark.parametrize("venue", ["binance", "bybit", "okx"])
+BTC, PERP = "BTC/USDT", "BTC/USDT:USDT"
+CANDLES = {"binance": "klines", "bybit": "kline", "okx": "candles"}
+WHOLE = START_MS + 10**9 * MINUTE
+
+
+@venues
+def test_history_comes_in_pages_without_the_running_candle(
+    venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auto_trading.gateways.exchange_rest.PAGE", {venue: 40})
+    with Living(venue, streams=False) as living:
+        source = living.another()  # never started
+        living.market.gaps |= {(PERP, START_MS + k * MINUTE) for k in (0, 50, 51)}
+        # from ten candles before the listing; 100 is running, 0, 50 and 51 do not exist
+        found = source.history(PERP, MINUTE, START_MS - 10 * MINUTE, START_MS + 200 * MINUTE)
+        assert found.bars() == [swap_bar(k) for k in range(100) if k not in (0, 50, 51)]
+        part = source.history(BTC, MINUTE, START_MS + 3 * MINUTE - 1, START_MS + 5 * MINUTE)
+        assert part.bars() == [spot_bar(3), spot_bar(4)]
+        assert len(source.history(BTC, MINUTE, START_MS, START_MS)) == 0
+        assert source.events  # it has neither thread nor loop:
+        assert source.health().detail == "not started"
+        assert source.facts() == []
+
+
+@venues
+def test_what_is_no_answer_is_tried_again_and_then_said(venue: str) -> None:
+    with Living(venue, streams=False) as living:
+        living.until(lambda: living.source.health().connected, "the start")
+        path, faults = CANDLES[venue], living.server.faults
+        faults.rest(path, Fault(status=503, body="<html>busy</html>"), times=1)
+        faults.rest(path, Fault(status=200, body="<html>all is well</html>"), times=1)
+        faults.rest(path, Fault(drop=True), times=1)
+        found = living.source.history(BTC, MINUTE, START_MS, START_MS + MINUTE)
+        assert found.bars() == [spot_bar(0)]
+        faults.rest(path, Fault(status=200, body='[["nan"]'))
+        with pytest.raises(GatewayUnavailable, match=f"^{venue}: ") as error:
+            living.source.history(BTC, MINUTE, START_MS, START_MS + MINUTE)
+        assert "\n" not in str(error.value)
+        # 503, a page, and four tries of garbage; the dropped one is sent again below the library
+        assert living.source.health().errors == 6
+
+
+@venues
+def test_no_request_is_sent_inside_the_window_that_the_venue_asked_for(venue: str) -> None:
+    with Living(venue, streams=False) as living:
+        living.until(lambda: living.source.health().connected, "the start")
+        living.speak()
+        server = living.server
+        server.faults.rest(CANDLES[venue], Fault(status=429, headers={"Retry-After": "1.2"}), 1)
+        with pytest.raises(RateLimited, match="asked for silence"):
+            living.source.history(BTC, MINUTE, START_MS, START_MS + MINUTE)
+        refused_at = server.asked[-1].at
+        with pytest.raises(RateLimited):
+            living.source.history(BTC, MINUTE, START_MS, START_MS + MINUTE)
+        server.drop_streams()  # a handshake is a request too
+        living.at_close(101)  # and so is fetching what is missing
+        living.until(lambda: both(101) in living.reader.slices, "the slice after the window")
+        later = [asked.at - refused_at for asked in server.asked if asked.at > refused_at]
+        assert later
+        assert min(later) >= 1.2
+
+
+def test_a_ban_is_obeyed_at_the_start_too() -> None:
+    with Living("binance", streams=False, silence_seconds=0.5) as living:
+        living.until(lambda: living.source.health().connected, "the start")
+        second = living.another()
+        living.server.faults.rest(
+            "exchangeInfo", Fault(status=418, headers={"Retry-After": "1"}), 1
+        )
+        asked = len(living.server.paths("exchangeInfo"))
+        second.start()
+        living.until(lambda: "asked for silence" in second.health().detail, "the ban is told")
+        assert not second.health().connected
+        living.until(lambda: second.health().connected, "the start after the ban")
+        times = [one.at for one in living.server.paths("exchangeInfo")[asked:]]
+        assert times[1] - times[0] >= 1.0
+        second.close()
+
+
+@venues
+def test_without_streams_candles_and_prices_are_asked_for(venue: str) -> None:
+    with Living(venue, streams=False) as living:
+        living.server.faults.streams_refused = True
+        living.until(lambda: len(living.reader.missed) == 3, "the warm-up")
+        living.server.drop_streams()
+        living.at_close(100)
+        living.until(lambda: both(100) in living.reader.slices, "the slice")
+        living.market.prices[BTC] += 7
+        living.until(lambda: living.reader.told == {0: 100_700, 1: 20_000}, "the prices")
+        assert "prices: " in living.source.health().detail
+
+
+def test_a_reader_gets_all_that_it_missed_however_long_ago() -> None:
+    with Living("binance", after_ms=START_MS + 10 * MINUTE, streams=False) as living:
+        living.until(lambda: len(living.reader.missed) == 90, "what it missed")
+        assert living.reader.missed == [both(k) for k in range(10, 100)]
+        living.speak()
+        living.close(100)
+        living.until(lambda: bool(living.reader.slices), "the live slice")
+        second, third = Reader(living.source, START_MS + 101 * MINUTE), Reader(living.source, None)
+        living.until(lambda: len(third.missed) == 3, "the warm-up of a later reader")
+        assert third.missed == [both(98), both(99), both(100)]
+        living.close(101)
+        living.until(lambda: bool(second.slices and third.slices), "the slice for both")
+        assert second.slices == third.slices == [both(101)]
+        assert second.missed == []
+        living.source.close()
+        assert all(reader.has_ended() for reader in (living.reader, second, third))
+
+
+def test_a_reader_that_falls_behind_starts_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auto_trading.gateways.exchange_source._LOG_EVENTS", 4)
+    with Living("binance") as living:
+
+        async def slow() -> list[MarketEvent]:
+            events = living.source.events(START_MS + 100 * MINUTE)
+            first = asyncio.ensure_future(anext(events))
+            await asyncio.to_thread(living.close, 100)
+            got = [await first]
+            while not isinstance(got[-1], MarketSlice):
+                got.append(await anext(events))
+            for k in range(101, 108):  # more than the log holds, and nobody reads
+                await asyncio.to_thread(living.close, k)
+                await asyncio.to_thread(
+                    living.until, lambda k=k: both(k) in living.reader.slices, "the slice"
+                )
+            while getattr(got[-1], "market", None) != both(107):
+                got.append(await asyncio.wait_for(anext(events), PATIENCE))
+            return got
+
+        got = asyncio.run(slow())
+        assert [e.market for e in got if isinstance(e, Missed)] == [
+            both(k) for k in range(101, 108)
+        ]
+
+
+def test_an_abandoned_reader_costs_nothing_and_a_cancelled_one_ends() -> None:
+    with Living("okx") as living:
+
+        async def leave() -> None:
+            async for _ in living.source.events(None):
+                break
+
+        asyncio.run(leave())
+
+        async def cancel() -> None:
+            task = asyncio.ensure_future(anext(living.source.events(WHOLE)))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(cancel())
+        living.close(100)
+        living.until(lambda: both(100) in living.reader.slices, "the slice")
+
+
+def test_a_symbol_that_the_venue_does_not_trade_is_said_and_not_waited_for() -> None:
+    luna = an_instrument("LUNA/USDT", tick="0.01", lot="0.01")
+    with Living("bybit", streams=False, instruments=(SPOT, SWAP, luna)) as living:
+        living.until(lambda: len(living.reader.missed) == 3, "the warm-up")
+        living.server.wait_for_streams(4)
+        living.close(100)
+        living.until(lambda: bool(living.reader.slices), "the slice")
+        assert living.reader.slices[0].bars == (spot_bar(100), swap_bar(100), None)
+        assert "not traded there: LUNA/USDT" in living.source.health().detail
+        with pytest.raises(InputError, match="bybit does not trade LUNA/USDT"):
+            living.another().history("LUNA/USDT", MINUTE, START_MS, START_MS + MINUTE)
+
+
+def test_a_bug_while_collecting_is_told_and_collecting_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("auto_trading.gateways.exchange_source._RESTART_SECONDS", 0.05)
+    with Living("binance") as living:
+        handshakes = living.server.handshakes
+        monkeypatch.setattr("auto_trading.gateways.exchange_feed.PRICES", None)  # breaks the poll
+        feed = living.source._feed
+        assert feed is not None
+        broken = feed._cache.first_missing
+        feed._cache.first_missing = None  # type: ignore[method-assign,assignment]
+        living.until(lambda: "failed: " in living.source.health().detail, "the failure is told")
+        feed._cache.first_missing = broken  # type: ignore[method-assign]
+        monkeypatch.undo()
+        living.until(lambda: living.server.handshakes >= handshakes + 4, "the streams again")
+        living.speak()
+        living.close(100)
+        living.until(lambda: both(100) in living.reader.slices, "the slice")
+
+
+def test_probe_says_why_a_venue_does_not_answer() -> None:
+    with Living("binance", streams=False) as living:
+        clients = VenueClients(living.server.base_url)
+        assert [probe(v, 2.0, clients) for v in ("binance", "bybit", "okx")] == ["", "", ""]
+        living.server.faults.rest("time", Fault(status=451))
+        assert probe("bybit", 2.0, clients).startswith("bybit: answered 451")
+        living.server.faults.clear()
+        living.server.faults.rest("time", Fault(seconds=0.5))
+        began = time.monotonic()
+        assert probe("okx", 0.2, clients).startswith("okx: ")
+        assert time.monotonic() - began < 0.45
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nobody = VenueClients(f"http://127.0.0.1:{unused.getsockname()[1]}")
+        assert probe("okx", 2.0, nobody) == "okx: [Errno 111] Connection refused"
+
+
+def test_unusable_arguments_are_refused_by_name() -> None:
+    def source(venue: str = "okx", count: int = 1) -> ExchangeSource:
+        return ExchangeSource(
+            venue, [SPOT][:count], MINUTE, warm_bars=1, grace_seconds=1, silence_seconds=1
+        )
+
+    with pytest.raises(InputError, match="venue was 'kraken', allowed: binance, bybit, okx"):
+        source("kraken")
+    with pytest.raises(InputError, match="no instrument was given"):
+        source(count=0)
+    with pytest.raises(InputError, match="symbol was 'X/Y', allowed: BTC/USDT"):
+        source().history("X/Y", MINUTE, 0, 1)
+    with pytest.raises(RuntimeError, match="was not started"):
+        asyncio.run(anext(source().events(None)))  # type: ignore[arg-type]
+    closed = source()
+    assert (closed.name, closed.venue) == ("exchange", "okx")
+    closed.close()
+    with pytest.raises(InputError, match="venue was 'x'"):
+        probe("x", 1.0)
