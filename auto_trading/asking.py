@@ -1,12 +1,10 @@
 """Asking the engine and waiting a moment for its answer: what an operator's command does."""
 
 import getpass
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from auto_trading import control, engine_file
@@ -14,11 +12,12 @@ from auto_trading.flags import Flags
 from auto_trading.status import process_is_gone
 from config.environment import Environment
 from crypto_trader_pro.domain.enums import CommandKind
-from crypto_trader_pro.domain.errors import InputError, JournalUnavailable, TradingError
+from crypto_trader_pro.domain.errors import ConfigError, RetryableError
 from database.auto_trading_db import open_database, prepare, schema_state, unit_of_work
 from database.engine_state import engine_state
 from database.models import CommandRow
 from utils.clocks import SystemClock
+from utils.hurry import within
 
 ANSWER_SECONDS: Final = 3.0
 HURRY_SECONDS: Final = 0.3  # that a stop waits for the database of a living engine
@@ -103,27 +102,14 @@ def _stop(
     environment: Environment, kind: CommandKind, payload: dict[str, Any], by: str, seconds: float
 ) -> Asked:
     lives_here = _lives_here(environment.var_dir) is not None
-    results: SimpleQueue[CommandRow | TradingError] = SimpleQueue()
-
-    def attempt() -> None:
-        try:
-            results.put(_store(environment, kind, payload, by, HURRY_SECONDS))
-        except TradingError as e:
-            results.put(e)
-
-    threading.Thread(target=attempt, name="asking", daemon=True).start()
     patience = HURRY_SECONDS if lives_here else _FIRST_TIME
     try:
-        result = results.get(timeout=patience)
-    except Empty:
-        result = JournalUnavailable(f"the database did not answer within {patience:g} s")
-    if isinstance(result, InputError):
-        raise result
-    if isinstance(result, TradingError):
+        row = within(patience, lambda: _store(environment, kind, payload, by, HURRY_SECONDS))
+    except (TimeoutError, RetryableError, ConfigError) as e:
         Flags(environment.var_dir).put(kind, by)
         entries = _entries(environment.var_dir, seconds) if lives_here else None
-        return Asked(kind, "flag", engine_alive=lives_here, trouble=str(result), entries=entries)
-    return _answered(environment, kind, result, seconds)
+        return Asked(kind, "flag", engine_alive=lives_here, trouble=str(e), entries=entries)
+    return _answered(environment, kind, row, seconds)
 
 
 def _store(

@@ -97,6 +97,10 @@ class AutoTradingEngine:
         self.now_ms = 0  # market time of the last input: a candle's close, a price, a command
 
     @property
+    def gateway(self) -> ExchangeGateway:
+        return self._ports.gateway
+
+    @property
     def parts(self) -> Parts:
         return self._parts
 

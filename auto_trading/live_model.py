@@ -114,18 +114,19 @@ class LiveModel:
         """
         return self._window.fill(i, series)
 
-    def install(self, facts: Mapping[str, Any]) -> None:
-        """Use a trained model from the next close on.
+    def install(self, facts: Mapping[str, Any]) -> bool:
+        """Use a trained model from the next close on; False if it was trained for other settings.
 
         Args:
             facts: of `auto_trading.training`, JSON values: the row of the table of models, the
                 record so far, and which candles came with it.
 
         Raises:
-            InputError: the model is not stored, is of other settings, or its candles are not those
-                that it came with.
+            InputError: the model is not stored, or its candles are not those that it came with.
         """
-        installed = self._checked(facts, self._tick_ms)
+        if facts["config_hash"] != self._config_hash:
+            return False  # the configuration was changed while it was being trained
+        installed = self._loaded(facts, self._tick_ms)
         self._take_windows(facts)
         self._book.model_trained(facts)
         if not any(sums.rows for sums in self._skill.values()):
@@ -134,14 +135,10 @@ class LiveModel:
                 self._judge.skill[side] = self._skill[side].skill
         self._installed.append(installed)
         self._lost_model, self._lost_windows = "", ()
+        return True
 
-    def _checked(self, facts: Mapping[str, Any], after_ms: int) -> Installed:
+    def _loaded(self, facts: Mapping[str, Any], after_ms: int) -> Installed:
         model = self._shelf.model(facts["model_id"])
-        if model.facts.config_hash != self._config_hash:
-            raise InputError(
-                f"model {model.id[:12]} was trained with settings {model.facts.config_hash[:12]},"
-                f" needed: {self._config_hash[:12]}"
-            )
         trained = gates.Trained(model.facts.cutoff_ms, model.facts.months)
         return Installed(after_ms, facts, model, trained)
 
@@ -350,7 +347,7 @@ class LiveModel:
             self._judge.proving = self._proving.look(self._tick_ms)
         self._lost_windows = tuple(self._window.restore(state["window"], self._reload))
         try:
-            self._installed = [self._checked(facts, after) for after, facts in state["installed"]]
+            self._installed = [self._loaded(facts, after) for after, facts in state["installed"]]
         except InputError:  # the session goes on; the status asks for another model
             self._installed = []
             self._lost_model = state["installed"][-1][1]["model_id"]

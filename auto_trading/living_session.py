@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Final, Protocol
 
-from auto_trading.account_report import account_report
+from auto_trading.beside import Beside
 from auto_trading.bootstrap import LivingTools, RunSpec, build_living, check_playable
 from auto_trading.config_manager import Change, ConfigManager
 from auto_trading.operations import Answer
@@ -22,7 +22,6 @@ from auto_trading.why_text import worded
 from auto_trading.worker import Worker, WorkerTools
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind, DesiredState, NotificationType
-from crypto_trader_pro.domain.messages import MarketSlice
 from crypto_trader_pro.domain.orders import Order
 from crypto_trader_pro.domain.ports import MarketSource
 from crypto_trader_pro.domain.timeframes import timeframe_ms
@@ -77,6 +76,7 @@ class LivingSession:
             shared.environment.var_dir, shared.epoch, found.opening_cash,
         )  # fmt: skip
         self._change: Change | None = None
+        self._beside = Beside(shared, self._source, self._spec, self._current_worker, stack)
         shared.logs.run_id = shared.notifications.run_id = found.run_id
         self.supervisor = Supervisor(
             SupervisorTools(
@@ -118,6 +118,9 @@ class LivingSession:
         worker = self.supervisor.worker
         return None if worker is None else worker.session
 
+    def _current_worker(self) -> Worker | None:
+        return self.supervisor.worker
+
     def run(self) -> None:
         """Trade until a shutdown, a change of session, or the loss of the account."""
         self.supervisor.run()
@@ -126,20 +129,17 @@ class LivingSession:
 
     def view(self) -> dict[str, Any] | None:
         """Return the account for the screen; None before the session stands."""
-        session = self.session
-        if session is None:
+        worker = self.supervisor.worker
+        if worker is None or worker.seen is None:
             return None
-        try:
-            return account_report(session)
-        except RuntimeError:  # the worker changed a collection while it was read
-            return None
+        return {**worker.seen.report, "model": self._beside.model_status()}
 
     # --- the worker -------------------------------------------------------------------------
 
     def _make_worker(self) -> Worker:
         tools = WorkerTools(
             begin=self._begin, source=self._source, answered=self._answered,
-            stored=self._stored, models=lambda: None,
+            stored=self._beside.candles, models=self._beside.next_model,
             funding=self._shared.settings.paper.funding,
             lost_after=float(self._shared.settings.safety.connection_lost_seconds),
         )  # fmt: skip
@@ -159,6 +159,7 @@ class LivingSession:
                 fence=fence,
                 account=lease.ACCOUNT,
                 tell=self._tell,
+                model=self._beside.model,
                 may_enter=self._may_enter,
             ),
         )
@@ -216,9 +217,6 @@ class LivingSession:
         elif kind is CommandKind.REARM:
             self._owner.wish(None)
 
-    def _stored(self, market: MarketSlice) -> None:
-        """Take candles that were traded on, for the store."""
-
     def _tell(self, news: Sequence[News]) -> None:
         """Tell people what was stored; the manager's queue takes it and returns at once."""
         language = _language(self._shared.settings)
@@ -252,6 +250,10 @@ class LivingSession:
                     session, int(command.payload["alert_id"]), command.by, self._shared.now()
                 )
             return Answer.done("acknowledged", alert_id=int(command.payload["alert_id"]))
+        if kind is CommandKind.TRAIN_NOW:
+            return self._beside.train_now()
+        if kind is CommandKind.RUN_JOB:
+            return self._beside.run_job(str(command.payload["job"]))
         if kind is CommandKind.SHUTDOWN:
             self.supervisor.end()
             return Answer.done("ending")
@@ -262,7 +264,8 @@ class LivingSession:
         """Write a change of the configuration, then let the session go on with it."""
         session = self.session
         in_force = self._shared.settings
-        is_flat = session is not None and session.is_flat
+        worker = self.supervisor.worker
+        is_flat = worker is not None and worker.seen is not None and worker.seen.is_flat
         if command.kind is CommandKind.APPLY_CONFIG:
             change = self._configs.apply(command.payload["changes"], in_force, is_flat=is_flat)
         else:

@@ -10,13 +10,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from auto_trading.account_report import account_report
 from auto_trading.session import TradingSession
 from auto_trading.session_inputs import Command, Connection, Funding, Input, ModelReady
 from crypto_trader_pro.domain.errors import Fenced, JournalUnavailable
 from crypto_trader_pro.domain.messages import Backfill, MarketSlice, Missed, Prices
+from crypto_trader_pro.domain.portfolio import AccountView
 from crypto_trader_pro.domain.ports import MarketSource
 from database.fence import Fence
 
@@ -50,6 +53,18 @@ class WorkerTools:
     lost_after: float
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The account after a step, as values that no thread changes any more."""
+
+    account: AccountView
+    report: dict[str, Any]
+    is_flat: bool
+
+
+Look = Callable[[TradingSession], Awaitable[Any]]
+
+
 class Worker:
     """One life of the trading thread."""
 
@@ -69,6 +84,8 @@ class Worker:
         self.session: TradingSession | None = None
         self.error: BaseException | None = None
         self.journal_error = ""  # what the database says while it does not take our rows
+        self.seen: Seen | None = None  # the account as of the last step that was stored
+        self._asked: deque[tuple[Look, Future[Any]]] = deque()
         self.steps = 0
         self.slowest = 0.0  # seconds, of one step since last asked
         self.cycles: deque[float] = deque(maxlen=512)  # seconds of the newest decision cycles
@@ -88,6 +105,17 @@ class Worker:
         loop, wake = self._loop, self._wake
         if loop is not None and wake is not None and not loop.is_closed():
             loop.call_soon_threadsafe(wake.set)
+
+    def look(self, look: Look, timeout: float) -> Any:
+        """Let `look` see the session between two steps, in the trading thread; return its answer.
+
+        Raises:
+            TimeoutError: the trading thread did not come to it in time.
+        """
+        future: Future[Any] = Future()
+        self._asked.append((look, future))
+        self._nudge()
+        return future.result(timeout)
 
     def close(self, timeout: float) -> bool:
         """Ask it to end after the present step; True when it has."""
@@ -139,6 +167,7 @@ class Worker:
         session = await self._tools.begin(self.fence)
         self._step_began = None
         self.session = session
+        self._show(session)
         market: asyncio.Queue[Input] = asyncio.Queue(maxsize=1)
         reader = asyncio.create_task(self._read(session, market))
         try:
@@ -191,6 +220,7 @@ class Worker:
                     return self._current[0]
             if self._closing:
                 return None
+            await self._answer_looks()
             if self.journal_error:  # the market waits until the journal answers again
                 await asyncio.sleep(_RETRY_SECONDS)
                 return None
@@ -240,8 +270,24 @@ class Worker:
         if isinstance(item, MarketSlice):
             self.cycles.append(seconds)
             self._tools.stored(item)
+        if is_stored:
+            self._show(session)
         if isinstance(item, Command):
             self._finish(item, is_stored=is_stored)
+
+    def _show(self, session: TradingSession) -> None:
+        """Leave the account where other threads can read it without touching the session."""
+        self.seen = Seen(session.engine.account(), account_report(session), session.is_flat)
+
+    async def _answer_looks(self) -> None:
+        while self._asked and self.session is not None:
+            look, future = self._asked.popleft()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(await look(self.session))
+            except Exception as e:  # noqa: BLE001  the asker gets it; trading goes on
+                future.set_exception(e)
 
     def _finish(self, command: Command, *, is_stored: bool) -> None:
         """Let go of a command; an answer that could not be stored yet waits in the journal."""

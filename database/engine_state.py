@@ -27,6 +27,7 @@ class EngineState:
     trading: TradingState
     pid: int | None  # None while nobody holds the lease
     epoch: int
+    heartbeat_at: datetime
     heartbeat_age_seconds: float
     mode: str
     source: str  # "demo", "exchange", "" before it is known
@@ -63,6 +64,7 @@ def judge(row: EngineLeaseRow, now: datetime, is_gone: IsGone) -> EngineState:
         trading=TradingState(row.trading_state),
         pid=row.pid if held else None,
         epoch=row.epoch,
+        heartbeat_at=row.heartbeat_at,
         heartbeat_age_seconds=max(0.0, (now - row.heartbeat_at).total_seconds()),
         mode=row.mode,
         source=row.source,

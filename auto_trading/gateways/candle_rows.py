@@ -4,7 +4,7 @@ The door of the data pipeline: past it there are only possible candles, on the g
 and quantity. What is refused is counted by reason; it never raises further than its caller.
 
 Reasons: not_json, wrong_shape, unknown_symbol, not_a_number, not_positive, impossible,
-off_grid_time, unclosed, negative_volume, crossed, reordered, revised, too_large.
+off_grid_time, unclosed, negative_volume, crossed, reordered, ahead, revised, too_large.
 """
 
 import logging

@@ -38,6 +38,7 @@ _AT_ONCE: Final = 4  # requests for candles under way together
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _SETTLE_MS: Final = 2_000  # after a close, how long the stream alone may bring the candle
+_AHEAD_MS: Final = 60_000  # how far ahead of our clock the time of a price may be
 _PRICE_POLL: Final = 2.0  # seconds between two price requests while a price stream is down
 
 
@@ -195,21 +196,22 @@ class ExchangeFeed:
 
     def ticker(self, symbol: str, ticker: StreamTicker) -> None:
         """Take a price."""
-        i = self._index[symbol]
+        i, now_ms = self._index[symbol], self._plan.clock.now_ms()
+        at_ms = ticker.at_ms if isinstance(ticker.at_ms, int) else now_ms  # REST may tell no time
         try:
             price = ticker_units(self._plan.instruments[i], ticker.last, ticker.bid, ticker.ask)
-            at_ms = ticker.at_ms if isinstance(ticker.at_ms, int) else 0
             if at_ms < self._ticker_ms.get(i, 0):
                 raise Refused("reordered")
+            if at_ms > now_ms + _AHEAD_MS:  # believed, it would shut out all that follow
+                raise Refused("ahead")
         except Refused as why:
             self._refusals.note(why.args[0], (symbol, ticker))
             return
         self._ticker_ms[i] = at_ms
-        self.facts.price(i, price, self._plan.clock.now_ms())
+        self.facts.price(i, price, now_ms)
+        self._dirty.pop(i, None)
         if self._told.get(i) != price:
             self._dirty[i] = price
-        else:
-            self._dirty.pop(i, None)
         self._word()
         self._pump()
 

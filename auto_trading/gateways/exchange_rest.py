@@ -105,9 +105,10 @@ class ExchangeRest:
         """
         page_ms = PAGE[self._venue] * timeframe_ms
         until_ms = min(to_ms, from_ms + page_ms - timeframe_ms) + timeframe_ms - 1
+        count = (until_ms - from_ms) // timeframe_ms + 1  # few weigh less with the venue
         rows = await self._try(
             self._client.fetch_ohlcv, instrument.symbol, timeframe_name(timeframe_ms),
-            from_ms, PAGE[self._venue], {"until": until_ms},
+            from_ms, count, {"until": until_ms},
         )  # fmt: skip
         bars: dict[int, Bar] = {}
         for row in rows:
@@ -129,10 +130,14 @@ class ExchangeRest:
         return [bars[t] for t in sorted(bars) if from_ms <= t < known_ms], known_ms
 
     async def tickers(self, symbols: Sequence[str]) -> list[StreamTicker]:
-        """Return the newest prices; `market_id` holds the symbol."""
-        found = await self._ask(self._client.fetch_tickers, list(symbols))
+        """Return the newest prices of symbols of one kind; `market_id` holds the symbol."""
+        # Binance counts 40 for all tickers of a day and 2 for all prices
+        cheap = self._venue == "binance"
+        call = self._client.fetch_last_prices if cheap else self._client.fetch_tickers
+        found = await self._ask(call, list(symbols))
+        last = "price" if cheap else "last"
         return [
-            StreamTicker(symbol, t.get("timestamp"), t.get("last"), t.get("bid"), t.get("ask"))
+            StreamTicker(symbol, t.get("timestamp"), t.get(last), t.get("bid"), t.get("ask"))
             for symbol, t in found.items()
             if isinstance(t, Mapping) and symbol in symbols
         ]

@@ -40,9 +40,7 @@ def alerts(
     if not found:
         typer.echo(say(spoken, "operate.no_alerts"))
         return
-    rows = [
-        [a["id"], a["raised_at"], a["severity"], a["kind"], _worded(a, spoken)] for a in found
-    ]
+    rows = [[a["id"], a["raised_at"], a["severity"], a["kind"], _worded(a, spoken)] for a in found]
     print_rows(("id", "raised", "severity", "kind", "what"), rows)
 
 

@@ -24,7 +24,7 @@ def apply(
 
     Example: python -m crypto_trader_pro config apply risk_management.position_size_pct=1.5
     """
-    asked = {key: _value(text) for key, text in overrides(changes).items()}
+    asked = {key: _value(text) for key, text in overrides(changes, "change").items()}
     ask(CommandKind.APPLY_CONFIG, {"changes": asked}, as_json=as_json)
 
 
@@ -48,9 +48,7 @@ def history(as_json: AsJson = False) -> None:
     """
     names = ("id", "created_at", "applied_by", "is_enabled", "trading_mode", "config_hash")
     with database(read_only=True) as engine, unit_of_work(engine, "the history") as session:
-        rows = [
-            [getattr(row, name) for name in names] for row in config_history.history(session)
-        ]
+        rows = [[getattr(row, name) for name in names] for row in config_history.history(session)]
     if as_json:
         print_json({"configurations": [dict(zip(names, row, strict=True)) for row in rows]})
     else:

@@ -33,7 +33,7 @@ _FLAGS: Final = (
 )  # fmt: skip
 
 
-class _Told(Exception):
+class _Told(Exception):  # noqa: N818  no error
     """The operating system told us to end."""
 
 
@@ -112,7 +112,7 @@ def _serve(places: Environment) -> None:
         _end(child)
         consoles.running(places.var_dir)  # clears its file
     if code > 0:  # a signal is somebody's wish
-        typer.echo(say(language(), "up.console_ended", code=code), err=True)
+        typer.echo(say(language(), "up.console_ended", result=code), err=True)
         for line in last_lines(file, since):
             typer.echo(line, err=True)
         raise typer.Exit(Exit.INTERNAL)

@@ -44,8 +44,11 @@ def settings(assignments: Sequence[str] = (), config: Path | None = None) -> Set
     return load(config, overrides=overrides(assignments))
 
 
-def overrides(assignments: Sequence[str]) -> Mapping[str, Any]:
+def overrides(assignments: Sequence[str], name: str = "--set") -> Mapping[str, Any]:
     """Split `KEY=VALUE` arguments.
+
+    Args:
+        name: of the argument, for the message.
 
     Raises:
         InputError: no `=`, or a key twice.
@@ -54,9 +57,9 @@ def overrides(assignments: Sequence[str]) -> Mapping[str, Any]:
     for text in assignments:
         key, separator, value = text.partition("=")
         if not separator or not key:
-            raise InputError(f"--set was {text!r}, allowed: KEY=VALUE (paper.initial_equity=5000)")
+            raise InputError(f"{name} was {text!r}, allowed: KEY=VALUE (paper.initial_equity=5000)")
         if key in found:
-            raise InputError(f"--set {key} was given twice")
+            raise InputError(f"{name} {key} was given twice")
         found[key] = value
     return found
 

@@ -105,7 +105,7 @@ def _start_engine() -> None:
     places, spoken = environment(), language()
     found = start_engine(places)
     if found.exit_code is not None:
-        typer.echo(say(spoken, "up.engine_ended", code=found.exit_code), err=True)
+        typer.echo(say(spoken, "up.engine_ended", result=found.exit_code), err=True)
         for line in found.last_lines:
             typer.echo(line, err=True)
         raise typer.Exit(found.exit_code if found.exit_code > 0 else Exit.INTERNAL)

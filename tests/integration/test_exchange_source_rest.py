@@ -12,9 +12,19 @@ from crypto_trader_pro.domain.errors import GatewayUnavailable, InputError, Rate
 from crypto_trader_pro.domain.messages import MarketEvent, MarketSlice, Missed
 from tests.builders import MINUTE, START_MS, an_instrument
 from tests.venues.faults import Fault
-from tests.venues.living import PATIENCE, SPOT, SWAP, Living, Reader, both, spot_bar, swap_bar
+from tests.venues.living import (
+    PATIENCE,
+    SPOT,
+    SWAP,
+    Living,
+    Reader,
+    both,
+    one_of_three,
+    spot_bar,
+    swap_bar,
+    venues,
+)
 
-venues = pytest.mark.parametrize("venue", ["binance", "bybit", "okx"])
 BTC, PERP = "BTC/USDT", "BTC/USDT:USDT"
 CANDLES = {"binance": "klines", "bybit": "kline", "okx": "candles"}
 WHOLE = START_MS + 10**9 * MINUTE
@@ -39,8 +49,11 @@ def test_history_comes_in_pages_without_the_running_candle(
         assert source.facts() == []
 
 
-@venues
-def test_what_is_no_answer_is_tried_again_and_then_said(venue: str) -> None:
+@one_of_three("bybit")
+def test_what_is_no_answer_is_tried_again_and_then_said(
+    venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auto_trading.gateways.exchange_rest._FIRST_PAUSE", 0.01)
     with Living(venue, streams=False) as living:
         living.until(lambda: living.source.health().connected, "the start")
         path, faults = CANDLES[venue], living.server.faults
@@ -57,7 +70,7 @@ def test_what_is_no_answer_is_tried_again_and_then_said(venue: str) -> None:
         assert living.source.health().errors == 6
 
 
-@venues
+@one_of_three("okx")
 def test_no_request_is_sent_inside_the_window_that_the_venue_asked_for(venue: str) -> None:
     with Living(venue, streams=False) as living:
         living.until(lambda: living.source.health().connected, "the start")
@@ -95,7 +108,10 @@ def test_a_ban_is_obeyed_at_the_start_too() -> None:
 
 
 @venues
-def test_without_streams_candles_and_prices_are_asked_for(venue: str) -> None:
+def test_without_streams_candles_and_prices_are_asked_for(
+    venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auto_trading.gateways.exchange_feed._PRICE_POLL", 0.1)
     with Living(venue, streams=False) as living:
         living.server.faults.streams_refused = True
         living.until(lambda: len(living.reader.missed) == 3, "the warm-up")

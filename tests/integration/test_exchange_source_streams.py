@@ -8,22 +8,10 @@ import time
 from dataclasses import replace
 from decimal import Decimal
 
-import pytest
-
 from crypto_trader_pro.domain.messages import MarketSlice, Missed, Prices
 from tests.builders import MINUTE, START_MS
 from tests.venues.faults import Fault
-from tests.venues.living import Living, both, spot_bar, swap_bar
-
-venues = pytest.mark.parametrize("venue", ["binance", "bybit", "okx"])
-
-
-def one_of_three(first: str) -> pytest.MarkDecorator:
-    """Run for `first`, and for the other two with the slow tests."""
-    others = [v for v in ("binance", "bybit", "okx") if v != first]
-    slow = [pytest.param(v, marks=pytest.mark.slow) for v in others]
-    return pytest.mark.parametrize("venue", [first, *slow])
-
+from tests.venues.living import Living, both, one_of_three, spot_bar, swap_bar, venues
 
 BTC, PERP = "BTC/USDT", "BTC/USDT:USDT"
 

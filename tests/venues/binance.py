@@ -33,8 +33,8 @@ class Binance:
             return {"symbols": [self._symbol(item) for item in market.of_kind(kind)]}
         if call == "klines":
             return self._klines(market, kind, query)
-        if path.endswith("ticker/24hr"):
-            return [self._ticker(market, item) for item in market.of_kind(kind)]
+        if path.endswith("ticker/price"):
+            return [self._price(market, item) for item in market.of_kind(kind)]
         if call == "premiumIndex":
             return [self._premium(market, item) for item in market.of_kind(kind)]
         if call == "openInterest":
@@ -69,13 +69,10 @@ class Binance:
         prices = [text(n) for n in (c.open, c.high, c.low, c.close, c.volume)]
         return [c.open_ms, *prices, c.open_ms + market.timeframe_ms - 1, "1", 1, "1", "1", "0"]
 
-    def _ticker(self, market: ScriptedMarket, item: Instrument) -> dict[str, Any]:
-        price = text(market.prices[item.symbol])
-        return {
-            "symbol": self.market_id(item), "lastPrice": price,
-            "openTime": market.clock.now_ms() - 86_400_000, "closeTime": market.clock.now_ms(),
-            "openPrice": price, "highPrice": price, "lowPrice": price, "volume": "1",
-        }  # fmt: skip
+    def _price(self, market: ScriptedMarket, item: Instrument) -> dict[str, Any]:
+        row = {"symbol": self.market_id(item), "price": text(market.prices[item.symbol])}
+        # spot tells no time here
+        return row | ({"time": market.clock.now_ms()} if item.kind is MarketKind.LINEAR else {})
 
     def _premium(self, market: ScriptedMarket, item: Instrument) -> dict[str, Any]:
         price = text(market.prices[item.symbol])

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import Any, Final, TypeVar
 
+import pytest
+
 from auto_trading.gateways.exchange_source import ExchangeSource
 from auto_trading.gateways.venue_clients import VenueClients
 from crypto_trader_pro.domain.market import Bar
@@ -19,6 +21,15 @@ SPOT: Final = an_instrument("BTC/USDT", tick="0.01", lot="0.01")
 SWAP: Final = an_instrument("BTC/USDT:USDT", tick="0.1", lot="0.001")
 NOW_MS: Final = START_MS + 100 * MINUTE + 30_000  # candle 100 is running
 PATIENCE: Final = 10.0
+
+venues = pytest.mark.parametrize("venue", ["binance", "bybit", "okx"])
+
+
+def one_of_three(first: str) -> pytest.MarkDecorator:
+    """Run for `first`, and for the other two with the slow tests."""
+    others = [v for v in ("binance", "bybit", "okx") if v != first]
+    slow = [pytest.param(v, marks=pytest.mark.slow) for v in others]
+    return pytest.mark.parametrize("venue", [first, *slow])
 
 
 def spot_bar(k: int) -> Bar:

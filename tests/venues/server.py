@@ -169,6 +169,10 @@ class VenueServer:
             await connection.socket.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:  # requests whose connection a fault has cut
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     def _middleware(self) -> Any:
         @web.middleware

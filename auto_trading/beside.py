@@ -1,0 +1,134 @@
+"""What goes on beside a trading session: the store, the jobs, the training of models.
+
+Each has threads or a process of its own. None of them can hold up or stop the session.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import Engine as Database
+
+from auto_trading.bootstrap import LiveSignals, RunSpec
+from auto_trading.job_tools import Difference, JobRun, JobTools, mode_tag
+from auto_trading.jobs import Jobs
+from auto_trading.market_store import MarketStore
+from auto_trading.operations import Answer
+from auto_trading.precision_cache import PrecisionCache, precision_of
+from auto_trading.reconciliation import differences
+from auto_trading.shared import Shared
+from auto_trading.why_text import worded
+from auto_trading.worker import Worker
+from crypto_trader_pro.domain.calendar import TradingCalendar
+from crypto_trader_pro.domain.enums import NotificationType
+from crypto_trader_pro.domain.messages import MarketSlice
+from crypto_trader_pro.domain.portfolio import AccountView
+from crypto_trader_pro.domain.ports import MarketSource
+from crypto_trader_pro.simulation.instruments import instrument
+from database.auto_trading_db import open_database
+from database.candles import Origin
+from database.journal import Journal
+from utils.texts import language_of
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS: Final = 5.0
+
+
+class Beside:
+    """Store, jobs and training of one session; `stack` ends them."""
+
+    def __init__(
+        self, shared: Shared, source: MarketSource, spec: RunSpec,
+        worker: Callable[[], Worker | None], stack: ExitStack,
+    ) -> None:  # fmt: skip
+        self._shared = shared
+        self._source = source
+        self._spec = spec
+        self._worker = worker
+        self._instruments = {i.symbol: i for i in spec.instruments}
+        self.model: Callable[[RunSpec, Journal], LiveSignals] | None = None
+        self._store = MarketStore(
+            shared.environment.database_url, spec.instruments, spec.timeframe_ms,
+            Origin(source.venue, source.name), facts=source.facts,
+        )  # fmt: skip
+        stack.callback(self._store.close)
+        self._jobs = Jobs(self._job_tools(), shared.settings)
+        stack.callback(self._jobs.close)
+        self._jobs.start()
+
+    # --- store ------------------------------------------------------------------------------
+
+    def candles(self, market: MarketSlice) -> None:
+        """Take candles that were traded on; returns at once."""
+        self._store.put(market)
+
+    # --- models -----------------------------------------------------------------------------
+
+    def next_model(self) -> dict[str, Any] | None:
+        """Return the facts of a model that has become ready, or None."""
+        return None
+
+    def model_status(self) -> Mapping[str, Any] | None:
+        return None
+
+    def train_now(self) -> Answer:
+        return Answer.refused("training")
+
+    # --- jobs -------------------------------------------------------------------------------
+
+    def run_job(self, name: str) -> Answer:
+        """Run a job now.
+
+        Raises:
+            InputError: there is no such job.
+        """
+        self._jobs.run_now(name)
+        return Answer.done("job_asked", job=name)
+
+    def _job_tools(self) -> JobTools:
+        settings, url = self._shared.settings, self._shared.environment.database_url
+
+        def opened() -> Database:
+            return open_database(url, durable=False)
+
+        return JobTools(
+            open_database=opened, run=self._job_run, account=self._account, prices=self._prices,
+            calendar=TradingCalendar(settings.engine.trading_day_timezone), now=self._shared.now,
+            notify=self._notify, differences=self._differences, precision=PrecisionCache(lambda s: precision_of(instrument(s))),
+        )  # fmt: skip
+
+    def _job_run(self) -> JobRun:
+        mode = mode_tag(self._shared.settings.engine.mode.value, self._source.name)
+        speed = self._shared.settings.market_data.demo_speed if self._source.name == "demo" else 1
+        return JobRun(self._spec.run_id, mode, speed)
+
+    def _account(self) -> AccountView | None:
+        worker = self._worker()
+        return None if worker is None or worker.seen is None else worker.seen.account
+
+    def _prices(self) -> Mapping[str, Decimal]:
+        return {
+            fact.symbol: self._instruments[fact.symbol].price(fact.price)
+            for fact in self._source.facts()
+            if fact.symbol in self._instruments
+        }
+
+    def _differences(self) -> list[Difference]:
+        worker = self._worker()
+        if worker is None:
+            return []
+        found: list[Difference] = worker.look(differences, _LOOK_SECONDS)
+        return found
+
+    def _notify(
+        self, kind: NotificationType, severity: str, code: str, numbers: Mapping[str, Any], /
+    ) -> None:
+        language = language_of(self._shared.settings.engine.language, os.environ)
+        message = worded(f"risk.{code}", numbers, language)
+        self._shared.notifications.send_notification(
+            kind, message, severity=severity, data=dict(numbers)
+        )

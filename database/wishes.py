@@ -1,0 +1,75 @@
+"""What people ask of the engine: a row in `commands`, and with it what is wanted for good.
+
+Both are stored in one transaction, so that a wish holds with no engine up too.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from crypto_trader_pro.domain.enums import CommandKind, DesiredState
+from crypto_trader_pro.domain.errors import InputError
+from database import commands, lease
+from database.auto_trading_db import unit_of_work
+from database.commands import CommandStatus
+from database.models import CommandRow
+
+REARM_WORD: Final = "REARM"
+ENDED: Final = (CommandStatus.DONE, CommandStatus.REFUSED, CommandStatus.EXPIRED)
+_WANTED: Final = {
+    CommandKind.START: DesiredState.RUNNING,
+    CommandKind.STOP: DesiredState.STOPPED,
+    CommandKind.EMERGENCY_STOP: DesiredState.EMERGENCY,
+}
+# what only made sense when it was asked is not done a minute later
+_EXPIRES: Final = timedelta(seconds=60)
+_LASTING: Final = frozenset({*_WANTED, CommandKind.APPLY_CONFIG, CommandKind.ROLLBACK_CONFIG})
+# the fields that each kind of command must carry
+FIELDS: Final[Mapping[CommandKind, tuple[str, ...]]] = {
+    CommandKind.REARM: ("confirm",),
+    CommandKind.CLOSE_POSITION: ("symbol",),
+    CommandKind.CANCEL_ORDER: ("client_order_id",),
+    CommandKind.LIFT_LOCK: ("symbol",),
+    CommandKind.APPLY_CONFIG: ("changes",),
+    CommandKind.ROLLBACK_CONFIG: ("config_id",),
+    CommandKind.RUN_JOB: ("job",),
+    CommandKind.ACKNOWLEDGE_ALERT: ("alert_id",),
+}
+
+
+def wish(
+    database: Engine, kind: CommandKind, payload: Mapping[str, Any] | None = None, *,
+    by: str, now: datetime, command_id: str | None = None,
+) -> CommandRow:  # fmt: skip
+    """Store a wish; the engine answers in its row.
+
+    Args:
+        command_id: up to 36 characters; asking twice with one id is asking once.
+
+    Raises:
+        InputError: a field is missing, or the id belongs to another command.
+        JournalUnavailable: the database does not serve; stops also work by flag files.
+    """
+    given = dict(payload or {})
+    missing = [name for name in FIELDS.get(kind, ()) if name not in given]
+    if missing:
+        raise InputError(f"command {kind.value} lacks {', '.join(missing)}")
+    with unit_of_work(database, "the command") as session:
+        row = commands.enqueue(
+            session, command_id=command_id or uuid.uuid4().hex, kind=kind.value, payload=given,
+            requested_by=by, now=now, expires_at=None if kind in _LASTING else now + _EXPIRES,
+        )  # fmt: skip
+        if kind in _WANTED and row.status == CommandStatus.ASKED:
+            lease.want(session, _WANTED[kind], now)
+    return row
+
+
+def found(session: Session, command_ids: Sequence[str]) -> list[CommandRow]:
+    """Return the commands with these ids, oldest first; unknown ids are left out."""
+    row = CommandRow
+    query = select(row).where(col(row.command_id).in_(command_ids)).order_by(col(row.id))
+    return list(session.exec(query))
