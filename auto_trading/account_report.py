@@ -35,6 +35,11 @@ def account_report(session: TradingSession) -> dict[str, Any]:
         "enabled": session.enabled,
         "locks": locks,
         "connection_lost": parts.risk.disconnected,
+        "daily_level": parts.risk.daily_level,
+        "volatile": sum(
+            gate.volatility > parts.risk.limits.max_volatility_rate for gate in parts.monitor.gates
+        ),
+        "pays_in_full": not any(i.can_short for i in parts.positions.instruments),
     }
 
 

@@ -46,7 +46,9 @@ class DailyBooks:
         """True when a day has ended that may not be written yet; asks no database."""
         return self._from is None or self._calendar.day_of(to_ms(self._from)).end_ms < books_ms
 
-    def write_finished(self, database: Engine, books_ms: int, now: datetime) -> list[DaySummary]:
+    def write_finished(
+        self, database: Engine, books_ms: int, now: datetime, reader: Engine | None = None
+    ) -> list[DaySummary]:
         """Write every day that ended before the books' time and return them, oldest first.
 
         A day without any equity was not lived through; it gets no row.
@@ -54,18 +56,26 @@ class DailyBooks:
         Args:
             books_ms: trading time that the committed books have reached.
             now: system time.
+            reader: the same database, opened for reading. Reading a long run takes seconds, which
+                the journal would wait for behind a transaction that may write.
 
         Raises:
             JournalUnavailable: the database did not serve; call again.
         """
         written = []
-        while (summary := self._write_next(database, books_ms, now)) is not None:
+        while (found := self._next(reader or database, books_ms)) is not None:
+            summary, performance, ledger_id = found
+            with unit_of_work(database, _WHAT) as session:
+                daily.upsert_summary(session, self.run_id, self.mode, summary, now)
+                daily.upsert_performance(session, self.mode, summary, performance, now)
+            self._ledger_id = ledger_id
+            self._from = to_datetime(summary.day.end_ms)
             written.append(summary)
         return written
 
-    def _write_next(self, database: Engine, books_ms: int, now: datetime) -> DaySummary | None:
-        """Write the oldest day that is missing, in a transaction of its own."""
-        with unit_of_work(database, _WHAT) as session:
+    def _next(self, reader: Engine, books_ms: int) -> tuple[DaySummary, Performance, int] | None:
+        """Return the figures of the oldest day that is missing, and where the ledger stands."""
+        with unit_of_work(reader, _WHAT) as session:
             if not self._is_known:
                 self._from = self._resume_from(session)
                 self._is_known = True
@@ -78,12 +88,7 @@ class DailyBooks:
                 return None
             charged = daily.charges(session, self.run_id, day, self._ledger_id)
             summary = self._summary(session, day, charged, to_datetime(day.end_ms))
-            performance = self._performance(session, summary)
-            daily.upsert_summary(session, self.run_id, self.mode, summary, now)
-            daily.upsert_performance(session, self.mode, summary, performance, now)
-        self._ledger_id = charged.last_id
-        self._from = to_datetime(day.end_ms)
-        return summary
+            return summary, self._performance(session, summary), charged.last_id
 
     def _resume_from(self, session: Session) -> datetime | None:
         """Return where to go on: the newest day with a row is done again, it may be unfinished."""

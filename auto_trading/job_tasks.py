@@ -11,7 +11,6 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
-from sqlmodel import Session
 
 from auto_trading.daily_books import DailyBooks
 from auto_trading.job_tools import Difference, JobRun, JobTools
@@ -30,6 +29,7 @@ Task = Callable[[bool], bool]
 ENGINE_SNAPSHOT_MS: Final = 3_600_000  # the engine itself writes the equity of each full hour
 _RETENTION_PAUSE_SECONDS: Final = 0.02  # between two batches, so that writers get their turn
 _RETENTION_EVERY: Final = timedelta(days=1)
+_SUMMARY: Final = "daily summary"
 _CENT: Final = Decimal("0.01")
 _SHOWN: Final = 3  # differences named in one alert
 
@@ -37,9 +37,12 @@ _SHOWN: Final = 3  # differences named in one alert
 class Tasks:
     """The tasks of one process. Each is run by one thread at a time."""
 
-    def __init__(self, tools: JobTools, settings: Settings, database: Engine) -> None:
+    def __init__(
+        self, tools: JobTools, settings: Settings, database: Engine, reader: Engine
+    ) -> None:
         self._tools = tools
         self._database = database
+        self._reader = reader
         self._retention = settings.retention
         self._zone = ZoneInfo(settings.engine.trading_day_timezone)
         self._summary_time = time.fromisoformat(settings.daily_summary_time)
@@ -115,7 +118,7 @@ class Tasks:
             books = self._books_of(run)
             if not (asked or books.is_due(account.at_ms)):
                 return False
-            written = books.write_finished(self._database, account.at_ms, self._tools.now())
+            written = self._write_finished(books, account.at_ms)
         return bool(written)
 
     def daily_summary(self, asked: bool) -> bool:
@@ -162,26 +165,26 @@ class Tasks:
         with self._books_lock:
             # a row of this day says that the days before it are written
             books = self._books_of(run)
-            books.write_finished(self._database, day.start_ms + 1, self._tools.now())
-            with unit_of_work(self._database, "daily summary") as session:
-                return self._store_due(session, books, day, due_ms, at_ms)
-
-    def _store_due(
-        self, session: Session, books: DailyBooks, day: TradingDay, due_ms: int, at_ms: int
-    ) -> DaySummary | None:
-        stored = daily.summary_of(session, date.fromisoformat(day.name), books.mode)
-        if stored is not None and stored.run_id == books.run_id:
-            return None
-        if daily.last_point(session, books.run_id, to_datetime(due_ms)) is None:
-            return None
-        summary = books.until(session, min(at_ms, day.end_ms))
-        if summary is not None:
-            daily.upsert_summary(session, books.run_id, books.mode, summary, self._tools.now())
+            self._write_finished(books, day.start_ms + 1)
+            with unit_of_work(self._reader, _SUMMARY) as session:
+                stored = daily.summary_of(session, date.fromisoformat(day.name), run.mode)
+                if stored is not None and stored.run_id == run.run_id:
+                    return None
+                if daily.last_point(session, run.run_id, to_datetime(due_ms)) is None:
+                    return None
+                summary = books.until(session, min(at_ms, day.end_ms))
+            if summary is not None:
+                with unit_of_work(self._database, _SUMMARY) as session:
+                    now = self._tools.now()
+                    daily.upsert_summary(session, run.run_id, run.mode, summary, now)
         return summary
+
+    def _write_finished(self, books: DailyBooks, books_ms: int) -> list[DaySummary]:
+        return books.write_finished(self._database, books_ms, self._tools.now(), self._reader)
 
     def _figures_until(self, run: JobRun, at_ms: int) -> DaySummary | None:
         """Return the figures of the day so far; stored, they would count as sent."""
-        with self._books_lock, unit_of_work(self._database, "daily summary") as session:
+        with self._books_lock, unit_of_work(self._reader, _SUMMARY) as session:
             return self._books_of(run).until(session, at_ms)
 
     def _books_of(self, run: JobRun) -> DailyBooks:

@@ -85,7 +85,8 @@ class Jobs:
     ) -> None:
         self._tools = tools
         self._database = tools.open_database()
-        self._work = Tasks(tools, settings, self._database)
+        self._reader = tools.open_reader()
+        self._work = Tasks(tools, settings, self._database, self._reader)
         self._tasks = self._work.all()
         self._schedule = schedule
         self._locks = {name: threading.Lock() for name in self._tasks}
@@ -93,6 +94,7 @@ class Jobs:
         self._since: dict[str, float] = {}  # monotonic seconds at which a running job began
         self._hanging: set[str] = set()
         self._asked: set[str] = set()  # by a person, and not begun yet
+        self._is_closed = False
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": DaemonThreads()},
@@ -106,8 +108,8 @@ class Jobs:
 
     def start(self) -> None:
         """Begin to run jobs. Returns at once; the first turns come an interval later."""
-        # it would report every turn that is left out because the last one still runs
-        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+        # it would warn of every turn that is left out because the last one still runs
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._remember()
         for name, turn in self._schedule.items():
             self._scheduler.add_job(self._take, "interval", seconds=turn.seconds, id=name,
@@ -124,7 +126,9 @@ class Jobs:
         for lock in self._locks.values():
             if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 lock.release()
+        self._is_closed = True
         self._database.dispose()
+        self._reader.dispose()
 
     def run_now(self, name: str) -> None:
         """Run a job as soon as a thread is free, due or not; returns at once.
@@ -159,6 +163,8 @@ class Jobs:
             return self._run(name, asked=asked, quiet=quiet)
 
     def _run(self, name: str, *, asked: bool, quiet: bool) -> bool:
+        if self._is_closed:
+            return False
         started = self._tools.now()
         self._since[name] = time.monotonic()
         error = None
@@ -170,6 +176,8 @@ class Jobs:
         except Exception as e:  # noqa: BLE001  a job must never end the engine, whatever it is
             error = _one_line(e)
         del self._since[name]
+        if self._is_closed:  # it hung until nobody waited for it any more
+            return False
         if error or did or not quiet or self._failures[name]:
             error = self._record_end(name, started, error)
         self._tell(name, error)

@@ -3,7 +3,8 @@
 import json
 import logging
 import os
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,7 @@ from auto_trading.shared import Shared
 from auto_trading.sources import choose, open_source, probe_venue
 from auto_trading.supervisor import Supervisor, SupervisorTools
 from auto_trading.translation import enabled_strategies
+from auto_trading.watch import Watch, WatchTools
 from auto_trading.why_text import worded
 from auto_trading.worker import Worker, WorkerTools
 from config.settings import Settings
@@ -26,7 +28,7 @@ from crypto_trader_pro.domain.orders import Order
 from crypto_trader_pro.domain.ports import MarketSource
 from crypto_trader_pro.domain.timeframes import timeframe_ms
 from crypto_trader_pro.simulation.instruments import instrument
-from database import alerts, lease
+from database import alerts, commands, lease
 from database.auto_trading_db import unit_of_work
 from database.fence import Fence
 from database.journal import News
@@ -77,6 +79,14 @@ class LivingSession:
         )  # fmt: skip
         self._change: Change | None = None
         self._beside = Beside(shared, self._source, self._spec, self._current_worker, stack)
+        self._watch = Watch(
+            WatchTools(
+                worker=self._current_worker, source=self._source,
+                settings=lambda: shared.settings, now=shared.now,
+                period_ms=self._spec.timeframe_ms, submit=self._submit,
+                roll_back=self._roll_back, tell=self._say,
+            )
+        )  # fmt: skip
         shared.logs.run_id = shared.notifications.run_id = found.run_id
         self.supervisor = Supervisor(
             SupervisorTools(
@@ -95,7 +105,7 @@ class LivingSession:
         holds = held[0] if held is not None and held[1] else None
         name, why = choose(settings, holds, probe_venue)
         log.info("market source: %s (%s)", name, why)
-        source = open_source(name, settings, self._instruments)
+        source = open_source(name, settings, self._instruments, self._shared.databases.journal)
         source.start()
         stack.callback(source.close)
         return source
@@ -123,7 +133,11 @@ class LivingSession:
 
     def run(self) -> None:
         """Trade until a shutdown, a change of session, or the loss of the account."""
-        self.supervisor.run()
+        self._watch.start()
+        try:
+            self.supervisor.run()
+        finally:
+            self._watch.close()
         if self._change is not None:
             self._shared.settings = self._change.settings
 
@@ -132,7 +146,11 @@ class LivingSession:
         worker = self.supervisor.worker
         if worker is None or worker.seen is None:
             return None
-        return {**worker.seen.report, "model": self._beside.model_status()}
+        return {
+            **worker.seen.report,
+            "model": self._beside.model_status(),
+            "safety": self._watch.failing,
+        }
 
     # --- the worker -------------------------------------------------------------------------
 
@@ -160,6 +178,7 @@ class LivingSession:
                 account=lease.ACCOUNT,
                 tell=self._tell,
                 model=self._beside.model,
+                candles_fill=self._source.name == "replay",
                 may_enter=self._may_enter,
             ),
         )
@@ -226,6 +245,31 @@ class LivingSession:
                 severity=item.severity, data=item.numbers,
                 alert_id=_STORED if item.is_alert else None,
             )  # fmt: skip
+
+    def _submit(self, command: Command) -> None:
+        self.supervisor.submit(command)
+
+    def _roll_back(self, why: str) -> bool:
+        """Ask for the configuration before this one; False where there is none."""
+        shared = self._shared
+        row = self._configs.previous(shared.settings)
+        if row is None:
+            return False
+        payload = {"config_id": row.id, "why": why}
+        with unit_of_work(shared.databases.background, "the roll-back") as session:
+            commands.enqueue(
+                session, command_id=uuid.uuid4().hex, kind=CommandKind.ROLLBACK_CONFIG.value,
+                payload=payload, requested_by="rollback", now=shared.now(),
+            )  # fmt: skip
+        return True
+
+    def _say(
+        self, kind: NotificationType, severity: str, code: str, numbers: Mapping[str, int]
+    ) -> None:
+        message = worded(f"risk.{code}", numbers, _language(self._shared.settings))
+        self._shared.notifications.send_notification(
+            kind, message, severity=severity, data=dict(numbers)
+        )
 
     def _faulted(self, line: str) -> None:
         self._shared.last_error = line

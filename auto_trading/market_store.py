@@ -19,7 +19,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from crypto_trader_pro.domain.errors import InputError, TradingError
+from crypto_trader_pro.domain.errors import ConfigError, InputError, TradingError
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import Bar, series_of
 from crypto_trader_pro.domain.messages import MarketFacts, MarketSlice
@@ -163,6 +163,8 @@ class MarketStore:
             with unit_of_work(self._database, "the candles") as session:
                 series = series_of(instrument.symbol, self._timeframe_ms, bars)
                 new = candles.store(session, series, instrument, self._origin)
+        except ConfigError:  # an InputError too, but of the database, not of a candle
+            raise
         except InputError as error:
             if len(bars) > 1:
                 middle = len(bars) // 2

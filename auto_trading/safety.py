@@ -114,10 +114,15 @@ class KillSwitch:
         self.api = RollingRate(window_ms)
         self.breaches = VarBreaches(window_ms)
 
-    def check(self, at_ms: int) -> list[Trip]:
-        """Return every trigger that is pulled right now."""
+    def check(self, at_ms: int, market_ms: int | None = None) -> list[Trip]:
+        """Return every trigger that is pulled right now.
+
+        Args:
+            at_ms: system time, of the calls.
+            market_ms: time of the market, of the breaches; None where both are the same.
+        """
         found = []
-        count = self.breaches.count(at_ms)
+        count = self.breaches.count(at_ms if market_ms is None else market_ms)
         if count > self._most_breaches:
             numbers = {"count": count, "limit": self._most_breaches}
             found.append(Trip(EmergencyTrigger.VAR_BREACHES, "var_breaches", numbers))

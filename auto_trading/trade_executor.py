@@ -4,6 +4,7 @@ An order is sent only after the transaction that holds its intent has committed.
 venue is never a refusal and never a reason to send again.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -32,6 +33,8 @@ from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.domain.units import notional, rate_ceil
 from crypto_trader_pro.risk.rules import RiskInputs
 from database.journal import Journal
+
+log = logging.getLogger(__name__)
 
 _UNSENT: Final = (OrderStatus.JOURNALED, OrderStatus.SENDING)
 
@@ -89,6 +92,7 @@ class TradeExecutor:
         self._risk.entered(i, signal, inputs.bar_ms, reserved)
         self._journal.risk_snapshot(entry.client_order_id, inputs)
         self._outbox.append(entry.client_order_id)
+        self._log("entry decided", entry, lots=lots, reason=signal.reason)
         return entry
 
     def close(self, i: int, role: OrderRole, reason: str, at_ms: int) -> Order | None:
@@ -103,7 +107,16 @@ class TradeExecutor:
         )  # fmt: skip
         order.reason = reason
         self._outbox.append(order.client_order_id)
+        self._log("exit decided", order, lots=order.lots, reason=reason)
         return order
+
+    def _log(self, what: str, order: Order, **data: Any) -> None:
+        """Log under the decision's key, so that a signal can be followed to its fill."""
+        if log.isEnabledFor(logging.INFO):
+            facts = {"order": order.client_order_id, "role": order.role.value,
+                     "strategy": order.strategy, **data}  # fmt: skip
+            key = self._journal.decision_key(order.symbol, order.decided_ms)
+            log.info("%s: %s", order.symbol, what, extra={"correlation_id": key, "data": facts})
 
     def _new(
         self, i: int, side: Side, role: OrderRole, order_type: OrderType, lots: int, strategy: str,
@@ -323,6 +336,7 @@ class TradeExecutor:
             self._risk.exited(i, fill.at_ms, stopped=stopped)
             self.deadline[i] = 0
         self._journal.fill(fill, order.client_order_id, transaction)
+        self._log("filled", order, lots=fill.lots, price=fill.price, trade=fill.trade_id)
         self._journal.position(before, self._positions.positions[i], fill.at_ms)
         self._journal.order_changed(order)
         if order.status is OrderStatus.FILLED:

@@ -88,7 +88,7 @@ class Worker:
         self._asked: deque[tuple[Look, Future[Any]]] = deque()
         self.steps = 0
         self.slowest = 0.0  # seconds, of one step since last asked
-        self.cycles: deque[float] = deque(maxlen=512)  # seconds of the newest decision cycles
+        self.cycles: deque[tuple[float, bool]] = deque(maxlen=512)  # seconds; whether it failed
 
     def start(self) -> None:
         self._thread.start()
@@ -268,7 +268,7 @@ class Worker:
         seconds = time.monotonic() - began
         self.slowest = max(self.slowest, seconds)
         if isinstance(item, MarketSlice):
-            self.cycles.append(seconds)
+            self.cycles.append((seconds, not is_stored))
             self._tools.stored(item)
         if is_stored:
             self._show(session)

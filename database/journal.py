@@ -106,6 +106,10 @@ class Journal:
         self._emergencies: dict[int, tuple[Any, ...]] = {}
         self._news: list[News] = []
 
+    def decision_key(self, symbol: str, close_ms: int) -> str:
+        """Return what names a decision in the log: "r12:BTC/USDT:1717236000000"."""
+        return f"r{self._run_id}:{symbol}:{close_ms}"
+
     @property
     def is_clean(self) -> bool:
         """True when nothing happened since the last commit that has to be stored soon."""

@@ -54,31 +54,47 @@ def snapshot(session: Session, run_id: int | None = None) -> Snapshot:
     Args:
         run_id: of the run to tell of instead of the newest.
     """
-    counts = select(
+    waiting = select(
         _count(col(AlertRow.id), col(AlertRow.acknowledged_at).is_(None)),
         _count(col(CommandRow.id), col(CommandRow.status) == CommandStatus.ASKED),
     )
-    alerts, commands = session.connection().execute(counts).one()
+    alerts, commands = session.connection().execute(waiting).one()
     run = runs.last(session) if run_id is None else session.get(RunRow, run_id)
     return Snapshot(None if run is None else _last_run(session, run), alerts, commands)
 
 
-def _last_run(session: Session, run: RunRow) -> LastRun:
-    number = runs.number(run)
-    working = col(OrderRow.status).in_([status.value for status in OPEN])
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a run has done, as far as it can be counted each second. Decisions cannot."""
+
+    orders: int
+    working_orders: int
+    fills: int
+    open_positions: int
+
+
+def counts(session: Session, number: int) -> Counts:
+    """Return the counts of one run; indexes answer them all."""
     own_orders = col(OrderRow.run_id) == number
+    working = col(OrderRow.status).in_([status.value for status in OPEN])
     is_open = col(PositionRow.status) == "OPEN"
-    counts = select(
-        _count(col(DecisionRow.id), col(DecisionRow.run_id) == number),
+    query = select(
         _count(col(OrderRow.client_order_id), own_orders),
         _count(col(OrderRow.client_order_id), own_orders, working),
         _count(col(FillRow.id), col(FillRow.run_id) == number),
         _count(col(PositionRow.id), col(PositionRow.run_id) == number, is_open),
     )
-    found = session.connection().execute(counts).one()
+    return Counts(*session.connection().execute(query).one())
+
+
+def _last_run(session: Session, run: RunRow) -> LastRun:
+    number = runs.number(run)
+    decided = select(_count(col(DecisionRow.id), col(DecisionRow.run_id) == number))
+    decisions = session.connection().execute(decided).scalar_one()
+    found = counts(session, number)
     return LastRun(
         runs.public_id(run), run.kind, run.source, run.status, run.started_at, run.finished_at,
-        *found,
+        decisions, found.orders, found.working_orders, found.fills, found.open_positions,
     )  # fmt: skip
 
 

@@ -24,7 +24,9 @@ DATABASE: Final = "crypto_trader_pro.db"
 DEADLINE: Final = 120.0  # seconds after which a process counts as hung
 _STREAMS: Final = ("stdout", "stderr")
 _WARM: Final = multiprocessing.get_context("forkserver")
-_WARM.set_forkserver_preload(["crypto_trader_pro.cli.app", "tests.processes"])
+_WARM.set_forkserver_preload(
+    ["crypto_trader_pro.cli.app", "auto_trading.engine_process", "tests.engine_process"]
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,11 @@ def read_run(where: Path | str, number: int | None = None) -> Stored:
     return Stored(run, {t: rows(t, f"{own} {keys.get(t, 'id')}") for t in TABLES})
 
 
+def read_rows(where: Path | str, table: str, rest: str = "") -> list[Row]:
+    """Read rows of one table; `rest` is what follows its name: WHERE, ORDER BY."""
+    return _reader(where)(table, rest)
+
+
 def newest_state(where: Path | str) -> dict[str, Any] | None:
     """Return the newest run's checkpoint, or None before its first commit."""
     rows = _reader(where)

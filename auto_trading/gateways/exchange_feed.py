@@ -37,6 +37,7 @@ _CHUNK: Final = 500  # instants that a reader is given at a time from before the
 _AT_ONCE: Final = 4  # requests for candles under way together
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
+_WARM_TRIES: Final = 5
 _SETTLE_MS: Final = 2_000  # after a close, how long the stream alone may bring the candle
 _AHEAD_MS: Final = 60_000  # how far ahead of our clock the time of a price may be
 _PRICE_POLL: Final = 2.0  # seconds between two price requests while a price stream is down
@@ -128,9 +129,8 @@ class ExchangeFeed:
         now_ms = plan.clock.now_ms()
         start_ms = self._boundary(now_ms) - plan.warm_bars * plan.timeframe_ms
         self._cache = CandleCache(len(plan.instruments), plan.timeframe_ms, start_ms)
-        while self._cache.last_open_ms is None:
-            await self._patiently(lambda: self._fetch_all(start_ms))
-        newest_ms = self._cache.last_open_ms + plan.timeframe_ms
+        newest = await self._warm(start_ms)
+        newest_ms = newest + plan.timeframe_ms
         self._assembler = SliceAssembler(
             len(plan.instruments), plan.timeframe_ms, plan.grace_ms,
             newest_ms + plan.timeframe_ms, self._absent,
@@ -139,14 +139,36 @@ class ExchangeFeed:
         self._word()
         self._ready.set()
 
-    async def _fetch_all(self, from_ms: int) -> None:
-        to_ms = self._boundary(self._plan.clock.now_ms())
-        live = [i for i in range(len(self._plan.instruments)) if i not in self._absent]
-        await asyncio.gather(*(self._fetch_into_cache(i, from_ms, to_ms) for i in live))
+    async def _warm(self, from_ms: int) -> int:
+        """Fetch the first candles of all symbols; return the open time of the newest.
 
-    async def _fetch_into_cache(self, i: int, from_ms: int, to_ms: int) -> None:
-        for bar in (await self._range(i, from_ms, to_ms))[0]:
+        One symbol that cannot be had does not hold up the others for long; its candles are asked
+        for again later and come as `Backfill`.
+        """
+        left = [i for i in range(len(self._plan.instruments)) if i not in self._absent]
+        pause, tries = _FIRST_PAUSE, 0
+        while True:
+            to_ms = self._boundary(self._plan.clock.now_ms())
+            work = (self._fetch_into_cache(i, from_ms, to_ms) for i in left)
+            answers = await asyncio.gather(*work)
+            left = [i for i, answer in zip(left, answers, strict=True) if answer is not None]
+            tries += 1
+            newest_ms = self._cache.last_open_ms
+            if newest_ms is not None and (not left or tries >= _WARM_TRIES):
+                return newest_ms
+            await asyncio.sleep(max(pause, self._gate.wait_seconds))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _fetch_into_cache(self, i: int, from_ms: int, to_ms: int) -> Exception | None:
+        """Return why it did not work; what is no fault of the venue is raised."""
+        try:
+            bars, _ = await self._range(i, from_ms, to_ms)
+        except (GatewayUnavailable, RateLimited) as error:
+            self.trouble = str(error)
+            return error
+        for bar in bars:
             self._cache.put(i, bar)
+        return None
 
     def _new_streams(self) -> list[Stream]:
         plan = self._plan
@@ -258,10 +280,13 @@ class ExchangeFeed:
 
     async def _mend(self) -> None:
         """Ask for the candles that the stream did not bring, less and less eagerly."""
-        pause = _FIRST_PAUSE
+        pause, boundary_ms = _FIRST_PAUSE, 0
         while True:
             self._mend_now.clear()
             work = self._missing()
+            now_ms = self._boundary(self._plan.clock.now_ms())
+            if now_ms != boundary_ms:  # a new candle is not to wait because of an older one
+                pause, boundary_ms = _FIRST_PAUSE, now_ms
             if work:
                 ok = await asyncio.gather(*(self._mend_one(*item) for item in work))
                 pause = _FIRST_PAUSE if all(ok) else min(pause * 2, _LONGEST_PAUSE)

@@ -1,6 +1,7 @@
 """What a venue is asked over REST: candles, prices, funding and open interest of public markets."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any, Final
@@ -162,7 +163,8 @@ class ExchangeRest:
             try:
                 return await self._ask(call, *arguments)
             except GatewayUnavailable:
-                await asyncio.sleep(pause)
+                # jitter: many symbols fail together and should not come back together
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
                 pause *= 2
         return await self._ask(call, *arguments)
 

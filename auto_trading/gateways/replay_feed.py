@@ -54,20 +54,24 @@ class ReplayFeed:
             yield MarketSlice(bar.open_ms + length, (bar,))
 
     def _merged(self) -> Iterator[MarketSlice]:
-        """Merge by time; a symbol without a candle at an instant gets None there."""
-        length = self._timeframe_ms
-        sources = [_bars(s) for s in self._series]
-        heads: list[Bar | None] = [next(source, None) for source in sources]
-        while True:
-            times = [head.open_ms for head in heads if head is not None]
-            if not times:
-                return
-            now = min(times)
-            bars = tuple(h if h is not None and h.open_ms == now else None for h in heads)
-            for i, bar in enumerate(bars):
-                if bar is not None:
-                    heads[i] = next(sources[i], None)
-            yield MarketSlice(now + length, bars)
+        return merged(self._series)
+
+
+def merged(series: Sequence[CandleSeries]) -> Iterator[MarketSlice]:
+    """Merge series of one timeframe by time; a symbol without a candle somewhere gets None."""
+    length = series[0].timeframe_ms
+    sources = [_bars(s) for s in series]
+    heads: list[Bar | None] = [next(source, None) for source in sources]
+    while True:
+        times = [head.open_ms for head in heads if head is not None]
+        if not times:
+            return
+        now = min(times)
+        bars = tuple(h if h is not None and h.open_ms == now else None for h in heads)
+        for i, bar in enumerate(bars):
+            if bar is not None:
+                heads[i] = next(sources[i], None)
+        yield MarketSlice(now + length, bars)
 
 
 class NoFeed:

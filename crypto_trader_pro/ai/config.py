@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from crypto_trader_pro.domain.errors import ConfigError
+from crypto_trader_pro.domain.instruments import plain_text
 from crypto_trader_pro.domain.timeframes import KNOWN, timeframe_ms
 from crypto_trader_pro.domain.units import RATE
 
@@ -106,5 +107,6 @@ class AiConfig:
 
     def hash(self) -> str:
         """Return the SHA-256 of the settings, for the record of what made a model."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str)
+        # canonical: 3.0 of a file and 3 of a stored configuration are the same setting
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=plain_text)
         return hashlib.sha256(text.encode()).hexdigest()

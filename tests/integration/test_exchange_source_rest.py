@@ -44,7 +44,6 @@ def test_history_comes_in_pages_without_the_running_candle(
         part = source.history(BTC, MINUTE, START_MS + 3 * MINUTE - 1, START_MS + 5 * MINUTE)
         assert part.bars() == [spot_bar(3), spot_bar(4)]
         assert len(source.history(BTC, MINUTE, START_MS, START_MS)) == 0
-        assert source.events  # it has neither thread nor loop:
         assert source.health().detail == "not started"
         assert source.facts() == []
 
@@ -154,9 +153,7 @@ def test_a_reader_that_falls_behind_starts_over(monkeypatch: pytest.MonkeyPatch)
                 got.append(await anext(events))
             for k in range(101, 108):  # more than the log holds, and nobody reads
                 await asyncio.to_thread(living.close, k)
-                await asyncio.to_thread(
-                    living.until, lambda k=k: both(k) in living.reader.slices, "the slice"
-                )
+                await asyncio.to_thread(living.until_slice, k)
             while getattr(got[-1], "market", None) != both(107):
                 got.append(await asyncio.wait_for(anext(events), PATIENCE))
             return got
@@ -257,3 +254,40 @@ def test_unusable_arguments_are_refused_by_name() -> None:
     closed.close()
     with pytest.raises(InputError, match="venue was 'x'"):
         probe("x", 1.0)
+
+
+def test_one_symbol_that_cannot_be_had_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auto_trading.gateways.exchange_feed._WARM_TRIES", 2)
+    monkeypatch.setattr("auto_trading.gateways.exchange_rest._FIRST_PAUSE", 0.01)
+    with Living("binance", streams=False) as living:
+        third = living.another()
+        living.server.faults.rest("fapi/v1/klines", Fault(status=500))
+        third.start()
+        reader = Reader(third, None)
+        living.until(lambda: len(reader.missed) == 3, "the warm-up of the others")
+        assert reader.missed[-1].bars == (spot_bar(99), None)
+        living.server.faults.clear()
+        living.until(lambda: len(reader.backfills) == 3, "the rest")
+        assert [m.bars for m in reader.backfills] == [(None, swap_bar(k)) for k in (97, 98, 99)]
+        third.close()
+
+
+def test_a_venue_that_cannot_be_reached_is_said_and_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("auto_trading.gateways.exchange_rest._FIRST_PAUSE", 0.01)
+    with Living("okx", streams=False) as living:
+        late = living.another()
+        living.server.faults.rest("candles", Fault(status=503))
+        late.start()
+        living.until(lambda: late.health().detail.startswith("okx: "), "the trouble is said")
+        assert not late.health().connected
+        reader = Reader(late, None)
+        living.server.faults.clear()
+        living.until(lambda: len(reader.missed) == 3, "the warm-up")
+        with pytest.raises(RuntimeError, match="started once"):
+            late.start()
+        late.close()
+        late.close()
+        assert reader.has_ended()
+        assert Reader(late, None).has_ended()

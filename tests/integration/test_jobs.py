@@ -99,6 +99,7 @@ class World:
     def tools(self) -> JobTools:
         return JobTools(
             open_database=lambda: open_database(self.url, durable=False),
+            open_reader=lambda: open_database(self.url, read_only=True),
             run=lambda: self.run, account=lambda: self.view,
             prices=lambda: {"BTC/USDT:USDT": Decimal("42100.1")},
             calendar=TradingCalendar("Asia/Seoul"), now=lambda: self.now, notify=self.notify,
@@ -344,6 +345,10 @@ def test_a_summary_at_midnight_is_that_of_the_day_that_ended(world: World) -> No
     world.at(15 * HOUR, 103_000)
     look(jobs)
     jobs.close()
+    again = world.jobs(overrides={"daily_summary_time": "00:00"})
+    world.at(16 * HOUR, 104_000)
+    look(again)
+    again.close()
     ((_, _, _, numbers),) = world.sent
     assert (numbers["date"], numbers["end"]) == ("2024-01-01", "103,000.00")
 
@@ -423,6 +428,9 @@ def test_a_quiet_job_that_failed_tells_that_it_works_again(world: World, jobs: J
     world.view = None
     assert jobs.run("daily_metrics", quiet=True)
     assert world.codes() == ["job_failed", "job_recovered"]
+    row = world.job("daily_metrics")
+    assert row is not None
+    assert (row.status, row.failures) == ("ok", 0)
 
 
 def test_a_message_that_is_lost_stops_nothing(
@@ -508,7 +516,13 @@ def test_the_scheduler_takes_turns_and_ends_although_a_job_hangs(world: World) -
     start = time.monotonic()
     jobs.close(seconds=0.2)
     assert time.monotonic() - start < 2
+    (hung,) = [t for t in threading.enumerate() if t.name == "job-slow"]
     leave.set()
+    hung.join(10)
+    row = world.job("order_status")
+    assert row is not None
+    assert row.status == "running"  # what comes too late is not recorded; the next start says so
+    assert not jobs.run("precision_cache")
 
 
 def test_a_job_that_is_asked_for_runs_at_once_in_a_thread_of_its_own(world: World) -> None:
@@ -521,6 +535,29 @@ def test_a_job_that_is_asked_for_runs_at_once_in_a_thread_of_its_own(world: Worl
     jobs.close()
     with pytest.raises(InputError, match=r"^job was 'tidy', allowed: equity_snapshot, unreal"):
         jobs.run_now("tidy")
+
+
+def test_asking_again_while_one_waits_is_asking_once(world: World) -> None:
+    leave = threading.Event()
+    calls: list[int] = []
+
+    def hang() -> Sequence[Difference]:
+        calls.append(1)
+        leave.wait(20)
+        return ()
+
+    world.found = hang
+    jobs = world.jobs(schedule={})
+    jobs.start()
+    jobs.run_now("order_status")
+    until(lambda: calls == [1])
+    for _ in range(5):
+        jobs.run_now("order_status")  # they wait for the one that runs
+    leave.set()
+    until(lambda: calls == [1, 1])
+    time.sleep(0.2)
+    assert calls == [1, 1]
+    jobs.close()
 
 
 def test_closing_what_never_started_is_no_trouble(world: World, jobs: Jobs) -> None:

@@ -159,6 +159,10 @@ class Living:
         """Let candle k close and send it to all."""
         self.server.close_candles(self.at_close(k))
 
+    def until_slice(self, k: int) -> None:
+        """Wait for the slice that candle k closes."""
+        self.until(lambda: both(k) in self.reader.slices, f"slice {k}")
+
     @staticmethod
     def until(condition: Callable[[], bool], what: str) -> float:
         """Wait for something; return the seconds that it took.

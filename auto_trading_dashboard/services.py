@@ -1,0 +1,82 @@
+"""What every page needs: places, the two connections, the language. Shared by all sessions."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+from sqlalchemy import Engine
+
+from config.environment import Environment
+from config.faults import SettingsError
+from config.loading import load
+from crypto_trader_pro.domain.enums import CommandKind
+from database.auto_trading_db import open_database, prepare
+from utils import consoles
+from utils.clocks import SystemClock
+from utils.processes import ProcessId, is_gone, own_process
+from utils.texts import Language, language_of, say
+
+HURRY_SECONDS = 0.3  # that a stop waits for the database
+BUSY_SECONDS = 1.0  # that any other request does
+
+
+@st.cache_resource
+def environment() -> Environment:
+    """Return the places of this process, and note that a console of them runs."""
+    found = Environment.current()
+    found.var_dir.mkdir(parents=True, exist_ok=True)
+    consoles.register(found.var_dir, own_process(), int(st.get_option("server.port")))
+    return found
+
+
+@st.cache_resource(on_release=lambda engine: engine.dispose())
+def reader() -> Engine:
+    """Return the connections that pages read with; they can write nothing."""
+    return open_database(environment().database_url, read_only=True, busy_seconds=BUSY_SECONDS)
+
+
+@st.cache_resource(on_release=lambda engine: engine.dispose())
+def writer(kind: CommandKind) -> Engine:
+    """Return the connections that requests of a kind are written with, the schema in place."""
+    hurried = kind in (CommandKind.STOP, CommandKind.EMERGENCY_STOP)
+    busy = HURRY_SECONDS if hurried else BUSY_SECONDS
+    engine = open_database(environment().database_url, busy_seconds=busy)
+    prepare(engine)
+    return engine
+
+
+def var_dir() -> Path:
+    return environment().var_dir
+
+
+def clock() -> SystemClock:
+    return SystemClock()
+
+
+def process_is_gone(host: str, pid: int, started: int) -> bool:
+    """True when the process that a lease names has provably ended."""
+    return is_gone(ProcessId(host, pid, started))
+
+
+def configuration_fault() -> str:
+    """Return what is wrong with the configuration, empty where nothing is."""
+    return _configured()[1]
+
+
+def language() -> Language:
+    """Return the configured language; "auto" follows the browser, then the shell."""
+    browser = st.context.locale or ""
+    return language_of(_configured()[0], {"LANG": browser} if browser else os.environ)
+
+
+def text(code: str, **values: object) -> str:
+    """Return a sentence of the catalogue in the language of this session."""
+    return say(language(), code, **values)
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def _configured() -> tuple[str, str]:
+    try:
+        return load().engine.language, ""
+    except SettingsError as e:
+        return "auto", "; ".join(e.lines)
