@@ -4,10 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup lock test test-all check format clean
+.PHONY: help run down setup lock test test-all check format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
+
+run: setup ## set up, create the database, start the engine, serve the console here
+	@$(BIN)/python -m crypto_trader_pro up
+
+down: setup ## end console and engine; positions keep their protective orders
+	@$(BIN)/python -m crypto_trader_pro down
 
 setup: $(BIN)/.ready ## install both requirement sets into .venv; starts nothing
 

@@ -6,13 +6,6 @@ from auto_trading_dashboard.services import environment, text
 
 st.set_page_config(page_title="Crypto Trader Pro", layout="wide", initial_sidebar_state="auto")
 environment()
-st.navigation(
-    [
-        st.Page(
-            "auto_trading_dashboard/control_panel.py",
-            title=text("page.title"),
-            icon=":material/tune:",
-            default=True,
-        )
-    ]
-).run()
+# no icon: of the page in view it would become the tab's, fetched from a foreign host
+panel = st.Page("auto_trading_dashboard/control_panel.py", title=text("page.title"), default=True)
+st.navigation([panel]).run()

@@ -4,14 +4,27 @@ The engine looks every few hundredths of a second. A file stays until the engine
 it did, so that a crash in between loses no stop.
 """
 
+import logging
 import os
+import threading
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import ConfigError
 
+log = logging.getLogger(__name__)
+
 FLAGS: Final = (CommandKind.EMERGENCY_STOP, CommandKind.STOP, CommandKind.SHUTDOWN)
+_LONGEST: Final = 64  # characters of who put it up, as the tables take it
+
+
+class Flag(NamedTuple):
+    """A flag that is up."""
+
+    kind: CommandKind
+    by: str
+    mark: tuple[int, int]  # of the file: the same kind put up once more has another
 
 
 class Flags:
@@ -21,33 +34,52 @@ class Flags:
         self._folder = var_dir / "control"
 
     def path(self, kind: CommandKind) -> Path:
+        """Return the file that asks for `kind`."""
         return self._folder / kind.value
 
     def put(self, kind: CommandKind, by: str) -> None:
-        """Put up a flag; putting it up again changes nothing.
+        """Put up a flag, whole or not at all.
 
         Raises:
             ConfigError: the file cannot be written.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            waiting = self._folder / f".{kind.value}.{os.getpid()}"
+            waiting = self._folder / f".{kind.value}.{os.getpid()}.{threading.get_ident()}"
             waiting.write_text(by, encoding="utf-8")
             waiting.replace(self.path(kind))
         except OSError as e:
             raise ConfigError(f"flag {self.path(kind)} cannot be written: {e.strerror}") from e
 
-    def up(self) -> list[tuple[CommandKind, str]]:
-        """Return the flags that are up and who put them, most urgent first."""
+    def up(self) -> list[Flag]:
+        """Return the flags that are up, most urgent first. What is in a file does not matter."""
         found = []
         for kind in FLAGS:
+            path = self.path(kind)
             try:
-                found.append((kind, self.path(kind).read_text(encoding="utf-8")[:64] or "file"))
-            except FileNotFoundError:
+                about = path.lstat()
+            except OSError:  # not there, or the folder is none
                 continue
-            except (OSError, UnicodeDecodeError):
-                found.append((kind, "file"))  # it is there: that is what counts
+            found.append(Flag(kind, _author(path), (about.st_ino, about.st_mtime_ns)))
         return found
 
     def take_down(self, kind: CommandKind) -> None:
-        self.path(kind).unlink(missing_ok=True)
+        """Remove a flag; one that cannot be removed is obeyed again at the next start."""
+        try:
+            self.path(kind).unlink(missing_ok=True)
+        except OSError as e:
+            log.warning("flag %s cannot be removed: %s", self.path(kind), e.strerror)
+
+
+def _author(path: Path) -> str:
+    """Return who put a flag up, as far as its content says so in print."""
+    try:
+        # a pipe instead of a file must not hold the reader up
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            text = os.read(handle, 4 * _LONGEST).decode("utf-8", errors="replace")
+        finally:
+            os.close(handle)
+    except OSError:
+        return "file"
+    return "".join(c for c in text.strip() if c.isprintable())[:_LONGEST] or "file"

@@ -94,7 +94,7 @@ class Jobs:
         self._since: dict[str, float] = {}  # monotonic seconds at which a running job began
         self._hanging: set[str] = set()
         self._asked: set[str] = set()  # by a person, and not begun yet
-        self._is_closed = False
+        self._closed = threading.Event()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": DaemonThreads()},
@@ -126,7 +126,7 @@ class Jobs:
         for lock in self._locks.values():
             if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 lock.release()
-        self._is_closed = True
+        self._closed.set()
         self._database.dispose()
         self._reader.dispose()
 
@@ -163,7 +163,7 @@ class Jobs:
             return self._run(name, asked=asked, quiet=quiet)
 
     def _run(self, name: str, *, asked: bool, quiet: bool) -> bool:
-        if self._is_closed:
+        if self._closed.is_set():
             return False
         started = self._tools.now()
         self._since[name] = time.monotonic()
@@ -176,7 +176,7 @@ class Jobs:
         except Exception as e:  # noqa: BLE001  a job must never end the engine, whatever it is
             error = _one_line(e)
         del self._since[name]
-        if self._is_closed:  # it hung until nobody waited for it any more
+        if self._closed.is_set():  # it hung until nobody waited for it any more
             return False
         if error or did or not quiet or self._failures[name]:
             error = self._record_end(name, started, error)

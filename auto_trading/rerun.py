@@ -1,16 +1,17 @@
 """Deciding again what was decided: from stored numbers, candles and models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Engine as Database
 
+from auto_trading.findings import Finding, compared
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.replay_market import Market, ReplayRequest, played
+from auto_trading.rerun_session import session_findings
 from auto_trading.signal_generator import AISignalGenerator
-from auto_trading.translation import MODEL_STRATEGY, candle_strategies, gate_of
+from auto_trading.translation import candle_strategies, gate_of
 from config.settings import Settings
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.messages import MarketSlice
@@ -18,14 +19,6 @@ from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.domain.timeframes import timeframe_ms
 from crypto_trader_pro.risk.rules import CODES, RiskInputs, evaluate
 from database.models import AiSignalRow, DecisionRow, RunRow
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that differs or could not be checked: a code of the catalogue with values."""
-
-    code: str
-    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +58,9 @@ def rerun_candles(
     signals: Sequence[AiSignalRow],
 ) -> Rerun:  # fmt: skip
     """Play the run's candles up to the decision again, with the strategies of then."""
-    if run.kind != "replay":
-        return Rerun(unchecked=(Finding("why.unchecked.source", {}),))
+    if run.kind != "replay" or "session" in run.inputs:
+        again = session_findings(database, run, decision, signals)
+        return Rerun(tuple(again.differs), tuple(again.unchecked))
     try:
         request, market = played(run, database)
     except InputError as e:
@@ -104,25 +98,7 @@ def _candle_findings(
         generator.observe(close_ms, monitor)
         if close_ms % interval_ms == 0:
             said = generator.generate_signals(0)
-    found = []
-    if monitor.window_hash[0] != decision.window_hash:
-        now, then = monitor.window_hash[0].hex()[:12], decision.window_hash.hex()[:12]
-        found.append(Finding("why.differs.hash", {"now": now, "then": then}))
-    stored = {s.strategy: s for s in signals if s.strategy != MODEL_STRATEGY}
-    for signal in said:
-        before = stored.get(signal.strategy)
-        if before and (before.signal_type, before.reason) != (signal.kind.value, signal.reason):
-            found.append(
-                Finding(
-                    "why.differs.signal",
-                    {
-                        "strategy": signal.strategy,
-                        "now": f"{signal.kind} ({signal.reason})",
-                        "then": f"{before.signal_type} ({before.reason})",
-                    },
-                )
-            )
-    return found
+    return compared(monitor.window_hash[0], said, decision, signals)
 
 
 def _names(mask: int) -> str:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from auto_trading.findings import Finding
 from auto_trading.model_store import ModelFolder
 from auto_trading.model_world import on_timeframe
 from auto_trading.replay_market import Market
-from auto_trading.rerun import Finding, Rerun
+from auto_trading.rerun import Rerun
 from auto_trading.translation import ai_config
 from config.settings import Settings
 from crypto_trader_pro.ai import features, gates, labels

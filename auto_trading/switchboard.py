@@ -5,11 +5,8 @@ A stop works from the moment it is known, whatever the cycle or the database are
 
 import threading
 import time
-from typing import Final
 
 from crypto_trader_pro.domain.orders import Order
-
-_STOPS: Final = "stopping"
 
 
 def boot_seconds() -> float:
@@ -31,20 +28,22 @@ class Switchboard:
             self._blocks[who] = why
 
     def allow(self, who: str) -> None:
+        """Take back what `who` forbids; others may still forbid it."""
         with self._lock:
             self._blocks.pop(who, None)
 
     def lease_renewed(self, asked_at: float, seconds: float) -> None:
         """Note that the lease holds for `seconds` from the moment it was asked for."""
-        self._lease_until = asked_at + seconds
+        with self._lock:
+            self._lease_until = max(self._lease_until, asked_at + seconds)
 
     def reason(self) -> str:
         """Return why no entry may be sent now, a code; empty when one may."""
         with self._lock:
-            why = next(iter(self._blocks.values()), "")
+            why, until = next(iter(self._blocks.values()), ""), self._lease_until
         if why:
             return why
-        return "" if boot_seconds() < self._lease_until else "lease_uncertain"
+        return "" if boot_seconds() < until else "lease_uncertain"
 
     def may_enter(self, _: Order) -> str:
         """Answer for one entry, right before it is sent."""

@@ -53,21 +53,23 @@ def trained(spec: TrainingSpec, folder: Path) -> dict[str, Any]:
         TradingError: no history, too little of it, or something that cannot be used.
     """
     started = perf_counter()
-    # what takes seconds to import, only now that the priority is low
-    from auto_trading.model_report import model_facts  # noqa: PLC0415
-    from auto_trading.model_store import ModelFolder  # noqa: PLC0415
-    from auto_trading.model_window import fingerprint  # noqa: PLC0415
+    # what takes long to import, only now that the priority is low, and only when it is needed
     from auto_trading.translation import MODEL_STRATEGY, ai_config  # noqa: PLC0415
     from config.settings import Settings  # noqa: PLC0415
-    from crypto_trader_pro.ai import samples, training  # noqa: PLC0415
-    from crypto_trader_pro.ai.calendar import months_after  # noqa: PLC0415
-    from crypto_trader_pro.ai.samples import History  # noqa: PLC0415
     from crypto_trader_pro.simulation.instruments import instrument  # noqa: PLC0415
 
     settings = Settings.model_validate_json(spec.settings, strict=False)
     instruments = tuple(instrument(symbol) for symbol in spec.symbols)
     cfg = ai_config(settings, instruments)
     series, window_ms = _history(spec, settings, instruments, cfg)
+
+    from auto_trading.model_report import model_facts  # noqa: PLC0415
+    from auto_trading.model_store import ModelFolder  # noqa: PLC0415
+    from auto_trading.model_window import fingerprint  # noqa: PLC0415
+    from crypto_trader_pro.ai import samples, training  # noqa: PLC0415
+    from crypto_trader_pro.ai.calendar import months_after  # noqa: PLC0415
+    from crypto_trader_pro.ai.samples import History  # noqa: PLC0415
+
     windows = [s.between(window_ms, spec.cutoff_ms) for s in series]
     write_windows(folder, windows)
     btc = next((s for i, s in zip(instruments, series, strict=True) if i.base == "BTC"), None)
@@ -99,7 +101,7 @@ def _history(
     from auto_trading.training_history import TrainingHistory, Wanted  # noqa: PLC0415
     from crypto_trader_pro.ai.calendar import months_before  # noqa: PLC0415
     from crypto_trader_pro.ai.candle_features import WINDOW  # noqa: PLC0415
-    from database.auto_trading_db import open_database, prepare  # noqa: PLC0415
+    from database.auto_trading_db import open_database  # noqa: PLC0415
 
     length = cfg.timeframe_ms
     first_ms = months_before(spec.cutoff_ms, cfg.train_months)
@@ -108,7 +110,6 @@ def _history(
     # what is lost with the power can be asked for again
     database = open_database(spec.database_url, durable=False)
     try:
-        prepare(database)
         history = TrainingHistory(database, history_source(spec, settings, instruments))
         return [history.load(item, wanted) for item in instruments], window_ms
     finally:

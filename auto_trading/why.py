@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Engine as Database
 from sqlmodel import Session
 
-from auto_trading.rerun import Finding, Rerun, rerun_candles, rerun_rules
+from auto_trading.findings import Finding
+from auto_trading.rerun import Rerun, rerun_candles, rerun_rules
 from crypto_trader_pro.domain.enums import Bound
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument, money

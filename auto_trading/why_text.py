@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from auto_trading.rerun import Finding
+from auto_trading.findings import Finding
 from auto_trading.why import RuleAnswer, Story
 from crypto_trader_pro.domain.enums import Bound, EmergencyTrigger
 from crypto_trader_pro.domain.instruments import Instrument, money, plain

@@ -30,9 +30,10 @@ def page() -> None:
             _emergency()
     if fault := services.configuration_fault():
         st.error(text("page.configuration", why=fault))
+    _buttons()
     state()
     _requests_made_here()
-    _buttons()
+    _rearming()
 
 
 @st.fragment(run_every="1s")
@@ -82,6 +83,9 @@ def _buttons() -> None:
             text("page.stop"), key="control_stop", icon=":material/stop:",
             on_click=_ask, args=(CommandKind.STOP,),
         )  # fmt: skip
+
+
+def _rearming() -> None:
     with st.form("control_rearm_form", border=True, clear_on_submit=True):
         st.caption(text("page.rearm_help", word=REARM_WORD))
         with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -9,6 +9,7 @@ from sqlalchemy import or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
+from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import InputError
 from database.models import CommandRow
 
@@ -61,9 +62,19 @@ def is_any_waiting(session: Session) -> bool:
     return session.exec(waiting).first() is not None
 
 
-def take_back(session: Session) -> int:
-    """Let commands wait again that an engine took and never finished; return how many."""
+def take_back(session: Session, now: datetime | None = None) -> int:
+    """Let commands wait again that an engine took and never finished; return how many.
+
+    A shutdown was meant for an engine that has ended by now: it expires, taken or not.
+
+    Args:
+        now: at the start of an engine; None leaves shutdowns alone.
+    """
     row = CommandRow
+    if now is not None:
+        open_ones = col(row.status).in_((CommandStatus.ASKED, CommandStatus.TAKEN))
+        over = update(row).where(open_ones, col(row.kind) == CommandKind.SHUTDOWN.value)
+        session.exec(over.values(status=CommandStatus.EXPIRED, finished_at=now))
     taken = update(row).where(col(row.status) == CommandStatus.TAKEN)
     return session.exec(taken.values(status=CommandStatus.ASKED, claimed_at=None)).rowcount
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
 from crypto_trader_pro.domain.enums import DesiredState, ObservedState, TradingState
@@ -123,6 +124,7 @@ def read(session: Session, *, account: str = ACCOUNT) -> EngineLeaseRow | None:
 def _locked(session: Session, account: str, now: datetime) -> EngineLeaseRow:
     """Return the row, made if it is missing, with nobody else between reading and writing."""
     query = select(EngineLeaseRow).where(EngineLeaseRow.account == account).with_for_update()
+    query = query.execution_options(populate_existing=True)
     found = session.exec(query).first()
     if found is not None:
         return found
@@ -130,6 +132,9 @@ def _locked(session: Session, account: str, now: datetime) -> EngineLeaseRow:
         account=account, owner="", pid=0, pid_started=0, host="", epoch=0, expires_at=now,
         heartbeat_at=now,
     )  # fmt: skip
-    session.add(row)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:  # another process has made it in this moment, and has committed
+        return session.exec(query).one()
     return row

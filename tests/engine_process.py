@@ -4,13 +4,14 @@ Each has a var folder, a database and an environment of its own. Nothing here to
 """
 
 import functools
+import json
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -93,21 +94,29 @@ class Site:
 
     # --- processes --------------------------------------------------------------------------
 
-    def start(self, *more: object, hang: "Hang | None" = None) -> Running:
-        """Start `engine run` and return at once."""
-        platform = self.platform
-        if hang is not None:
-            platform = Platform(
-                self.var_dir, platform.settings, functools.partial(plant, hang), warm=True
-            )
-        process = platform.start("engine", "run", *more)
+    def start(self, *more: object, prepare: Callable[[], None] | None = None) -> Running:
+        """Start `engine run` and return at once.
+
+        Args:
+            prepare: called in the new process before it becomes the engine, to change it.
+        """
+        process = replace(self.platform, prepare=prepare).start("engine", "run", *more)
         self._started.append(process)
         return process
 
-    def up(self, *more: object, hang: "Hang | None" = None) -> Running:
+    def up(self, *more: object, prepare: Callable[[], None] | None = None) -> Running:
         """Start `engine run` and wait until its session takes commands."""
-        process = self.start(*more, hang=hang)
+        process = self.start(*more, prepare=prepare)
         self.await_ready(process)
+        return process
+
+    def trading(
+        self, positions: int = 1, *, prepare: Callable[[], None] | None = None
+    ) -> Running:
+        """Start `engine run`, start trading, and wait until so many positions are open."""
+        process = self.up(prepare=prepare)
+        assert self.ask(CommandKind.START).code == "answer.started"
+        until(lambda: len(self.positions()) >= positions, f"{positions} positions", 60)
         return process
 
     def await_ready(self, process: Running) -> None:
@@ -165,7 +174,11 @@ class Site:
     # --- looking ----------------------------------------------------------------------------
 
     def rows(self, table: str, rest: str = "") -> list[Row]:
-        return read_rows(self.where, table, rest)
+        """Read rows; JSON columns come as values from both databases."""
+        return [{k: _json(k, v) for k, v in r.items()} for r in read_rows(self.where, table, rest)]
+
+    def command(self, command_id: str) -> Row:
+        return self.rows("commands", f"WHERE command_id = '{command_id}'")[0]
 
     def lease(self) -> Row:
         """Return the row of the lease; before the first engine, one that says nothing."""
@@ -191,8 +204,21 @@ class Site:
     def positions(self) -> list[Row]:
         return self.rows("positions", "WHERE status = 'OPEN'")
 
-    def count(self, table: str) -> int:
-        return len(self.rows(table))
+    def entry_orders(self) -> list[Row]:
+        return self.rows("orders", "WHERE role = 'entry' ORDER BY client_order_id")
+
+    def is_enabled(self) -> bool:
+        """True when the newest checkpoint says that trading was started and not stopped."""
+        state = self.session().state
+        return state is not None and bool(state["session"]["enabled"])
+
+    def status(self) -> dict[str, Any]:
+        """Return what `status --json` prints."""
+        return self.platform.fork("status", "--json").result()
+
+    def replayed(self) -> dict[str, Any]:
+        """Repeat the newest session and return what `replay --session` prints."""
+        return self.platform.fork("replay", "--session", "last", "--json").result()
 
     def told(self) -> str:
         """Return what the engine logged last."""
@@ -223,6 +249,11 @@ def until(happens: Callable[[], T], what: str, seconds: float) -> T:
     return found
 
 
+def _json(column: str, value: Any) -> Any:
+    is_text = column in ("view", "steps", "answer", "payload") and isinstance(value, str)
+    return json.loads(value) if is_text else value
+
+
 def _nap(_: float) -> None:
     time.sleep(0.01)
 
@@ -243,6 +274,10 @@ class Hang:
     folder: Path
     place: str
     waits: bool
+
+    def planted(self) -> Callable[[], None]:
+        """Return what makes a new process hang when it is armed; for `Site.start`."""
+        return functools.partial(plant, self)
 
     def arm(self, times: int = 1) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -301,13 +336,24 @@ def plant(hang: Hang) -> None:
     setattr(owner, name, awaited if asyncio.iscoroutinefunction(real) else plain)
 
 
-def killed_at(site: Site, process: Running, seconds: float) -> None:
-    """Kill an engine `seconds` from now."""
-    time.sleep(seconds)
-    assert process.poll() is None, f"it ended by itself: {process.communicate()}"
-    site.kill(process)
+def stand_still() -> None:
+    """Let no market come in: the engine only restores, and takes commands."""
+    import asyncio
+
+    from auto_trading.gateways.demo_source import DemoSource
+
+    async def silent(*_: Any) -> Any:
+        await asyncio.Event().wait()
+        yield
+
+    DemoSource.events = silent  # type: ignore[method-assign]
 
 
-def symbols(count: int, pool: Sequence[str] = PERPETUALS) -> str:
-    """Return a setting of the first `count` symbols."""
-    return "[" + ",".join(f'"{s}"' for s in pool[:count]) + "]"
+def short_lease() -> None:
+    """Let leases end after three seconds instead of ten, to wait less in tests."""
+    import auto_trading.command_inbox
+    import auto_trading.engine_process
+    import database.lease
+
+    for module in (auto_trading.command_inbox, auto_trading.engine_process, database.lease):
+        module.LEASE_SECONDS = 3  # type: ignore[attr-defined]

@@ -48,15 +48,6 @@ class CandleCache:
         self._left_out.pop((i, bar.open_ms), None)
         return "new"
 
-    def get(self, i: int, open_ms: int) -> Bar | None:
-        """Return the candle of symbol `i` that opened at `open_ms`, if it is here."""
-        return self._bars[i].get(open_ms)
-
-    def newest(self, i: int) -> Bar | None:
-        """Return the newest candle of symbol `i`."""
-        bars = self._bars[i]
-        return bars[max(bars)] if bars else None
-
     @property
     def last_open_ms(self) -> int | None:
         """Open time of the newest candle of any symbol."""

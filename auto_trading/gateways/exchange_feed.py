@@ -12,11 +12,12 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeVar
 
 from auto_trading.gateways.candle_cache import CandleCache
-from auto_trading.gateways.candle_rows import Refusals, Refused, bar_of, ticker_units
+from auto_trading.gateways.candle_rows import Refusals, Refused, bar_of
 from auto_trading.gateways.event_log import EventLog
 from auto_trading.gateways.exchange_facts import FactBook
 from auto_trading.gateways.exchange_rest import CallCount, ExchangeRest
 from auto_trading.gateways.exchange_streams import CANDLES, PRICES, Stream, StreamSettings
+from auto_trading.gateways.price_board import PriceBoard
 from auto_trading.gateways.rate_gate import RateGate
 from auto_trading.gateways.slice_assembly import SliceAssembler
 from auto_trading.gateways.venue_clients import VenueClients
@@ -24,7 +25,7 @@ from auto_trading.gateways.venue_wire import StreamCandle, StreamTicker
 from crypto_trader_pro.domain.errors import GatewayUnavailable, RateLimited
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import Bar
-from crypto_trader_pro.domain.messages import MarketEvent, MarketSlice, Missed, Prices
+from crypto_trader_pro.domain.messages import MarketEvent, MarketSlice, Missed
 from crypto_trader_pro.domain.ports import Clock
 from crypto_trader_pro.domain.timeframes import timeframe_name
 
@@ -39,7 +40,6 @@ _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _WARM_TRIES: Final = 5
 _SETTLE_MS: Final = 2_000  # after a close, how long the stream alone may bring the candle
-_AHEAD_MS: Final = 60_000  # how far ahead of our clock the time of a price may be
 _PRICE_POLL: Final = 2.0  # seconds between two price requests while a price stream is down
 
 
@@ -86,12 +86,8 @@ class ExchangeFeed:
         self._absent: tuple[int, ...] = ()
         self._cache: CandleCache
         self._assembler: SliceAssembler
+        self._board: PriceBoard
         self._rest: ExchangeRest
-        self._dirty: dict[int, int] = {}
-        self._told: dict[int, int] = {}  # the last price given out of each symbol
-        self._ticker_ms: dict[int, int] = {}  # the venue's time of the newest ticker
-        self._last_ms = 0  # of the last thing given out
-        self._last_prices = 0.0  # monotonic
         self.facts = FactBook(plan.instruments)
         self.streams: list[Stream] = []
         self.markets: dict[str, Any] | None = None
@@ -135,7 +131,7 @@ class ExchangeFeed:
             len(plan.instruments), plan.timeframe_ms, plan.grace_ms,
             newest_ms + plan.timeframe_ms, self._absent,
         )  # fmt: skip
-        self._last_ms = newest_ms
+        self._board = PriceBoard(plan.instruments, plan.price_interval_ms, newest_ms)
         self._word()
         self._ready.set()
 
@@ -219,21 +215,12 @@ class ExchangeFeed:
     def ticker(self, symbol: str, ticker: StreamTicker) -> None:
         """Take a price."""
         i, now_ms = self._index[symbol], self._plan.clock.now_ms()
-        at_ms = ticker.at_ms if isinstance(ticker.at_ms, int) else now_ms  # REST may tell no time
         try:
-            price = ticker_units(self._plan.instruments[i], ticker.last, ticker.bid, ticker.ask)
-            if at_ms < self._ticker_ms.get(i, 0):
-                raise Refused("reordered")
-            if at_ms > now_ms + _AHEAD_MS:  # believed, it would shut out all that follow
-                raise Refused("ahead")
+            price = self._board.take(i, ticker, now_ms)
         except Refused as why:
             self._refusals.note(why.args[0], (symbol, ticker))
             return
-        self._ticker_ms[i] = at_ms
         self.facts.price(i, price, now_ms)
-        self._dirty.pop(i, None)
-        if self._told.get(i) != price:
-            self._dirty[i] = price
         self._word()
         self._pump()
 
@@ -256,22 +243,15 @@ class ExchangeFeed:
         now_ms = self._plan.clock.now_ms()
         for event in self._assembler.due(now_ms):
             self._emit(event)
-        if self._dirty and not self._assembler.is_waiting(now_ms):
-            elapsed_ms = (time.monotonic() - self._last_prices) * 1000
-            if elapsed_ms >= self._plan.price_interval_ms:
-                self._emit_prices(now_ms)
-
-    def _emit_prices(self, now_ms: int) -> None:
-        self._last_prices = time.monotonic()
-        self._last_ms = max(now_ms, self._last_ms + 1)
-        self._events.append(Prices(self._last_ms, tuple(sorted(self._dirty.items()))))
-        self._told.update(self._dirty)
-        self._dirty.clear()
+        if not self._assembler.is_waiting(now_ms):  # prices would overtake the slice
+            prices = self._board.due(now_ms)
+            if prices is not None:
+                self._events.append(prices)
 
     def _emit(self, event: MarketEvent) -> None:
         market = event.market if isinstance(event, Missed) else event
         if isinstance(market, MarketSlice):
-            self._last_ms = max(self._last_ms, market.close_ms)
+            self._board.passed(market.close_ms)
             keep = max(_KEEP, self._plan.warm_bars) * self._plan.timeframe_ms
             self._cache.trim(market.close_ms - keep)
         self._events.append(event)

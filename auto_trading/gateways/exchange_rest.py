@@ -10,7 +10,6 @@ from auto_trading.gateways.candle_rows import SKEW_MS, Refusals, Refused, bar_of
 from auto_trading.gateways.rate_gate import RateGate
 from auto_trading.gateways.venue_clients import Tap, VenueClients, one_line
 from auto_trading.gateways.venue_wire import StreamTicker
-from crypto_trader_pro.domain.enums import MarketKind
 from crypto_trader_pro.domain.errors import GatewayUnavailable, RateLimited
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import Bar
@@ -111,6 +110,7 @@ class ExchangeRest:
             self._client.fetch_ohlcv, instrument.symbol, timeframe_name(timeframe_ms),
             from_ms, count, {"until": until_ms},
         )  # fmt: skip
+        rows = [row for row in rows if isinstance(row, list) and row]
         bars: dict[int, Bar] = {}
         for row in rows:
             try:
@@ -195,8 +195,3 @@ def _is_time(value: Any, timeframe_ms: int, now_ms: int) -> bool:
 
 def _asked_to_wait(gate: RateGate) -> str:
     return f"the venue asked for silence, {gate.wait_seconds:.0f} s are left"
-
-
-def linear(instruments: Sequence[Instrument]) -> list[str]:
-    """Return the symbols of the perpetuals."""
-    return [i.symbol for i in instruments if i.kind is MarketKind.LINEAR]

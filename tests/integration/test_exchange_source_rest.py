@@ -1,6 +1,7 @@
 """What the exchange source asks over REST: history, catching up, fallbacks, limits, readers."""
 
 import asyncio
+import json
 import socket
 import time
 
@@ -9,6 +10,7 @@ import pytest
 from auto_trading.gateways.exchange_source import ExchangeSource
 from auto_trading.gateways.venue_clients import VenueClients, probe
 from crypto_trader_pro.domain.errors import GatewayUnavailable, InputError, RateLimited
+from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import MarketEvent, MarketSlice, Missed
 from tests.builders import MINUTE, START_MS, an_instrument
 from tests.venues.faults import Fault
@@ -106,7 +108,7 @@ def test_a_ban_is_obeyed_at_the_start_too() -> None:
         second.close()
 
 
-@venues
+@one_of_three("binance")
 def test_without_streams_candles_and_prices_are_asked_for(
     venue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,3 +293,39 @@ def test_a_venue_that_cannot_be_reached_is_said_and_waited_for(
         late.close()
         assert reader.has_ended()
         assert Reader(late, None).has_ended()
+
+
+def test_a_limit_that_is_told_by_code_and_garbage_inside_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("auto_trading.gateways.exchange_rest._FIRST_PAUSE", 0.01)
+    with Living("bybit", streams=False) as living:
+        source, server = living.another(), living.server
+        living.until(lambda: living.source.health().connected, "the start")
+        # one candle of three is none, and one has no time: the rest counts
+        rows = [["x", "1", "1", "1", "1", "1"], [str(START_MS), "1", "2", "0.5", "nan", "1"],
+                [str(START_MS + MINUTE), "1", "2", "0.5", "1", "1"]]  # fmt: skip
+        answer = {"retCode": 0, "result": {"symbol": "BTCUSDT", "list": rows}}
+        server.faults.rest("kline", Fault(status=200, body=json.dumps(answer)), times=1)
+        found = source.history(BTC, MINUTE, START_MS, START_MS + 2 * MINUTE)
+        # in cents, the volume in lots of 0.01
+        assert found.bars() == [Bar(START_MS + MINUTE, 100, 200, 50, 100, 100)]
+        assert source.refused["not_a_number"] == 1
+        answer["result"] = {"symbol": "BTCUSDT", "list": [[str(START_MS + 7), *rows[2][1:]]]}
+        server.faults.rest("kline", Fault(status=200, body=json.dumps(answer)), times=4)
+        with pytest.raises(GatewayUnavailable, match="none of 1 candles has a usable time"):
+            source.history(BTC, MINUTE, START_MS, START_MS + 2 * MINUTE)
+        server.faults.clear()
+        limit = '{"retCode": 10006, "retMsg": "Too many visits!", "result": {}}'
+        server.faults.rest("kline", Fault(status=200, body=limit), times=1)
+        with pytest.raises(RateLimited, match="asked for silence, 10 s are left"):
+            source.history(BTC, MINUTE, START_MS, START_MS + MINUTE)
+
+
+def test_a_ban_in_the_middle_of_things_is_said_by_health() -> None:
+    with Living("binance") as living:
+        ban = Fault(status=418, headers={"Retry-After": "60"})
+        living.server.faults.rest("klines", ban)
+        living.at_close(101)
+        living.until(lambda: "60 s are left" in living.source.health().detail, "the ban")
+        assert "the venue asked for silence" in living.source.health().detail

@@ -159,7 +159,7 @@ def test_a_candle_that_the_stream_leaves_out_is_fetched_within_the_grace(venue: 
         assert living.reader.slices == [both(100)]
 
 
-@venues
+@one_of_three("okx")
 def test_a_silent_stream_is_opened_anew_and_what_it_missed_is_fetched(venue: str) -> None:
     with Living(venue, silence_seconds=0.6) as living:
         living.server.faults.streams_mute = True

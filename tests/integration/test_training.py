@@ -3,6 +3,7 @@
 import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -40,11 +41,15 @@ from tests.training_sources import Rhythm
 
 SETTINGS: Final = model_settings()
 CFG: Final[AiConfig] = ai_config(SETTINGS, [instrument(s) for s in SYMBOLS])
-FIRST_MS: Final = 1_709_164_800_000  # 2024-02-29 00:00 UTC: where a replay trains its first model
+FIRST_MS: Final = 1_709_168_400_000  # 2024-02-29 01:00 UTC: when a replay trains its first model
 LENGTH: Final = WINDOW + CFG.horizon
 
 
 def a_spec(folder: Path, source: str = "tests.training_sources:rhythm") -> TrainingSpec:
+    """Return a spec whose database is there, as a running engine's is."""
+    database = open_database(f"sqlite:///{folder / 'candles.db'}", durable=False)
+    prepare(database)
+    database.dispose()
     return TrainingSpec(
         source, SETTINGS.canonical_json(), SYMBOLS, FIRST_MS, str(folder),
         f"sqlite:///{folder / 'candles.db'}", 300.0,
@@ -181,7 +186,7 @@ def test_a_repeated_session_takes_the_candles_from_the_store() -> None:
     other = Living(SYMBOLS, CFG, folder / "models", bar_ms=HOUR)
     other.store.reload = lambda a, b: stored(folder, a, b - HOUR)  # type: ignore[method-assign]
     other.model = other.made()
-    with pytest.raises(InputError, match=r"BTC/USDT:USDT: the stored candles before 1709164800000"):
+    with pytest.raises(InputError, match=r"BTC/USDT:USDT: the stored candles before 1709168400000"):
         other.model.install(facts)
 
 
@@ -454,8 +459,6 @@ def test_the_child_gives_way_and_leaves_a_failure_in_one_line(tmp_path: Path) ->
         " from auto_trading import training_process as t;"
         " code = t.main(Path(sys.argv[1])); print(code, os.nice(0), os.sched_getscheduler(0))"
     )
-    import subprocess
-
     said = subprocess.run(
         [sys.executable, "-c", program, str(path)], cwd=ROOT, capture_output=True, text=True,
         check=True,

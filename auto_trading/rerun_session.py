@@ -1,0 +1,116 @@
+"""Deciding again what a living session decided: from the record of what came into it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Engine as Database
+
+from auto_trading.findings import Finding, compared
+from auto_trading.market_monitor import MarketMonitor
+from auto_trading.session_inputs import Command, decoded
+from auto_trading.signal_generator import AISignalGenerator
+from auto_trading.translation import candle_strategies, enabled_strategies, gate_of
+from config.settings import Settings
+from crypto_trader_pro.domain.enums import CommandKind
+from crypto_trader_pro.domain.instruments import Instrument
+from crypto_trader_pro.domain.messages import Backfill, MarketSlice, Missed
+from crypto_trader_pro.domain.signals import Signal
+from crypto_trader_pro.domain.timeframes import timeframe_ms
+from crypto_trader_pro.simulation.instruments import instrument
+from database import runs, session_record
+from database.auto_trading_db import unit_of_work
+from database.models import AiSignalRow, DecisionRow, RunRow
+
+_STOPS = (CommandKind.STOP, CommandKind.EMERGENCY_STOP)
+_CONFIGS = (CommandKind.APPLY_CONFIG, CommandKind.ROLLBACK_CONFIG)
+
+
+class Findings(NamedTuple):
+    differs: list[Finding]
+    unchecked: list[Finding]
+
+
+def session_findings(
+    database: Database, run: RunRow, decision: DecisionRow, signals: Sequence[AiSignalRow]
+) -> Findings:
+    """Let one symbol's monitor and strategies see the session up to the decision once more."""
+    with unit_of_work(database, "the session") as session:
+        origin = runs.find(session, run.inputs["session"]) if "session" in run.inputs else run
+        rows = list(session_record.inputs(session, runs.number(origin)))
+    if not rows:
+        return Findings([], [Finding("why.unchecked.source", {})])
+    settings = Settings.model_validate_json(origin.config, strict=False)
+    place = origin.symbols.index(decision.symbol)
+    again = _Again(instrument(decision.symbol), place, settings)
+    for row in rows:
+        if again.take(row, decision.at_ms):
+            break
+    unchecked = [Finding("why.unchecked.session_model", {})] if _uses_model(signals) else []
+    differs = compared(again.monitor.window_hash[0], again.said, decision, signals)
+    return Findings(differs, unchecked)
+
+
+class _Again:
+    """One symbol of a session, as far as signals go."""
+
+    def __init__(self, item: Instrument, place: int, settings: Settings) -> None:
+        self._item = item
+        self._place = place
+        self._length = timeframe_ms(settings.engine.timeframe)
+        self._interval_ms = settings.engine.trading_interval * 1000
+        self._settings = settings
+        self._enabled = False
+        self.monitor = MarketMonitor([item], [gate_of(self._length, settings)])
+        self._generator = self._strategies(settings)
+        self.said: list[Signal] = []
+
+    def _strategies(self, settings: Settings) -> AISignalGenerator:
+        return AISignalGenerator(
+            [self._item], candle_strategies(enabled_strategies(settings), settings), None,
+            interval_is_timeframe=self._interval_ms == self._length,
+        )  # fmt: skip
+
+    def take(self, row: Sequence[object], until_ms: int) -> bool:
+        """Take one input; True once the decision of `until_ms` has been made."""
+        if row[0] in ("prices", "funding"):  # many, and no signal depends on them
+            return False
+        item = decoded(row)
+        if isinstance(item, Command):
+            self._command(item)
+        elif isinstance(item, Missed):
+            self._see(item.market, partial=False)
+        elif isinstance(item, Backfill):
+            self._see(item.market, partial=True)
+        elif isinstance(item, MarketSlice):
+            self._see(item, partial=False)
+            if self._enabled and item.close_ms % self._interval_ms == 0:
+                self.said = self._generator.generate_signals(0)
+            return item.close_ms >= until_ms
+        return False
+
+    def _see(self, market: MarketSlice, *, partial: bool) -> None:
+        self.monitor.observe(
+            MarketSlice(market.close_ms, (market.bars[self._place],)), partial=partial
+        )
+        self._generator.observe(market.close_ms, self.monitor)
+
+    def _command(self, command: Command) -> None:
+        if command.kind is CommandKind.START:
+            self._enabled = True
+        elif command.kind in _STOPS:
+            self._enabled = False
+        elif command.kind in _CONFIGS:
+            self._reconfigure(Settings.model_validate_json(command.payload["config"], strict=False))
+
+    def _reconfigure(self, settings: Settings) -> None:
+        """Go on with other settings, as the session did."""
+        state, before = self.monitor.state(), self._settings
+        self.monitor = MarketMonitor([self._item], [gate_of(self._length, settings)])
+        self.monitor.restore(state)
+        if before.strategies != settings.strategies:
+            self._generator = self._strategies(settings)
+        self._settings = settings
+
+
+def _uses_model(signals: Sequence[AiSignalRow]) -> bool:
+    return any(s.model_id for s in signals)
