@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from sqlalchemy import Engine as Database
 
-from auto_trading.bootstrap import LiveSignals, RunSpec
+from auto_trading.bootstrap import RunSpec
 from auto_trading.job_tools import Difference, JobRun, JobTools, mode_tag
 from auto_trading.jobs import Jobs
+from auto_trading.live_status import ModelStatus
 from auto_trading.market_store import MarketStore
+from auto_trading.modelling import Modelling
 from auto_trading.operations import Answer
 from auto_trading.precision_cache import PrecisionCache, precision_of
 from auto_trading.reconciliation import differences
@@ -30,7 +32,6 @@ from crypto_trader_pro.domain.ports import MarketSource
 from crypto_trader_pro.simulation.instruments import instrument
 from database.auto_trading_db import open_database
 from database.candles import Origin
-from database.journal import Journal
 from utils.texts import language_of
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,12 @@ class Beside:
         self._spec = spec
         self._worker = worker
         self._instruments = {i.symbol: i for i in spec.instruments}
-        self.model: Callable[[RunSpec, Journal], LiveSignals] | None = None
+        self._models = Modelling(
+            spec, source, shared.databases.background, shared.environment.database_url,
+            lambda: shared.settings, self._training_failed,
+        )  # fmt: skip
+        stack.callback(self._models.close)
+        self.model = self._models.make
         self._store = MarketStore(
             shared.environment.database_url, spec.instruments, spec.timeframe_ms,
             Origin(source.venue, source.name), facts=source.facts,
@@ -70,13 +76,30 @@ class Beside:
 
     def next_model(self) -> dict[str, Any] | None:
         """Return the facts of a model that has become ready, or None."""
-        return None
+        return self._models.take()
+
+    def look(self) -> None:
+        """Start a training run if the model strategy wants one; called every second."""
+        self._models.consider(self._status())
 
     def model_status(self) -> Mapping[str, Any] | None:
-        return None
+        """Return what a screen shows of the model; None where the strategy does not run."""
+        return self._models.view(self._status())
 
     def train_now(self) -> Answer:
-        return Answer.refused("training")
+        """Train a model now."""
+        if self._status() is None or not self._models.train_now():
+            return Answer.refused("training")
+        return Answer.done("training")
+
+    def _status(self) -> ModelStatus | None:
+        worker = self._worker()
+        return None if worker is None or worker.seen is None else worker.seen.model
+
+    def _training_failed(self, line: str) -> None:
+        self._shared.notifications.send_notification(
+            NotificationType.SYSTEM_ERROR, line, severity="error"
+        )
 
     # --- jobs -------------------------------------------------------------------------------
 
@@ -98,7 +121,8 @@ class Beside:
         return JobTools(
             open_database=opened, run=self._job_run, account=self._account, prices=self._prices,
             calendar=TradingCalendar(settings.engine.trading_day_timezone), now=self._shared.now,
-            notify=self._notify, differences=self._differences, precision=PrecisionCache(lambda s: precision_of(instrument(s))),
+            notify=self._notify, differences=self._differences,
+            precision=PrecisionCache(lambda symbol: precision_of(instrument(symbol))),
         )  # fmt: skip
 
     def _job_run(self) -> JobRun:

@@ -14,6 +14,7 @@ from auto_trading.engine import AutoTradingEngine, Parts, Ports
 from auto_trading.gateways.replay_feed import NoFeed, ReplayFeed
 from auto_trading.gateways.simulated_venue import SimulatedVenue
 from auto_trading.gateways.venue_book import FundingEvent
+from auto_trading.live_status import ModelStatus
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager
@@ -99,7 +100,10 @@ def build_replay(
 class LiveSignals(ModelSignals, Protocol):
     """The model strategy of a living session: its models come in from outside."""
 
-    def install(self, facts: Mapping[str, Any]) -> None: ...
+    def install(self, facts: Mapping[str, Any]) -> bool: ...
+
+    @property
+    def status(self) -> ModelStatus: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,10 @@ class LivingCore:
     engine: AutoTradingEngine
     venue: SimulatedVenue
     model: LiveSignals | None
+
+    @property
+    def status(self) -> ModelStatus | None:
+        return None if self.model is None else self.model.status
 
     def install(self, facts: Mapping[str, Any]) -> None:
         if self.model is not None:

@@ -5,13 +5,15 @@ Its own connection with a short timeout: while the database hangs, it hangs, and
 
 import logging
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Engine as Database
 
+from auto_trading.control import FIELDS
 from auto_trading.operations import Answer
 from auto_trading.session_inputs import Command
 from auto_trading.switchboard import Switchboard, boot_seconds
@@ -64,47 +66,76 @@ class CommandInbox:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
         self._next_beat = 0.0
-        self._failing = False
-        self._answers: list[tuple[str, Answer]] = []  # that the database has not taken yet
+        self._soon = threading.Event()
+        self._failing = self._is_lost = False
+        self._trouble = ""
+        self._unserved: Command | None = None  # taken, but the database did not serve its work
+        self._answers: deque[tuple[str, Answer]] = deque()  # that the database has not taken yet
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self, timeout: float) -> None:
+        """End after the present round; answers that wait are stored if that works at once."""
         self._closing.set()
+        self._soon.set()
         self._thread.join(timeout)
 
     def beat_soon(self) -> None:
-        """Let the next heartbeat come at once: something has changed."""
-        self._next_beat = 0.0
+        """Let the next heartbeat come at once: something has changed. From any thread."""
+        self._soon.set()
+
+    def answer(self, command_id: str, answer: Answer) -> None:
+        """Store what became of a command that was taken, as soon as that works. From any thread."""
+        self._answers.append((command_id, answer))
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            try:
-                self._round()
-            except JournalUnavailable as e:
-                if not self._failing:
-                    log.warning("%s: heartbeat and commands wait; flag files still work", e)
-                self._failing = True
-            except Exception:
-                log.exception("the command inbox met a bug; it goes on")
+            self._guarded(self._round)
             self._closing.wait(POLL_SECONDS)
+        if not self._is_lost:
+            self._guarded(self._store_answers)
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except JournalUnavailable as e:
+            if not self._failing:
+                log.warning("%s: heartbeat and commands wait; flag files still work", e)
+            self._failing = True
+        except Exception as e:
+            if repr(e) != self._trouble:  # ten times a second is too often to say it
+                log.exception("the command inbox met a bug; it goes on")
+            self._trouble = repr(e)
 
     def _round(self) -> None:
-        if boot_seconds() >= self._next_beat:
+        if self._is_beat_due:
             self._beat()
+        if self._is_lost:
+            return
         self._store_answers()
-        if self._has_waiting() and self._tools.ready():
+        if self._unserved is not None:
+            self._serve(self._unserved)
+        if self._tools.ready() and self._has_waiting():
             while (row := self._claim()) is not None:
-                self._serve(row)
+                self._take(row)
+                if self._is_beat_due:
+                    return
+
+    @property
+    def _is_beat_due(self) -> bool:
+        return self._soon.is_set() or boot_seconds() >= self._next_beat
 
     def _beat(self) -> None:
         tools = self._tools
+        self._soon.clear()
+        beat = tools.beat()
         asked_at = boot_seconds()
         with unit_of_work(tools.writer, "the heartbeat") as session:
-            wanted = lease.renew(session, tools.epoch, tools.beat(), tools.now())
+            wanted = lease.renew(session, tools.epoch, beat, tools.now())
         if wanted is None:
             tools.switchboard.block("lease", "lease_lost")
+            self._is_lost = True
             self._closing.set()
             tools.lost()
             return
@@ -120,36 +151,69 @@ class CommandInbox:
             return commands.is_any_waiting(session)
 
     def _claim(self) -> CommandRow | None:
+        """Take the next command; None as well where another engine has the account."""
         with unit_of_work(self._tools.writer, "the commands") as session:
+            if not lease.is_held(session, self._tools.epoch):
+                return None
+            commands.expire(session, self._tools.now())
             return commands.claim_next(session, self._tools.now())
 
-    def _serve(self, row: CommandRow) -> None:
-        try:
-            kind = CommandKind(row.kind)
-        except ValueError:
-            allowed = ", ".join(k.value for k in CommandKind)
-            text = f"kind was {row.kind!r}, allowed: {allowed}"
-            self._finish(row.command_id, Answer.refused("input", reason=text))
+    def _take(self, row: CommandRow) -> None:
+        """Refuse what cannot be a command; serve the others."""
+        wrong = _wrong_with(row)
+        if wrong:
+            self._finish(row.command_id, Answer.refused("input", reason=wrong))
             return
+        kind = CommandKind(row.kind)
         command = Command(row.command_id, kind, row.payload, row.requested_by, row.requested_at)
         log.info(
             "%s asked by %s", kind.value, row.requested_by,
             extra={"correlation_id": row.command_id, "data": dict(row.payload)},
         )  # fmt: skip
+        self._serve(command)
+
+    def _serve(self, command: Command) -> None:
+        self._unserved = command
         try:
             answer = self._tools.handle(command)
+        except JournalUnavailable:
+            raise  # it is served again before any other
         except InputError as e:
             answer = Answer.refused("input", reason=str(e))
+        except Exception as e:
+            log.exception("%s met a bug", command.kind.value)
+            answer = Answer.refused("input", reason=f"{command.kind.value} failed: {e!r}")
+        self._unserved = None
         if answer is not None:
-            self._finish(row.command_id, answer)
+            self._finish(command.command_id, answer)
 
     def _finish(self, command_id: str, answer: Answer) -> None:
-        self._answers.append((command_id, answer))
+        self.answer(command_id, answer)
         self._store_answers()
 
     def _store_answers(self) -> None:
         while self._answers:
             command_id, answer = self._answers[0]
-            with unit_of_work(self._tools.writer, "the answer") as session:
-                commands.finish(session, command_id, answer.status, answer.data, self._tools.now())
-            self._answers.pop(0)
+            try:
+                with unit_of_work(self._tools.writer, "the answer") as session:
+                    if not lease.is_held(session, self._tools.epoch):
+                        return  # the engine that has the account answers
+                    commands.finish(
+                        session, command_id, answer.status, answer.data, self._tools.now()
+                    )
+            except JournalUnavailable:
+                raise
+            except Exception:  # one that can never be stored must not hold up the others
+                log.exception("the answer to command %s is not stored: %s", command_id, answer)
+            self._answers.popleft()
+
+
+def _wrong_with(row: CommandRow) -> str:
+    """Return in one line why a row cannot be a command, else nothing."""
+    if row.kind not in [kind.value for kind in CommandKind]:
+        return f"kind was {row.kind!r}, allowed: {', '.join(kind.value for kind in CommandKind)}"
+    payload: Any = row.payload  # another program may have stored anything
+    if not isinstance(payload, Mapping):
+        return f"payload of {row.kind} was {type(payload).__name__}, allowed: an object"
+    missing = [name for name in FIELDS.get(CommandKind(row.kind), ()) if name not in payload]
+    return f"command {row.kind} lacks {', '.join(missing)}" if missing else ""

@@ -4,29 +4,37 @@ The files in `$CTP_CONFIG_DIR` are the truth. A change that cannot be used chang
 good configuration stays in force and the answer says why.
 """
 
-import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from sqlalchemy import Engine as Database
 
+from auto_trading.config_text import with_value
 from auto_trading.session_store import structure
-from config.documents import read_document
-from config.faults import SettingsError
+from config.catalogue import Path as KeyPath
+from config.catalogue import keys
+from config.documents import label_of, read_document
+from config.environment import project_root, read_dotenv
+from config.faults import SettingsError, dotted
 from config.loading import load
-from config.settings import FILES, Settings, file_of
-from crypto_trader_pro.domain.errors import InputError
+from config.settings import FILES, Settings
+from config.variables import from_arguments, from_variables
+from crypto_trader_pro.domain.errors import ConfigError, InputError
 from database import config_history
 from database.auto_trading_db import unit_of_work
 from database.config_history import AppliedConfig
 from database.models import AutoTradingConfigRow
 
-_INDENT: Final = 4
+_SCRATCH: Final = ".config."
+_READY: Final = ".config-ready"
+_LARGEST_ID: Final = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,42 +58,55 @@ class ConfigManager:
         Raises:
             SettingsError: one line per fault.
         """
+        finish_writing(self._folder)
         return load(self._folder)
 
     def apply(self, changes: Mapping[str, Any], in_force: Settings, *, is_flat: bool) -> Change:
-        """Change keys ("limits.max_leverage": 2) in the files.
+        """Change keys ("limits.max_leverage": 2) in the files, all of them or none.
 
         Raises:
             InputError: an unknown key, a value that is not allowed, one that the environment
                 overrides, or one that needs a flat account. The files are as they were.
         """
-        if not changes:
+        if not isinstance(changes, Mapping) or not changes:
             raise InputError("no change was given, allowed: KEY=VALUE of the configuration files")
-        trees = {name: self._tree(name) for name in FILES}
-        for key, value in changes.items():
-            name = file_of(key)
-            if name is None:
-                sections = ", ".join(sorted(s for m in FILES.values() for s in m.model_fields))
-                raise InputError(f"key was {key!r}, allowed: a key of {sections}")
-            _put(trees[name], key.split("."), value)
-        return self._write(trees, in_force, is_flat=is_flat, expected=changes)
+        assignments, faults = from_arguments(changes)
+        if faults:
+            raise InputError("; ".join(fault.line for fault in faults))
+        overridden = _overridden()
+        for assignment in assignments:
+            source = overridden.get(assignment.key.path)
+            if source is not None:
+                key = dotted(assignment.key.path)
+                raise InputError(f"{key} is set by {source}: change it there")
+        wanted = {a.key.path: a.value for a in assignments}
+        return self._write(wanted, in_force, is_flat=is_flat)
 
     def roll_back(self, config_id: int, in_force: Settings, *, is_flat: bool) -> Change:
         """Take back the configuration of a row of the history.
 
+        What the environment sets stays as it is: the files do not decide about it.
+
         Raises:
             InputError: no such row, or it cannot be used any more.
         """
-        with unit_of_work(self._database, "the configuration") as session:
-            row = session.get(AutoTradingConfigRow, config_id)
+        wanted = _stored_settings(self._row(config_id))
+        on_disk, overridden = self.load(), _overridden()
+        changed = {
+            path: _plain(value)
+            for path in keys()
+            if path not in overridden and (value := _value(wanted, path)) != _value(on_disk, path)
+        }
+        return self._write(changed, in_force, is_flat=is_flat)
+
+    def _row(self, config_id: int) -> AutoTradingConfigRow:
+        row = None
+        if 0 < config_id < _LARGEST_ID:
+            with unit_of_work(self._database, "the configuration") as session:
+                row = session.get(AutoTradingConfigRow, config_id)
         if row is None:
             raise InputError(f"there is no configuration {config_id}")
-        whole = Settings.model_validate_json(row.content, strict=False).model_dump()
-        trees = {
-            name: {section: whole[section] for section in model.model_fields}
-            for name, model in FILES.items()
-        }
-        return self._write(trees, in_force, is_flat=is_flat)
+        return row
 
     def record(self, settings: Settings, *, is_enabled: bool, by: str, now: datetime) -> None:
         """Add the configuration in force to the history; the same again adds nothing."""
@@ -99,48 +120,95 @@ class ConfigManager:
         ours = in_force.hash()
         return next((row for row in rows if row.config_hash != ours), None)
 
-    def _tree(self, name: str) -> dict[str, Any]:
+    def _write(
+        self, wanted: Mapping[KeyPath, Any], in_force: Settings, *, is_flat: bool
+    ) -> Change:  # fmt: skip
+        """Check the changed files in a folder of their own, then put them in place."""
+        finish_writing(self._folder)
+        texts = {name: self._text(name) for name in FILES}
+        for path, value in wanted.items():
+            name = keys()[path].file
+            try:
+                texts[name] = with_value(texts[name], path, value)
+            except ValueError as e:
+                raise InputError(f"{name}: {e}") from e
+        try:
+            with TemporaryDirectory(prefix=_SCRATCH, dir=self._folder) as scratch:
+                return self._check_and_place(Path(scratch), texts, in_force, is_flat=is_flat)
+        except OSError as e:
+            raise InputError(f"configuration {self._folder} cannot be written: {e}") from e
+
+    def _check_and_place(
+        self, scratch: Path, texts: Mapping[str, str], in_force: Settings, *, is_flat: bool
+    ) -> Change:
+        for name, text in texts.items():
+            (scratch / name).write_text(text, encoding="utf-8")
+            shutil.copymode(self._folder / name, scratch / name)
+        try:
+            settings = load(scratch)
+        except SettingsError as e:  # the lines name files of the scratch folder
+            lines = [line.replace(f"{label_of(scratch)}/", "") for line in e.lines]
+            raise InputError("; ".join(lines)) from e
+        needs_new_session = structure(settings) != structure(in_force)
+        if needs_new_session and not is_flat:
+            now, wanted = structure(in_force), structure(settings)
+            changed = ", ".join(k for k in wanted if wanted[k] != now[k])
+            raise InputError(f"{changed}: close all positions and orders first")
+        for name, text in texts.items():
+            if text == self._text(name):
+                (scratch / name).unlink()
+            else:
+                _sync(scratch / name)
+        _sync(scratch)
+        scratch.rename(self._folder / _READY)  # from here on the change counts as a whole
+        finish_writing(self._folder)
+        scratch.mkdir()  # the context manager removes it
+        return Change(settings, needs_new_session)
+
+    def _text(self, name: str) -> str:
         document = read_document(self._folder / name)
         if document.tree is None or document.faults:
             raise SettingsError(document.faults)
-        found: dict[str, Any] = json.loads(json.dumps(document.tree, default=_json_number))
-        return found
+        return (self._folder / name).read_text(encoding="utf-8")
 
-    def _write(
-        self, trees: Mapping[str, Mapping[str, Any]], in_force: Settings, *, is_flat: bool,
-        expected: Mapping[str, Any] | None = None,
-    ) -> Change:  # fmt: skip
-        """Check the files in a folder of their own, then put them in place."""
-        with TemporaryDirectory(prefix=".config.", dir=self._folder) as scratch:
-            for name, tree in trees.items():
-                text = json.dumps(tree, indent=_INDENT, ensure_ascii=False, default=_json_number)
-                (Path(scratch) / name).write_text(text + "\n", encoding="utf-8")
-            try:
-                settings = load(Path(scratch))
-            except SettingsError as e:
-                raise InputError("; ".join(e.lines)) from e
-            self._refuse_overridden(settings, in_force, expected or {})
-            needs_new_session = structure(settings) != structure(in_force)
-            if needs_new_session and not is_flat:
-                now, wanted = structure(in_force), structure(settings)
-                changed = ", ".join(k for k in wanted if wanted[k] != now[k])
-                raise InputError(f"{changed}: close all positions and orders first")
-            for name in trees:
-                waiting = Path(scratch) / name
-                _sync(waiting)
-                waiting.replace(self._folder / name)
-        return Change(settings, needs_new_session)
 
-    @staticmethod
-    def _refuse_overridden(
-        settings: Settings, in_force: Settings, expected: Mapping[str, Any]
-    ) -> None:
-        """Refuse a change that the environment would undo: it would seem to work."""
-        for key in expected:
-            changed, before = _value(settings, key), _value(in_force, key)
-            variable = f"CTP_{'__'.join(key.split('.')).upper()}"
-            if changed == before and variable in os.environ:
-                raise InputError(f"{key} is set by the environment variable {variable}")
+def finish_writing(folder: Path) -> bool:
+    """Put the files in place that a process had ready when it was killed; True if there were any.
+
+    A change of several files is made ready as one folder. Call this before the files are loaded
+    at a start: what is in between is neither the old configuration nor the new one.
+
+    Raises:
+        ConfigError: they cannot be put in place.
+    """
+    ready = folder / _READY
+    if not ready.is_dir():
+        return False
+    try:
+        for file in sorted(ready.iterdir()):
+            file.replace(folder / file.name)
+        ready.rmdir()
+        _sync(folder)
+        for left in folder.glob(f"{_SCRATCH}*"):  # of a process that was killed before that
+            shutil.rmtree(left, ignore_errors=True)
+    except OSError as e:
+        raise ConfigError(f"configuration {folder} cannot be written: {e}") from e
+    return True
+
+
+def _overridden() -> dict[KeyPath, str]:
+    """Return the keys that the environment or `.env` set, and what sets each."""
+    dotenv = read_dotenv(project_root() / ".env")
+    layers = (from_variables(dotenv, ".env")[0], from_variables(os.environ, "environment")[0])
+    return {a.key.path: a.source for layer in layers for a in layer}
+
+
+def _stored_settings(row: AutoTradingConfigRow) -> Settings:
+    try:
+        return Settings.model_validate_json(row.content, strict=False)
+    except ValueError as e:  # pydantic's, of a version that had other keys
+        line = f"configuration {row.id} is of another version and cannot be used any more"
+        raise InputError(line) from e
 
 
 def _applied(settings: Settings, *, is_enabled: bool) -> AppliedConfig:
@@ -156,28 +224,25 @@ def _applied(settings: Settings, *, is_enabled: bool) -> AppliedConfig:
     )
 
 
-def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
-    *above, last = path
-    for name in above:
-        below = tree.setdefault(name, {})
-        if not isinstance(below, dict):
-            raise InputError(f"key was {'.'.join(path)!r}; {name} holds no keys")
-        tree = below
-    tree[last] = value
-
-
-def _value(settings: Settings, key: str) -> Any:
+def _value(settings: Settings, path: KeyPath) -> Any:
     found: Any = settings
-    for name in key.split("."):
-        found = getattr(found, name, None)
+    for name in path:
+        found = getattr(found, name)
     return found
 
 
-def _json_number(value: Any) -> Any:
-    # float's shortest text is the same number for the 15 digits a setting can have at most
-    return int(value) if value == value.to_integral_value() else float(value)
+def _plain(value: Any) -> Any:
+    """Return a setting as its file has it."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -39,16 +39,24 @@ class EmergencyStop:
         """True while positions are still being closed."""
         return self._report is not None
 
+    def acts_on(self, reason: EmergencyTrigger) -> bool:
+        """False where a stop for `reason` would do nothing more than has been done."""
+        if self._report is not None:
+            return False
+        closes = reason in self._flatten_on and self._positions.open_count > 0
+        return closes or not self._risk.halt_reason
+
     async def trigger_emergency_stop(
         self, reason: EmergencyTrigger, at_ms: int, by: str = "engine"
     ) -> int:
         """Halt in memory at once, then cancel and close; return how many positions are closed.
 
-        Protective orders stay until the position is flat; the venue drops them then.
+        Protective orders stay until the position is flat; the venue drops them then. Asked again
+        it goes on with what is under way, and does nothing where all is done.
         """
+        if not self.acts_on(reason):
+            return self._positions.open_count if self.is_under_way else 0
         self._risk.halt(reason.value)
-        if self._report is not None:  # asked again while it is under way
-            return len(self._positions.open_indexes)
         count = self._positions.open_count
         report: dict[str, Any] = {
             "trigger": reason.value, "by": by, "started": self._now().isoformat(),
@@ -58,26 +66,23 @@ class EmergencyStop:
         self._step(report, "halted", at_ms)
         await self._executor.cancel_entries()
         self._step(report, "entries_canceled", at_ms)
-        closing = self.flatten(reason, at_ms)
-        if closing:
-            self._step(report, "flattening", at_ms, positions=closing)
-            self._write(report, "flattening")
-        elif count:
+        if not count:
+            await self.follow(at_ms)
+            return 0
+        if reason not in self._flatten_on:
             self._step(report, "positions_kept", at_ms, positions=count)
             self._end(report, "kept")
-        else:
-            await self.follow(at_ms)
-        return closing
-
-    def flatten(self, reason: EmergencyTrigger, at_ms: int) -> int:
-        """Close every position if the configuration says so for `reason`; return how many."""
-        if reason not in self._flatten_on:
             return 0
-        closing = [
-            self._executor.close(i, OrderRole.FLATTEN, reason.value, at_ms)
-            for i in list(self._positions.open_indexes)
-        ]
-        return sum(order is not None for order in closing)
+        self.flatten(reason, at_ms)  # positions that are being closed already are waited for too
+        self._step(report, "flattening", at_ms, positions=count)
+        self._write(report, "flattening")
+        return count
+
+    def flatten(self, reason: EmergencyTrigger, at_ms: int) -> None:
+        """Close every position if the configuration says so for `reason`."""
+        if reason in self._flatten_on:
+            for i in list(self._positions.open_indexes):
+                self._executor.close(i, OrderRole.FLATTEN, reason.value, at_ms)
 
     async def follow(self, at_ms: int) -> None:
         """Look how far the stop has come: close again what came back, verify, clear the rest."""

@@ -19,7 +19,7 @@ from crypto_trader_pro.domain.errors import TradingError
 from database import lease
 from database.auto_trading_db import open_database, schema_state, unit_of_work
 from utils import consoles
-from utils.processes import ProcessId, is_gone
+from utils.processes import ProcessId, is_gone, own_process
 
 FLAG_SECONDS: Final = 6.0  # for an orderly end after the flag
 SIGNAL_SECONDS: Final = 4.0  # after SIGTERM
@@ -32,7 +32,7 @@ class How(StrEnum):
     FLAG = "flag"
     TERMINATED = "terminated"
     KILLED = "killed"
-    LEFT = "left"  # not ours to end: of another user
+    LEFT = "left"  # not ours to end: of another user or host
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,9 @@ def _by_signal(process: ProcessId, seconds: float) -> How:
 
 
 def _send(process: ProcessId, number: int) -> bool:
-    """Send a signal to exactly this process; False where that is not allowed."""
+    """Send a signal to exactly this process; False where that is not possible."""
+    if process.host != own_process().host:
+        return False  # its number means somebody else here
     try:
         handle = os.pidfd_open(process.pid)
     except ProcessLookupError:

@@ -192,6 +192,7 @@ class AutoTradingEngine:
         await self._climb(at_ms)
         if parts.emergency.is_under_way:
             await parts.emergency.follow(at_ms)
+            await parts.executor.settle()  # what it has canceled
 
     async def _climb(self, close_ms: int) -> None:
         """Let the ladders see the new equity, and do what they ask for."""
@@ -249,14 +250,24 @@ class AutoTradingEngine:
         }  # fmt: skip
         return {"engine": own, **{name: part.state() for name, part in self._stateful.items()}}
 
-    async def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint: the start after a crash is the only start there is."""
+    async def restore(self, state: Mapping[str, Any], *, sends: bool = True) -> None:
+        """Go on from a checkpoint: the start after a crash is the only start there is.
+
+        Args:
+            sends: send what the checkpoint's transaction stored and nobody has sent. False for a
+                state that is not stored yet: its orders wait for the next commit.
+        """
         own = state["engine"]
         self.slices, self.bars = own["slices"], own["bars"]
         self.last_close_ms, self.now_ms = own["last_close_ms"], own["now_ms"]
         for name, part in self._stateful.items():
             part.restore(state[name])
         await self.compare_books()
-        sent = await self._parts.executor.recover()
-        if sent:
-            log.info("sent %d orders that the venue had not received", sent)
+        executor = self._parts.executor
+        unsent = await executor.recover()
+        if not sends:
+            return
+        await executor.send()
+        await executor.settle()  # a checkpoint may be due before the market speaks
+        if unsent:
+            log.info("sent again: %d orders that the venue had not received", unsent)

@@ -49,7 +49,6 @@ class JobTools:
 
     Args:
         open_database: makes the jobs' own engine; disposed of when they close.
-        open_reader: the same database, read-only: what takes long must not hold the writers up.
         run: the session, None before there is one.
         account: the newest view *after* its rows were committed: a trading day counts as complete
             once this view has passed its end. None before the first.
@@ -63,7 +62,6 @@ class JobTools:
     """
 
     open_database: Callable[[], Engine]
-    open_reader: Callable[[], Engine]
     run: Callable[[], JobRun | None]
     account: Callable[[], AccountView | None]
     prices: Callable[[], Mapping[str, Decimal]]

@@ -26,7 +26,7 @@ from config.settings import Settings
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.errors import InputError, TradingError
 from database import job_rows
-from database.auto_trading_db import unit_of_work
+from database.auto_trading_db import open_database, unit_of_work
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,9 @@ class Jobs:
     ) -> None:
         self._tools = tools
         self._database = tools.open_database()
-        self._reader = tools.open_reader()
+        # what reads long must not hold the writers up, as a transaction that may write would
+        url = self._database.url.render_as_string(hide_password=False)
+        self._reader = open_database(url, read_only=True)
         self._work = Tasks(tools, settings, self._database, self._reader)
         self._tasks = self._work.all()
         self._schedule = schedule

@@ -84,7 +84,7 @@ class LivingSession:
                 worker=self._current_worker, source=self._source,
                 settings=lambda: shared.settings, now=shared.now,
                 period_ms=self._spec.timeframe_ms, submit=self._submit,
-                roll_back=self._roll_back, tell=self._say,
+                roll_back=self._roll_back, beside=self._beside.look, tell=self._say,
             )
         )  # fmt: skip
         shared.logs.run_id = shared.notifications.run_id = found.run_id

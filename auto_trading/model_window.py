@@ -119,9 +119,7 @@ class ModelWindow:
 
     def advance(self, end_ms: int) -> None:
         """Let the window end at the close `end_ms`, if that is later than now."""
-        if not self.end_ms:
-            self.end_ms = end_ms
-        steps = (end_ms - self.end_ms) // self.timeframe_ms
+        steps = (end_ms - self.end_ms) // self.timeframe_ms if self.end_ms else self.length
         if steps <= 0:
             return
         self.end_ms = end_ms

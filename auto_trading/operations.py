@@ -4,20 +4,26 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import ValidationError
+
 from auto_trading.control import REARM_WORD
 from auto_trading.session_inputs import Command
+from auto_trading.session_store import structure
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import (
     CommandKind,
     EmergencyTrigger,
     NotificationType,
     OrderRole,
+    TradingState,
 )
 from crypto_trader_pro.domain.errors import InputError
 from database.commands import CommandStatus
 
 if TYPE_CHECKING:
     from auto_trading.session import TradingSession
+
+_SHOWN: Final = 64  # characters of what was asked that an answer repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,13 @@ class Operations:
         """Apply a command.
 
         Raises:
-            InputError: a field that names nothing we have.
+            InputError: a kind that is not a session's, or a field that names nothing we have.
         """
-        return await self._handlers[command.kind](command)
+        handler = self._handlers.get(command.kind)
+        if handler is None:
+            allowed = ", ".join(self._handlers)
+            raise InputError(f"kind was {command.kind.value!r}, allowed in a session: {allowed}")
+        return await handler(command)
 
     async def _start(self, _: Command) -> Answer:
         session = self._session
@@ -83,12 +93,12 @@ class Operations:
         session = self._session
         parts = session.engine.parts
         session.enabled = False
-        trigger = EmergencyTrigger(command.payload.get("trigger", EmergencyTrigger.MANUAL_STOP))
-        was_latched = bool(parts.risk.halt_reason)
+        trigger = _trigger(command)
+        acts = parts.emergency.acts_on(trigger)
         positions = parts.positions.open_count
         closing = await parts.emergency.trigger_emergency_stop(trigger, command.at_ms, command.by)
         await parts.executor.settle()
-        if not was_latched:
+        if acts:
             parts.journal.alert(
                 NotificationType.EMERGENCY_STOP, "critical", "emergency_stop",
                 {"trigger": trigger.value, "by": command.by, "positions": positions,
@@ -103,6 +113,8 @@ class Operations:
             return Answer.refused("confirm", given=word[:32], word=REARM_WORD)
         if parts.emergency.is_under_way:
             return Answer.refused("flattening", positions=parts.positions.open_count)
+        if parts.risk.trading_state is TradingState.ACTIVE:  # it would forgive the day's loss
+            return Answer.refused("not_halted")
         was = parts.risk.halt_reason
         parts.risk.rearm()
         numbers = {"by": command.by, "trigger": was}
@@ -115,15 +127,19 @@ class Operations:
         parts = self._session.engine.parts
         i = self._symbol(command)
         role = OrderRole.FLATTEN if parts.risk.halt_reason else OrderRole.EXIT
-        order = parts.executor.close(i, role, "operator", command.at_ms)
         symbol = parts.positions.instruments[i].symbol
-        if order is None:
+        if not parts.positions.positions[i].lots:
             return Answer.refused("no_position", symbol=symbol)
+        await parts.executor.cancel_entries(symbol)  # what is left of one would open it anew
+        await parts.executor.settle()
+        order = parts.executor.close(i, role, "operator", command.at_ms)
+        order = order or parts.executor.way_out(i)
+        assert order is not None  # noqa: S101  there is a position: one of the two holds
         return Answer.done("closing", symbol=symbol, client_order_id=order.client_order_id)
 
     async def _cancel_order(self, command: Command) -> Answer:
         parts = self._session.engine.parts
-        order_id = str(command.payload["client_order_id"])
+        order_id = _text(command, "client_order_id")
         order = parts.executor.orders.get(order_id)
         if order is None:
             return Answer.refused("no_order", client_order_id=order_id[:64])
@@ -144,10 +160,10 @@ class Operations:
     async def _apply_config(self, command: Command) -> Answer:
         """Go on with a configuration that was checked and written before it came here."""
         session = self._session
-        settings = Settings.model_validate_json(command.payload["config"], strict=False)
+        settings = _settings(command, session.settings)
         await session.reconfigure(settings)
         numbers = {"by": command.by, "config_hash": settings.hash(),
-                   "changes": dict(command.payload.get("changes", {}))}  # fmt: skip
+                   "changes": command.payload.get("changes", {})}  # fmt: skip
         session.journal.alert(
             NotificationType.CONFIG_CHANGED, "info", "config_applied", numbers, command.at_ms
         )
@@ -155,8 +171,43 @@ class Operations:
 
     def _symbol(self, command: Command) -> int:
         positions = self._session.engine.parts.positions
-        symbol = str(command.payload["symbol"])
+        symbol = _text(command, "symbol")
         if symbol not in positions.index:
             known = ", ".join(positions.index)
-            raise InputError(f"symbol was {symbol!r}, allowed: {known}")
+            raise InputError(f"symbol was {symbol[:_SHOWN]!r}, allowed: {known}")
         return positions.index[symbol]
+
+
+def _text(command: Command, name: str) -> str:
+    value = command.payload.get(name)
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{name} was {str(value)[:_SHOWN]!r}, allowed: a text")
+    return value
+
+
+def _trigger(command: Command) -> EmergencyTrigger:
+    """Return the trigger that a command names; a word nobody knows stops as a person would."""
+    name = command.payload.get("trigger")
+    found = (t for t in EmergencyTrigger if t.value == name)
+    return next(found, EmergencyTrigger.MANUAL_STOP)
+
+
+def _settings(command: Command, now: Settings) -> Settings:
+    """Return the settings of a command, if a session under `now` can go on with them."""
+    text = _text(command, "config")
+    try:
+        wanted = Settings.model_validate_json(text, strict=False)
+    except ValidationError as e:
+        first = e.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"config {place}: {first['msg']}") from e
+    if _made_of(wanted) != _made_of(now):
+        raise InputError(
+            "config changes symbols, timeframe, trading_interval, mode or equity,"
+            " which takes a new session"
+        )
+    return wanted
+
+
+def _made_of(settings: Settings) -> dict[str, Any]:
+    return {name: value for name, value in structure(settings).items() if name != "market"}

@@ -313,7 +313,9 @@ class RiskManager:
         self._stops_in_row[i] = self._stops_in_row[i] + 1 if stopped else 0
         limit = self.limits.lock_after_stops
         if limit and self._stops_in_row[i] >= limit:
-            self._locked_until[i] = self._day_end_ms
+            # a price may be the first of a new day, which `mark` has not begun yet
+            day_end_ms = self._calendar.day_of(at_ms - 1).end_ms
+            self._locked_until[i] = max(self._day_end_ms, day_end_ms)
 
     def locks(self) -> dict[int, int]:
         """Return symbol -> end of its lock, ms, of those that are locked."""

@@ -6,10 +6,11 @@ into the record and then acted on. Nothing else may influence what is traded, so
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from auto_trading.engine import AutoTradingEngine
 from auto_trading.gateways.simulated_venue import SimulatedVenue
+from auto_trading.live_status import ModelStatus
 from auto_trading.operations import Answer, Operations
 from auto_trading.session_inputs import (
     Command,
@@ -25,7 +26,10 @@ from config.settings import Settings
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import Backfill, MarketSlice, Missed, Prices
+from database.commands import CommandStatus
 from database.journal import Journal
+
+_REMEMBERED: Final = 16  # commands whose answers are known, should they be asked again
 
 
 class Core(Protocol):
@@ -36,6 +40,11 @@ class Core(Protocol):
 
     @property
     def venue(self) -> SimulatedVenue: ...
+
+    @property
+    def status(self) -> ModelStatus | None:
+        """How the model strategy is doing; None where it does not run."""
+        ...
 
     def install(self, facts: Mapping[str, Any]) -> None:
         """Let the model strategy use a trained model from now on."""
@@ -66,6 +75,7 @@ class TradingSession:
         self._volume: list[int] = []
         self._opened_ms = 0
         self._seen_market = False
+        self._answers: dict[str, Answer] = {}  # of the latest commands, by their ids
         self._core = make(settings, self)
         self._operations = Operations(self)
         self._reset_volumes()
@@ -82,6 +92,11 @@ class TradingSession:
     def has_begun(self) -> bool:
         """True once a market input has been taken: a reader goes on behind it."""
         return self._seen_market
+
+    @property
+    def model_status(self) -> ModelStatus | None:
+        """How the model strategy is doing; None where it does not run."""
+        return self._core.status
 
     @property
     def is_flat(self) -> bool:
@@ -105,8 +120,8 @@ class TradingSession:
         """Go on from a checkpoint, after a crash as after an orderly end."""
         config = state["session"]["config"]
         if config is not None and config != self.settings.canonical_json():
-            self._use(Settings.model_validate_json(config, strict=False))
-            self._changed = config
+            settings = Settings.model_validate_json(config, strict=False)
+            self._use(settings, self._make(settings, self))
         await self.engine.restore(state)
         self._note_held(self.engine.now_ms)
 
@@ -118,6 +133,7 @@ class TradingSession:
             "opened_ms": self._opened_ms,
             "seen_market": self._seen_market,
             "config": self._changed,
+            "answers": [[i, a.status.value, a.data] for i, a in self._answers.items()],
         }
 
     def restore_own(self, state: Mapping[str, Any]) -> None:
@@ -127,6 +143,9 @@ class TradingSession:
         self._journal.taken = state["taken"]
         self._opened_ms = state["opened_ms"]
         self._seen_market = state["seen_market"]
+        self._answers = {
+            i: Answer(CommandStatus(status), data) for i, status, data in state["answers"]
+        }
 
     # --- inputs -----------------------------------------------------------------------------
 
@@ -217,6 +236,11 @@ class TradingSession:
         await self._finish(item.at_ms)
 
     async def _command(self, command: Command) -> Answer:
+        known = self._answers.get(command.command_id)
+        if known is not None:  # a worker before this one did it, and was given up afterwards
+            await self.settle()
+            return known
+        self._let_go_of_unsent(command.at_ms)
         self._record(command)
         self._core.venue.at(command.at_ms)
         self.engine.now_ms = max(self.engine.now_ms, command.at_ms)
@@ -224,6 +248,9 @@ class TradingSession:
             answer = await self._operations.do(command)
         except InputError as e:
             answer = Answer.refused("input", reason=str(e))
+        self._answers[command.command_id] = answer
+        if len(self._answers) > _REMEMBERED:
+            del self._answers[next(iter(self._answers))]
         if self._records:  # a repeated command was answered when it was asked
             self._journal.answered(
                 command.command_id, command.kind.value, command.payload, command.by,
@@ -231,6 +258,16 @@ class TradingSession:
             )  # fmt: skip
         await self.settle()
         return answer
+
+    def _let_go_of_unsent(self, at_ms: int) -> None:
+        """Give up entries that the database kept from being sent before this command came.
+
+        It acts on what works at the venue. An entry sent behind its back would have escaped it.
+        """
+        executor = self.engine.parts.executor
+        if executor.has_unsent:
+            executor.hold_unsent("journal_unavailable")
+            self._note_held(at_ms)
 
     async def settle(self) -> None:
         """Store what waits, a failed commit's rows too, and send what depends on it."""
@@ -270,22 +307,24 @@ class TradingSession:
     # --- another configuration --------------------------------------------------------------
 
     async def reconfigure(self, settings: Settings) -> None:
-        """Go on with other settings: what a restart would do, without the restart."""
+        """Go on with other settings: what a restart would do, without the restart.
+
+        Raises:
+            ConfigError: nothing can be traded by them; all is as before.
+        """
         state = self.engine.state()
-        before = self.settings
-        self._use(settings)
-        self._changed = settings.canonical_json()
-        state["session"] = self.state()
-        if not _same_strategies(before, settings):  # their windows fill anew
-            fresh = self.engine.state()["signals"]
+        core = self._make(settings, self)
+        if not _same_strategies(self.settings, settings):  # their windows fill anew
+            fresh = core.engine.state()["signals"]
             model = state["signals"]["model"] if fresh["model"] is not None else None
             state["signals"] = {**fresh, "model": model or fresh["model"]}
-        await self.engine.restore(state)
+        await core.engine.restore(state, sends=False)  # the next commit comes first
+        self._use(settings, core)
 
-    def _use(self, settings: Settings) -> None:
-        self.settings = settings
+    def _use(self, settings: Settings, core: Core) -> None:
+        self.settings, self._core = settings, core
+        self._changed = settings.canonical_json()
         self._journal.config_hash = settings.hash()
-        self._core = self._make(settings, self)
 
 
 def _same_strategies(a: Settings, b: Settings) -> bool:

@@ -15,7 +15,10 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 from sqlmodel import Session
 
-from auto_trading.bootstrap import LiveSignals, LivingTools, RunSpec, build_living
+from auto_trading.bootstrap import LivingTools, RunSpec, build_living
+from auto_trading.model_shelf import ModelShelf
+from auto_trading.model_store import ModelFolder
+from auto_trading.modelling import model_maker
 from auto_trading.session_inputs import Held, Input, decoded
 from auto_trading.session_store import KIND
 from auto_trading.translation import enabled_strategies
@@ -26,7 +29,7 @@ from crypto_trader_pro.domain.timeframes import timeframe_ms
 from crypto_trader_pro.simulation.instruments import instrument
 from database import run_results, runs, session_record
 from database.auto_trading_db import translated, unit_of_work
-from database.journal import Journal
+from database.candles import Origin
 from database.models import RunRow
 
 _BATCH: Final = 2_000  # decisions per commit when nothing is sent
@@ -48,7 +51,6 @@ class Recorded:
 
 def repeat(
     database: Database, reference: str, var_dir: Path, now: Callable[[], datetime],
-    model: Callable[[RunSpec, Journal], LiveSignals] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Repeat a session under a fresh run id; return both runs' hashes and whether they agree.
 
@@ -75,6 +77,9 @@ def repeat(
     def may_enter(order: Order) -> str:
         return held.get(int(order.client_order_id.removeprefix(numbers)), "")
 
+    shelf = ModelShelf(ModelFolder(var_dir / "models"))
+    origin = Origin(str(run.inputs["venue"]), run.source)
+    model = model_maker(database, origin, shelf, keeps=False)
     tools = LivingTools(
         database, now, may_enter=may_enter, records=False, batch=_BATCH, model=model,
         candles_fill=run.source == "replay",

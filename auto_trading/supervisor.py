@@ -9,14 +9,14 @@ sent either.
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from auto_trading.command_inbox import STOPS
-from auto_trading.flags import Flags
+from auto_trading.flags import Flag, Flags
 from auto_trading.session_inputs import Command
 from auto_trading.switchboard import Switchboard
 from auto_trading.worker import Worker
@@ -26,10 +26,20 @@ from crypto_trader_pro.domain.errors import ConfigError, HaltError, LeaseLost
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 0.02
+BEAT_SECONDS: Final = 0.8
 PATIENCE_SECONDS: Final = 0.4  # that a command may wait for the worker
 HANG_SECONDS: Final = 60.0  # that one step may take with nobody waiting
+BEGIN_SECONDS: Final = 30.0  # that building the session may take, whoever waits
 FAULTS: Final = 5  # new workers within `FAULT_WINDOW` before the engine calls itself faulted
 FAULT_WINDOW: Final = 300.0
+BLAMES: Final = 2  # workers that a command may cost before it is refused
+_FIRST_WAIT: Final = 0.2  # seconds before a new worker; twice as long for each fault
+_GO_ON: Final = frozenset({CommandKind.START, CommandKind.REARM})  # a person has looked
+_FAULT: Final = "fault"
+
+
+def _nothing(*_: Any) -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,9 @@ class SupervisorTools:
         make_worker: builds a worker that begins at the last checkpoint; not started.
         faulted: told, in one line, why the engine gave a worker up or stands still.
         changed: told when the observed state has changed.
+        beat: called at least once a second and at each change of the observed state, whatever the
+            database and the worker do.
+        refuse: told of a command that is not carried out, and why.
     """
 
     make_worker: Callable[[], Worker]
@@ -49,6 +62,8 @@ class SupervisorTools:
     now: Callable[[], datetime]
     faulted: Callable[[str], None]
     changed: Callable[[], None]
+    beat: Callable[[], None] = _nothing
+    refuse: Callable[[Command, str], None] = _nothing
 
 
 class Supervisor:
@@ -56,26 +71,41 @@ class Supervisor:
 
     def __init__(self, tools: SupervisorTools) -> None:
         self._tools = tools
+        self._lock = threading.Lock()  # of the worker and the commands that wait for one
         self._worker: Worker | None = None
+        self._pending: list[Command] = []
+        self._tried: set[str] = set()  # commands that were with a worker when it ended badly
+        self._blamed: Counter[str] = Counter()  # and how often it was busy with them
+        self._stops: set[str] = set()  # that forbid entries until they are stored
         self._given_up: list[Worker] = []
         self._takeovers: deque[float] = deque(maxlen=FAULTS)
-        self._seen_flags: set[tuple[CommandKind, str]] = set()
+        self._seen_flags: set[Flag] = set()
         self._ending = threading.Event()
         self._restart = threading.Event()  # another session is to begin
-        self._retry_at = 0.0
-        self._told = ObservedState.STARTING
+        self._goes_on = threading.Event()  # a person asked to go on after a fault
+        self._retry_at = self._next_beat = self._held_at = 0.0
+        self._told: ObservedState | None = None
+        self._trouble = ""
         self.halting: HaltError | None = None
         self.last_error = ""
 
     # --- from other threads and signal handlers ---------------------------------------------
 
     def submit(self, command: Command) -> None:
-        """Hand a command to the worker; a stop forbids entries from this moment on."""
-        if command.kind in STOPS:
-            self._tools.switchboard.block("stop", "trading_stopped")
-        worker = self._worker
-        if worker is not None:
-            worker.post(command)
+        """Hand a command to the worker, or keep it for the next one.
+
+        A stop forbids entries from this moment until it is done and stored.
+        """
+        with self._lock:
+            if command.kind in STOPS:
+                self._stops.add(command.command_id)
+                self._tools.switchboard.block(command.command_id, "trading_stopped")
+            if command.kind in _GO_ON:
+                self._goes_on.set()
+            if self._worker is None:
+                self._pending.append(command)
+            else:
+                self._worker.post(command)
 
     def end(self) -> None:
         self._ending.set()
@@ -93,10 +123,17 @@ class Supervisor:
     def worker(self) -> Worker | None:
         return self._worker
 
+    @property
+    def is_ready(self) -> bool:
+        """True when commands are taken: by a session, or to be answered that there is none."""
+        worker = self._worker
+        stands = worker is not None and worker.session is not None
+        return not self._ending.is_set() and (stands or self._is_faulted)
+
     def observed(self) -> ObservedState:
         """Return what the engine is doing."""
         worker = self._worker
-        if self.halting is not None or len(self._takeovers) == FAULTS:
+        if self._is_faulted:
             return ObservedState.FAULTED
         if self._ending.is_set():
             return ObservedState.STOPPING
@@ -104,8 +141,14 @@ class Supervisor:
             return ObservedState.STARTING
         if not worker.session.enabled:
             return ObservedState.STOPPED
-        stopping = self._tools.switchboard.reason() == "trading_stopped"
-        return ObservedState.STOPPING if stopping else ObservedState.RUNNING
+        return ObservedState.STOPPING if self._stops else ObservedState.RUNNING
+
+    @property
+    def _is_faulted(self) -> bool:
+        """True while a person is needed, or after many faults in the last minutes."""
+        times = tuple(self._takeovers)
+        many = len(times) == FAULTS and time.monotonic() - times[0] <= FAULT_WINDOW
+        return self.halting is not None or many
 
     # --- the main thread --------------------------------------------------------------------
 
@@ -115,36 +158,66 @@ class Supervisor:
         Raises:
             LeaseLost: another engine has the account.
         """
-        self._worker = self._tools.make_worker()
-        self._worker.start()
+        self._tell_state()
+        self._begin_worker()
         while not self._ending.wait(LOOK_SECONDS):
             self._look()
+        self._tell_state()
         self._close()
 
+    def left_over(self) -> list[Command]:
+        """Return, once, the commands that nobody took any more: for the session after this one."""
+        with self._lock:
+            left, self._pending = self._pending, []
+        return left
+
     def _look(self) -> None:
-        self._serve_switches()
+        try:
+            self._serve_switches()
+            self._check_worker()
+            self._forget_what_is_done()
+            self._lift_fault()
+        except LeaseLost:
+            raise
+        except Exception as e:
+            if repr(e) != self._trouble:  # fifty times a second is too often to say it
+                log.exception("the supervisor met a bug; it goes on")
+            self._trouble = repr(e)
+        self._tell_state()
+
+    def _check_worker(self) -> None:
         worker = self._worker
         if worker is None:
-            if self.halting is None and time.monotonic() >= self._retry_at:
-                self._replace(())
+            self._start_again()
         elif not worker.is_alive:
             self._died(worker)
         elif self._is_stuck(worker):
             self._take_over(worker)
-        state = self.observed()
-        if state is not self._told:
-            self._told = state
-            log.info("the engine is %s", state.value)
-            self._tools.changed()
+
+    def _tell_state(self) -> None:
+        state, now = self.observed(), time.monotonic()
+        if state is self._told and now < self._next_beat:
+            return
+        self._next_beat = now + BEAT_SECONDS
+        changed, self._told = state is not self._told, state
+        try:
+            self._tools.beat()
+            if changed:
+                log.info("the engine is %s", state.value)
+                self._tools.changed()
+        except Exception as e:
+            if repr(e) != self._trouble:
+                log.exception("the sign of life met a bug")
+            self._trouble = repr(e)
 
     def _serve_switches(self) -> None:
         """Serve signals and flag files: they need no database."""
         while self._tools.signals:
             self._order(self._tools.signals.pop(0), "signal")
         up = self._tools.flags.up()
-        for kind, by in up:
-            if (kind, by) not in self._seen_flags:
-                self._order(kind, by)
+        for flag in up:
+            if flag not in self._seen_flags:
+                self._order(flag.kind, flag.by)
         self._seen_flags = set(up)
 
     def _order(self, kind: CommandKind, by: str) -> None:
@@ -156,63 +229,154 @@ class Supervisor:
         now = self._tools.now()
         self.submit(Command(f"{kind.value}-{now:%Y%m%d%H%M%S%f}"[:36], kind, {}, by, now))
 
+    # --- a worker that hangs or dies --------------------------------------------------------
+
     def _is_stuck(self, worker: Worker) -> bool:
         """True when a command waits too long, or a step goes on for ever.
 
         While a commit is under way there is nothing to take over to: the database hangs.
         """
-        if worker.fence.is_held or worker.journal_error:
+        now = time.monotonic()
+        if worker.fence.is_held:
+            self._held_at = now
             return False
-        since = worker.waiting_since
-        if since is not None and time.monotonic() - since > PATIENCE_SECONDS:
-            return worker.step_seconds > PATIENCE_SECONDS / 2
-        return worker.step_seconds > HANG_SECONDS
+        quiet = min(worker.quiet_seconds, now - self._held_at)
+        if worker.session is None:
+            return quiet > BEGIN_SECONDS
+        since = worker.commands.waiting_since
+        if since is not None and now - since > PATIENCE_SECONDS:
+            return quiet > PATIENCE_SECONDS / 2
+        return quiet > HANG_SECONDS
 
     def _take_over(self, worker: Worker) -> None:
         if not worker.fence.close(0.05):
             return  # a commit began this moment; look again
-        stuck = worker.step_seconds
-        self._given_up.append(worker)
+        stuck = worker.quiet_seconds
+        worst = self._take_from(worker)
+        worker.give_up()
+        self._given_up = [w for w in (*self._given_up, worker) if w.is_alive]
         self._fault(f"the trading thread hung for {stuck:.1f} s and was replaced")
-        self._replace(worker.unfinished())
-
-    def _replace(self, commands: Sequence[tuple[Command, float]]) -> None:
-        fresh = self._tools.make_worker()
-        now = time.monotonic()
-        for command, _ in commands:  # the time that the first one wasted is not counted again
-            fresh.post(command, now)
-        self._worker = fresh
-        fresh.start()
+        wait = self._wait() if self._is_faulted or worst > 1 else 0.0
+        self._retry_at = time.monotonic() + wait
+        self._start_again()
 
     def _died(self, worker: Worker) -> None:
         """Go on after a worker ended by an error; some errors want a person first."""
         error = worker.error
-        self._worker = None
         worker.fence.close(1.0)
+        self._take_from(worker)
         if isinstance(error, LeaseLost):
             self._ending.set()
             raise error
-        if isinstance(error, HaltError | ConfigError):
-            self._tools.switchboard.block("fault", "halted")
-            self.halting = error if isinstance(error, HaltError) else HaltError(str(error))
-        self._fault(f"the trading thread ended: {error!r}")
         log.error("the trading thread ended", exc_info=error)
-        wait = 0.2 * 2 ** len(self._takeovers)
-        self._retry_at = time.monotonic() + wait
-        if self.halting is None and worker.unfinished():
-            self._replace(worker.unfinished())
+        self._fault(f"the trading thread ended: {error!r}")
+        self._retry_at = time.monotonic() + self._wait()
+        if isinstance(error, HaltError | ConfigError):
+            self._halt(error)
+
+    def _halt(self, error: HaltError | ConfigError) -> None:
+        """Stand still until a person acts. Protection stays; new risk is forbidden."""
+        self.halting = error if isinstance(error, HaltError) else HaltError(str(error))
+        self._goes_on.clear()
+        with self._lock:
+            waiting, self._pending = self._pending, []
+        for command in waiting:
+            self._tools.refuse(command, f"the engine stands still: {error}")
 
     def _fault(self, line: str) -> None:
-        now = time.monotonic()
-        while self._takeovers and now - self._takeovers[0] > FAULT_WINDOW:
-            self._takeovers.popleft()
-        self._takeovers.append(now)
+        self._takeovers.append(time.monotonic())
         self.last_error = line
         self._tools.faulted(line)
 
-    def _close(self) -> None:
-        """End the worker after its present step, or without it."""
+    def _wait(self) -> float:
+        """Return how long to wait for the next worker: longer for each of the newest faults."""
+        now = time.monotonic()
+        newest = [at for at in self._takeovers if now - at <= FAULT_WINDOW]
+        return _FIRST_WAIT * 2.0 ** len(newest)
+
+    def _take_from(self, worker: Worker) -> int:
+        """Keep the commands of a worker whose fence is closed for the one after it.
+
+        Returns:
+            How many workers the command has cost that this one was busy with.
+        """
+        with self._lock:
+            left = worker.commands.hand_over()
+            self._worker = None
+            self._pending = [*left.waiting, *self._pending]
+            self._tried.update(c.command_id for c in self._pending)
+        worker.tell(left.stored)
+        current = left.current
+        if current is None:
+            return 0
+        self._blamed[current.command_id] += 1
+        cost = self._blamed[current.command_id]
+        if cost >= BLAMES and current.kind not in STOPS:
+            with self._lock:
+                self._pending.remove(current)
+            self._tools.refuse(current, f"{current.kind.value} failed twice and is not tried again")
+        return cost
+
+    def _start_again(self) -> None:
+        """Start a worker when its time has come; at once for a stop, or a person after a halt."""
+        with self._lock:
+            fresh = [c for c in self._pending if c.command_id not in self._tried]
+        if self.halting is not None:
+            due = bool(fresh)
+        else:
+            due = time.monotonic() >= self._retry_at or any(c.kind in STOPS for c in fresh)
+        if not due:
+            return
+        try:
+            self._begin_worker()
+        except Exception as e:
+            log.exception("no trading thread can be made")
+            self._tried.update(c.command_id for c in fresh)
+            self._fault(f"no trading thread can be made: {e!r}")
+            self._retry_at = time.monotonic() + self._wait()
+
+    def _begin_worker(self) -> None:
+        worker = self._tools.make_worker()
+        with self._lock:
+            for command in self._pending:
+                worker.post(command)
+            self._pending.clear()
+            self._worker = worker
+        worker.start()
+
+    def _forget_what_is_done(self) -> None:
+        """Lift the block of each stop that is stored: the session itself enters nothing now."""
+        with self._lock:
+            worker = self._worker
+            waiting = {c.command_id for c in self._pending}
+            for known in self._stops | self._tried:
+                if known in waiting or (worker is not None and worker.commands.holds(known)):
+                    continue
+                self._tried.discard(known)
+                self._blamed.pop(known, None)
+                if known in self._stops:
+                    self._stops.remove(known)
+                    self._tools.switchboard.allow(known)
+
+    def _lift_fault(self) -> None:
+        """Forbid entries while faulted; allow them when that is long past or a person goes on."""
         worker = self._worker
-        if worker is not None and not worker.close(2.0):
-            worker.fence.close(0.5)
+        if self._goes_on.is_set() and worker is not None and worker.session is not None:
+            self._goes_on.clear()
+            self._takeovers.clear()
+            self.halting = None
+        if self._is_faulted:
+            self._tools.switchboard.block(_FAULT, "halted")
+        else:
+            self._tools.switchboard.allow(_FAULT)
+
+    def _close(self) -> None:
+        """End the worker after its commands, or without them; nobody takes over."""
+        worker = self._worker
+        if worker is None:
+            return
+        if not worker.close(2.0):
             log.warning("the trading thread did not end in time; its last step does not count")
+        if worker.fence.close(0.5):
+            worker.give_up()
+            self._take_from(worker)

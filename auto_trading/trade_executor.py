@@ -160,11 +160,14 @@ class TradeExecutor:
 
     def closing(self, i: int) -> bool:
         """True while a market order that closes position `i` is under way."""
+        return self.way_out(i) is not None
+
+    def way_out(self, i: int) -> Order | None:
+        """Return the market order under way that closes position `i`; None without one."""
         symbol = self._positions.instruments[i].symbol
-        return any(
-            o.symbol == symbol and o.role in (OrderRole.EXIT, OrderRole.FLATTEN)
-            for o in self.orders.values()
-        )
+        ways = (OrderRole.EXIT, OrderRole.FLATTEN)
+        orders = self.orders.values()
+        return next((o for o in orders if o.symbol == symbol and o.role in ways), None)
 
     @property
     def entries_under_way(self) -> int:
@@ -184,18 +187,33 @@ class TradeExecutor:
             if order is not None and order.status is OrderStatus.JOURNALED:
                 await self._dispatch(order)
 
-    async def _dispatch(self, order: Order) -> bool:
-        """Send a journaled order; an entry is dropped if trading has stopped since its decision."""
+    def hold_unsent(self, reason: str) -> None:
+        """Give up the entries that wait for a commit; orders that reduce go on waiting."""
+        for order_id in list(self._outbox):
+            order = self.orders.get(order_id)
+            if order is not None and order.role is OrderRole.ENTRY:
+                self._hold(order, reason)
+                self._outbox.remove(order_id)
+
+    async def _dispatch(self, order: Order) -> None:
+        """Send a journaled order; an entry is dropped if trading has stopped since its decision.
+
+        Raises:
+            Fenced: this worker may send nothing any more.
+        """
+        self._journal.check_fence()
         if order.role is OrderRole.ENTRY:
             if self._risk.trading_state is not TradingState.ACTIVE:
                 self._drop(order, "trading_stopped")
-                return False
+                return
             if reason := self.may_enter(order):  # the last look before it is out of our hands
-                self.held[self.number(order)] = reason
-                self._drop(order, reason)
-                return False
+                self._hold(order, reason)
+                return
         await self._send(order)
-        return True
+
+    def _hold(self, order: Order, reason: str) -> None:
+        self.held[self.number(order)] = reason
+        self._drop(order, reason)
 
     async def _send(self, order: Order) -> None:
         protection = self._children(order)
@@ -225,12 +243,13 @@ class TradeExecutor:
         return [o for o in self.orders.values() if o.parent_id == order.client_order_id]
 
     async def recover(self) -> int:
-        """After a restart: send again what provably never reached the venue; return how many.
+        """After a restart: let what provably never reached the venue wait for `send`; return how
+        many.
 
         An order journaled before the crash has no answer stored. The venue is asked by our id, and
         only its proof of absence allows the one attempt to be made.
         """
-        sent = 0
+        self._outbox = []
         for order in list(self.orders.values()):
             if order.status not in _UNSENT or order.parent_id:
                 continue
@@ -239,14 +258,14 @@ class TradeExecutor:
                 order.status = OrderStatus.JOURNALED  # the stored state; no edge leads back to it
                 for child in self._children(order):
                     child.status = OrderStatus.JOURNALED
-                sent += await self._dispatch(order)
-        self._outbox = []
-        return sent
+                self._outbox.append(order.client_order_id)
+        return len(self._outbox)
 
-    async def cancel_entries(self) -> None:
-        """Ask the venue to cancel every entry; protection stays."""
+    async def cancel_entries(self, symbol: str = "") -> None:
+        """Ask the venue to cancel every entry, or those of one symbol; protection stays."""
         for order in list(self.orders.values()):
-            if order.role is OrderRole.ENTRY and order.status in OPEN:
+            is_meant = order.role is OrderRole.ENTRY and symbol in ("", order.symbol)
+            if is_meant and order.status in OPEN:
                 await self._gateway.cancel(order.client_order_id)
 
     async def cancel(self, client_order_id: str) -> None:

@@ -110,7 +110,7 @@ def _history(
     # what is lost with the power can be asked for again
     database = open_database(spec.database_url, durable=False)
     try:
-        history = TrainingHistory(database, history_source(spec, settings, instruments))
+        history = TrainingHistory(database, history_source(spec, settings, instruments, database))
         return [history.load(item, wanted) for item in instruments], window_ms
     finally:
         database.dispose()

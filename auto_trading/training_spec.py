@@ -22,7 +22,7 @@ class TrainingSpec:
     """One training run.
 
     Args:
-        source: "demo", "exchange", or "module:function" of a function that gets this and returns
+        source: "demo", "exchange", "replay", or "module:function" of a function that gets this and returns
             something with `name`, `venue` and `history`, as `MarketSource` has them.
         settings: the session's, as canonical JSON.
         symbols: the session's, in its order.

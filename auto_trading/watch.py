@@ -32,6 +32,7 @@ class WatchTools:
         period_ms: market time over which a loss is compared with the value at risk: a candle.
         submit: hands a command to the session.
         roll_back: takes the configuration in force back and says whether there was another.
+        beside: what else is to be looked at once a second.
         tell: sends a message: kind, severity, catalogue code, numbers.
     """
 
@@ -42,6 +43,7 @@ class WatchTools:
     period_ms: int
     submit: Callable[[Command], None]
     roll_back: Callable[[str], bool]
+    beside: Callable[[], None]
     tell: Callable[[NotificationType, str, str, dict[str, int]], None]
 
 
@@ -97,6 +99,7 @@ class Watch:
         self._check_kill_switch(at_ms, account.at_ms, account.equity, exposed=exposed)
         self._check_rollback(worker, at_ms, account.equity)
         self._check_safety(worker)
+        self._tools.beside()
 
     # --- kill switch ------------------------------------------------------------------------
 

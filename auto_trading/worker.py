@@ -11,10 +11,13 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from auto_trading.account_report import account_report
+from auto_trading.command_queue import CommandQueue
+from auto_trading.live_status import ModelStatus
 from auto_trading.session import TradingSession
 from auto_trading.session_inputs import Command, Connection, Funding, Input, ModelReady
 from crypto_trader_pro.domain.errors import Fenced, JournalUnavailable
@@ -60,6 +63,7 @@ class Seen:
     account: AccountView
     report: dict[str, Any]
     is_flat: bool
+    model: ModelStatus | None  # None where the model strategy does not run
 
 
 Look = Callable[[TradingSession], Awaitable[Any]]
@@ -71,15 +75,13 @@ class Worker:
     def __init__(self, tools: WorkerTools) -> None:
         self._tools = tools
         self.fence = Fence()
-        self._commands: deque[tuple[Command, float]] = deque()
-        self._current: tuple[Command, float] | None = None
-        self._unstored: list[Command] = []  # done in memory, their answers wait for the journal
-        self._step_began: float | None = None
+        self.commands = CommandQueue(self.fence)
+        self._progress = time.monotonic()  # when it last began or ended something
+        self._task: asyncio.Task[Any] | None = None
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
         self._market_ms = 0
-        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="trading", daemon=True)
         self.session: TradingSession | None = None
         self.error: BaseException | None = None
@@ -97,14 +99,17 @@ class Worker:
 
     def post(self, command: Command, since: float | None = None) -> None:
         """Hand a command over; it goes before the market."""
-        with self._lock:
-            self._commands.append((command, time.monotonic() if since is None else since))
+        self.commands.put(command, since)
         self._nudge()
 
     def _nudge(self) -> None:
-        loop, wake = self._loop, self._wake
-        if loop is not None and wake is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(wake.set)
+        if self._wake is not None:
+            self._call_soon(self._wake.set)
+
+    def _call_soon(self, act: Callable[[], Any]) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has closed: it needs no waking
+                self._loop.call_soon_threadsafe(act)
 
     def look(self, look: Look, timeout: float) -> Any:
         """Let `look` see the session between two steps, in the trading thread; return its answer.
@@ -118,37 +123,35 @@ class Worker:
         return future.result(timeout)
 
     def close(self, timeout: float) -> bool:
-        """Ask it to end after the present step; True when it has."""
+        """Ask it to end once no command waits; True when it has."""
         self._closing = True
         self._nudge()
-        self._thread.join(timeout)
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def give_up(self) -> None:
+        """Let it end by itself whenever it wakes; its fence is closed already."""
+        self._closing = True
+        if self._task is not None:
+            self._call_soon(self._task.cancel)
 
     @property
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
     @property
-    def waiting_since(self) -> float | None:
-        """When the oldest command came that is not done yet (monotonic); None without one."""
-        with self._lock:
-            times = [since for _, since in self._commands]
-        if self._current is not None:
-            times.append(self._current[1])
-        return min(times, default=None)
+    def quiet_seconds(self) -> float:
+        """Seconds since it last began or ended something. One that idles looks around each 0.5."""
+        return time.monotonic() - self._progress
 
-    @property
-    def step_seconds(self) -> float:
-        """For how long the present step has been going on; 0 while waiting for input."""
-        began = self._step_began
-        return 0.0 if began is None else time.monotonic() - began
-
-    def unfinished(self) -> Sequence[tuple[Command, float]]:
-        """Return the commands that were not answered, for the worker that comes after this one."""
-        with self._lock:
-            waiting = list(self._commands)
-        current = self._current
-        return [current, *waiting] if current is not None else waiting
+    def tell(self, commands: Sequence[Command]) -> None:
+        """Tell of commands that were stored; a listener that fails does not stop trading."""
+        for command in commands:
+            try:
+                self._tools.answered(command)
+            except Exception:
+                log.exception("nobody could be told that %s is done", command.kind.value)
 
     # --- the thread -------------------------------------------------------------------------
 
@@ -161,24 +164,45 @@ class Worker:
             self.error = e
 
     async def _live(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         self._wake = asyncio.Event()
-        self._step_began = time.monotonic()
-        session = await self._tools.begin(self.fence)
-        self._step_began = None
+        session = await self._begin()
+        if session is None:
+            return
         self.session = session
         self._show(session)
         market: asyncio.Queue[Input] = asyncio.Queue(maxsize=1)
         reader = asyncio.create_task(self._read(session, market))
         try:
-            while not self._closing:
+            while True:
                 item = await self._next(market, reader)
                 if item is not None:
                     await self._step(session, item)
-                elif self.journal_error:
+                    continue
+                if self.journal_error:
                     await self._settle(session)
+                if self._closing:
+                    return
         finally:
             reader.cancel()
+
+    async def _begin(self) -> TradingSession | None:
+        """Build the session; a database that does not serve is waited for. None: told to end."""
+        while not self._closing:
+            self._moved()
+            try:
+                session = await self._tools.begin(self.fence)
+            except JournalUnavailable as e:
+                self._journal_failed(e)
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            self.fence.check()
+            self._journal_answers()
+            return session
+        return None
+
+    def _moved(self) -> None:
+        self._progress = time.monotonic()
 
     async def _read(self, session: TradingSession, market: asyncio.Queue[Input]) -> None:
         """Bring the market in, from where the session is."""
@@ -190,6 +214,7 @@ class Worker:
                 due = self._funding(session, event.close_ms)
                 if due is not None:
                     await market.put(due)
+                    self._signal()
 
     def _signal(self) -> None:
         if self._wake is not None:
@@ -213,14 +238,14 @@ class Worker:
         wake = self._wake
         assert wake is not None  # noqa: S101  set before the loop begins
         while True:
+            self._moved()
             wake.clear()
-            with self._lock:
-                if self._commands:
-                    self._current = self._commands.popleft()
-                    return self._current[0]
+            if (command := self.commands.take()) is not None:
+                return command
             if self._closing:
                 return None
             await self._answer_looks()
+            self._moved()
             if self.journal_error:  # the market waits until the journal answers again
                 await asyncio.sleep(_RETRY_SECONDS)
                 return None
@@ -255,15 +280,17 @@ class Worker:
             item = replace(item, at_ms=max(self._market_ms, session.engine.now_ms))
         elif not isinstance(item, Missed | Backfill):
             self._market_ms = max(self._market_ms, _time_of(item))
-        began = self._step_began = time.monotonic()
+        began = time.monotonic()
+        self.commands.step_begins()
+        self._moved()
         is_stored = True
         try:
             await session.take(item)
         except JournalUnavailable as e:
             self._journal_failed(e)
             is_stored = False
-        finally:
-            self._step_began = None
+        self._moved()
+        self.fence.check()
         self.steps += 1
         seconds = time.monotonic() - began
         self.slowest = max(self.slowest, seconds)
@@ -273,44 +300,43 @@ class Worker:
         if is_stored:
             self._show(session)
         if isinstance(item, Command):
-            self._finish(item, is_stored=is_stored)
+            self.commands.done(item)
+        self.tell(self.commands.stored())
 
     def _show(self, session: TradingSession) -> None:
         """Leave the account where other threads can read it without touching the session."""
-        self.seen = Seen(session.engine.account(), account_report(session), session.is_flat)
+        self.seen = Seen(
+            session.engine.account(), account_report(session), session.is_flat,
+            session.model_status,
+        )  # fmt: skip
 
     async def _answer_looks(self) -> None:
         while self._asked and self.session is not None:
             look, future = self._asked.popleft()
             if not future.set_running_or_notify_cancel():
                 continue
+            self._moved()
             try:
                 future.set_result(await look(self.session))
             except Exception as e:  # noqa: BLE001  the asker gets it; trading goes on
                 future.set_exception(e)
 
-    def _finish(self, command: Command, *, is_stored: bool) -> None:
-        """Let go of a command; an answer that could not be stored yet waits in the journal."""
-        self._current = None
-        if is_stored:
-            self._tools.answered(command)
-        else:
-            self._unstored.append(command)
-
     async def _settle(self, session: TradingSession) -> None:
-        self._step_began = time.monotonic()
+        self.commands.step_begins()
+        self._moved()
         try:
             await session.settle()
         except JournalUnavailable as e:
             self._journal_failed(e)
         else:
+            self._journal_answers()
+        self._moved()
+        self.tell(self.commands.stored())
+
+    def _journal_answers(self) -> None:
+        if self.journal_error:
             log.warning("the journal answers again")
-            self.journal_error = ""
-            for command in self._unstored:
-                self._tools.answered(command)
-            self._unstored.clear()
-        finally:
-            self._step_began = None
+        self.journal_error = ""
 
     def _journal_failed(self, error: JournalUnavailable) -> None:
         if not self.journal_error:

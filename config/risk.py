@@ -188,7 +188,12 @@ class EmergencyStop(Section):
         default=True, description="Close positions on the triggers listed in flatten_on."
     )
     flatten_on: Annotated[tuple[Annotated[EmergencyTrigger, Lax], ...], Lax, Distinct] = Field(
-        default=(EmergencyTrigger.MANUAL_STOP, EmergencyTrigger.DRAWDOWN_EXCEEDED),
+        default=(
+            EmergencyTrigger.MANUAL_STOP,
+            EmergencyTrigger.DRAWDOWN_EXCEEDED,
+            EmergencyTrigger.VAR_BREACHES,
+            EmergencyTrigger.API_ERROR_RATE,
+        ),
         description="Triggers that close positions; on all others they keep their stops.",
     )
 

@@ -24,7 +24,7 @@ from database.statements import Statement, Values, insert
 
 FUNDING: Final = "funding"  # timeframe of a row that holds only a rate
 _PRICES: Final = ("open", "high", "low", "close", "volume")
-_CANDLE: Final = ("venue", "symbol", "timeframe", "source", "timestamp", *_PRICES)
+CANDLE_COLUMNS: Final = ("venue", "symbol", "timeframe", "source", "timestamp", *_PRICES)
 _RATE: Final = ("venue", "symbol", "timeframe", "source", "timestamp", "funding_rate")
 _RATE_UNIT: Final = Decimal(1) / RATE
 _BATCH: Final = 5_000  # rows handed to the driver at once
@@ -62,7 +62,9 @@ def store(session: Session, series: CandleSeries, instrument: Instrument, origin
     timeframe = timeframe_name(series.timeframe_ms)
     given = [tuple(bar) for bar in series.bars()]
     units = (*(instrument.price_unit,) * 4, instrument.lot)
-    return _store(session, _Kind(_CANDLE, units), given, instrument.symbol, timeframe, origin)
+    return _store(
+        session, _Kind(CANDLE_COLUMNS, units), given, instrument.symbol, timeframe, origin
+    )
 
 
 def load(
@@ -76,8 +78,8 @@ def load(
     """
     units = (*(instrument.price_unit,) * 4, instrument.lot)
     rows = _load(
-        session, _Kind(_CANDLE, units), instrument.symbol, timeframe_name(timeframe_ms), origin,
-        from_ms, to_ms,
+        session, _Kind(CANDLE_COLUMNS, units), instrument.symbol, timeframe_name(timeframe_ms),
+        origin, from_ms, to_ms,
     )  # fmt: skip
     table = np.array(rows, dtype=np.int64).reshape(-1, 6)
     columns = (np.ascontiguousarray(table[:, k]) for k in range(6))

@@ -16,14 +16,16 @@ from crypto_trader_pro.domain.enums import NotificationType, OrderRole
 from crypto_trader_pro.domain.errors import JournalBusy, LeaseLost
 from crypto_trader_pro.domain.instruments import Instrument, plain
 from crypto_trader_pro.domain.ledger import Transaction, holding_asset
+from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.orders import Fill, Order
 from crypto_trader_pro.domain.portfolio import AccountView
 from crypto_trader_pro.domain.positions import Position
 from crypto_trader_pro.domain.signals import CONFIDENCE_UNIT, Signal
-from crypto_trader_pro.domain.timeframes import to_ms
+from crypto_trader_pro.domain.timeframes import timeframe_name, to_ms
 from crypto_trader_pro.risk.rules import RiskInputs
 from database import journal_sql as sql
 from database.auto_trading_db import translated
+from database.candles import Origin
 from database.fence import OPEN, Fence
 from database.session_record import packed
 from database.statements import Grid, Values, driver_transaction, money_text
@@ -102,6 +104,7 @@ class Journal:
         self._shadows_closed: list[tuple[Any, ...]] = []
         self._models: list[tuple[Any, ...]] = []
         self._inputs: list[Any] = []
+        self._candles: list[tuple[Any, ...]] = []
         self._commands: list[tuple[Any, ...]] = []
         self._emergencies: dict[int, tuple[Any, ...]] = {}
         self._news: list[News] = []
@@ -186,8 +189,9 @@ class Journal:
         self._created[order.client_order_id] = order
 
     def order_changed(self, order: Order) -> None:
-        if order.client_order_id not in self._created:
-            self._changed[order.client_order_id] = order
+        """Note a change; `order` may be another object than before: parts are built anew."""
+        rows = self._created if order.client_order_id in self._created else self._changed
+        rows[order.client_order_id] = order
 
     def risk_snapshot(self, client_order_id: str, inputs: RiskInputs) -> None:
         """Keep the numbers that allowed an order beside its intent."""
@@ -343,6 +347,17 @@ class Journal:
     def taken(self, count: int) -> None:
         self._taken = count
 
+    def candle(
+        self, instrument: Instrument, timeframe_ms: int, origin: Origin, bar: Bar
+    ) -> None:  # fmt: skip
+        """Add a candle that a later start has to find; one that is stored already stays."""
+        grid = self._grids[instrument.symbol]
+        prices = [grid.price(n) for n in (bar.open, bar.high, bar.low, bar.close)]
+        self._candles.append(
+            (origin.venue, instrument.symbol, timeframe_name(timeframe_ms), origin.source,
+             self._values.time(bar.open_ms), *prices, grid.quantity(bar.volume))
+        )  # fmt: skip
+
     def answered(
         self, command_id: str, kind: str, payload: Mapping[str, Any], by: str, asked: datetime,
         status: str, answer: Mapping[str, Any],
@@ -372,6 +387,14 @@ class Journal:
             self._news.append(news)
 
     # --- commit -----------------------------------------------------------------------------
+
+    def check_fence(self) -> None:
+        """Ask, right before something is sent, whether this worker still counts.
+
+        Raises:
+            Fenced: the supervisor has given it up.
+        """
+        self._fence.check()
 
     def commit(self, at_ms: int, state: str) -> None:
         """Store all waiting rows and the checkpoint in one transaction.
@@ -425,6 +448,7 @@ class Journal:
             statements.shadows.execute(cursor, self._shadows)
             statements.shadows_closed.execute(cursor, self._shadows_closed)
             statements.models.execute(cursor, self._models)
+            statements.candles.execute(cursor, self._candles)
             statements.commands.execute(cursor, self._commands)
             statements.emergencies.execute(cursor, list(self._emergencies.values()))
             if self._inputs:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from database.candles import CANDLE_COLUMNS
 from database.statements import Statement, insert, upsert
 
 DECISION_COLUMNS: Final = (
@@ -89,6 +90,7 @@ class Statements:
     shadows: Statement
     shadows_closed: Statement
     models: Statement
+    candles: Statement
     commands: Statement
     emergencies: Statement
     inputs: Statement
@@ -135,6 +137,10 @@ def for_dialect(dialect: str) -> Statements:
         ),
         # the id is a hash of the content: another run may have trained the very same model
         models=upsert("models", MODEL_COLUMNS, ("model_id",), ("model_id",), dialect),
+        candles=Statement(
+            insert("market_data", CANDLE_COLUMNS, "sqlite").text + " ON CONFLICT DO NOTHING",
+            dialect,
+        ),
         # one that came by a flag file has no row yet
         commands=upsert(
             "commands",

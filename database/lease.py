@@ -116,6 +116,13 @@ def unlatch(session: Session, now: datetime, *, account: str = ACCOUNT) -> None:
     session.flush()
 
 
+def is_held(session: Session, epoch: int, *, account: str = ACCOUNT) -> bool:
+    """True while `epoch` has the account: nobody has taken it since."""
+    row = EngineLeaseRow
+    mine = select(col(row.epoch)).where(col(row.account) == account, col(row.epoch) == epoch)
+    return session.exec(mine).first() is not None
+
+
 def read(session: Session, *, account: str = ACCOUNT) -> EngineLeaseRow | None:
     """Return the lease as it stands; None before the first engine."""
     return session.get(EngineLeaseRow, account, populate_existing=True)

@@ -81,9 +81,7 @@ class FakeEngine:
             flags.take_down(kind)
         with unit_of_work(database) as session:
             self._write_file(me)
-            beat = Beat(
-                self._observed, self._trading, "paper", "demo", self._run_id, None, ACCOUNT
-            )
+            beat = Beat(self._observed, self._trading, "paper", "demo", self._run_id, None, ACCOUNT)
             wanted = lease.renew(session, self._epoch, beat, _now())
             if wanted is DesiredState.RUNNING and self._observed is ObservedState.STOPPED:
                 self._observed = ObservedState.RUNNING

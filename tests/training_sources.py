@@ -26,10 +26,8 @@ class Rhythm:
         series = next(s for s in market() if s.symbol == symbol)
         assert timeframe_ms == series.timeframe_ms
         kept = (series.open_ms >= from_ms) & (series.open_ms < to_ms)
-        columns = (series.open_ms, series.open, series.high, series.low, series.close)
-        return CandleSeries(
-            symbol, timeframe_ms, *(c[kept] for c in columns), np.asarray(series.volume[kept])
-        )
+        (rows,) = np.nonzero(kept)
+        return series.slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else series.slice(0, 0)
 
 
 class Dead(Rhythm):

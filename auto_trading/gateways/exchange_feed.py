@@ -7,26 +7,24 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeVar
 
 from auto_trading.gateways.candle_cache import CandleCache
-from auto_trading.gateways.candle_rows import Refusals, Refused, bar_of
+from auto_trading.gateways.candle_rows import SKEW_MS, Refusals, Refused, bar_of
 from auto_trading.gateways.event_log import EventLog
 from auto_trading.gateways.exchange_facts import FactBook
 from auto_trading.gateways.exchange_rest import CallCount, ExchangeRest
 from auto_trading.gateways.exchange_streams import CANDLES, PRICES, Stream, StreamSettings
+from auto_trading.gateways.feed_plan import FeedPlan
 from auto_trading.gateways.price_board import PriceBoard
 from auto_trading.gateways.rate_gate import RateGate
 from auto_trading.gateways.slice_assembly import SliceAssembler
-from auto_trading.gateways.venue_clients import VenueClients
 from auto_trading.gateways.venue_wire import StreamCandle, StreamTicker
 from crypto_trader_pro.domain.errors import GatewayUnavailable, RateLimited
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import MarketEvent, MarketSlice, Missed
-from crypto_trader_pro.domain.ports import Clock
 from crypto_trader_pro.domain.timeframes import timeframe_name
 
 log = logging.getLogger(__name__)
@@ -38,25 +36,10 @@ _CHUNK: Final = 500  # instants that a reader is given at a time from before the
 _AT_ONCE: Final = 4  # requests for candles under way together
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
+_BEHIND_SECONDS: Final = 60.0
 _WARM_TRIES: Final = 5
 _SETTLE_MS: Final = 2_000  # after a close, how long the stream alone may bring the candle
 _PRICE_POLL: Final = 2.0  # seconds between two price requests while a price stream is down
-
-
-@dataclass(frozen=True, slots=True)
-class FeedPlan:
-    """What a feed is to bring, and how patiently."""
-
-    venue: str
-    instruments: tuple[Instrument, ...]
-    timeframe_ms: int
-    warm_bars: int
-    grace_ms: int
-    silence_seconds: float
-    price_interval_ms: int
-    facts_seconds: float
-    clients: VenueClients
-    clock: Clock
 
 
 class Past(NamedTuple):
@@ -84,6 +67,7 @@ class ExchangeFeed:
         self._mend_now = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._absent: tuple[int, ...] = ()
+        self._turn = 0
         self._cache: CandleCache
         self._assembler: SliceAssembler
         self._board: PriceBoard
@@ -91,6 +75,7 @@ class ExchangeFeed:
         self.facts = FactBook(plan.instruments)
         self.streams: list[Stream] = []
         self.markets: dict[str, Any] | None = None
+        self._behind = (0, 0.0)  # ms, and the monotonic time when it was seen
         self.heard: float | None = None  # monotonic time of the last usable word of the venue
         self.trouble = "not connected yet"
 
@@ -182,6 +167,12 @@ class ExchangeFeed:
         return streams
 
     @property
+    def behind_ms(self) -> int:
+        """How far our clock was behind the venue's within the last minute; 0 if it was not."""
+        behind_ms, at = self._behind
+        return behind_ms if time.monotonic() - at < _BEHIND_SECONDS else 0
+
+    @property
     def absent_symbols(self) -> list[str]:
         """Symbols that the venue does not trade."""
         return [self._plan.instruments[i].symbol for i in self._absent]
@@ -215,6 +206,8 @@ class ExchangeFeed:
     def ticker(self, symbol: str, ticker: StreamTicker) -> None:
         """Take a price."""
         i, now_ms = self._index[symbol], self._plan.clock.now_ms()
+        if isinstance(ticker.at_ms, int) and ticker.at_ms > now_ms + SKEW_MS:
+            self._behind = (ticker.at_ms - now_ms, time.monotonic())
         try:
             price = self._board.take(i, ticker, now_ms)
         except Refused as why:
@@ -268,8 +261,8 @@ class ExchangeFeed:
             if now_ms != boundary_ms:  # a new candle is not to wait because of an older one
                 pause, boundary_ms = _FIRST_PAUSE, now_ms
             if work:
-                ok = await asyncio.gather(*(self._mend_one(*item) for item in work))
-                pause = _FIRST_PAUSE if all(ok) else min(pause * 2, _LONGEST_PAUSE)
+                done = await self._mend_all(work)
+                pause = _FIRST_PAUSE if done else min(pause * 2, _LONGEST_PAUSE)
                 self._pump()
             seconds = max(pause if work else _TICK, self._gate.wait_seconds)
             await self._rest_or_poke(seconds)
@@ -296,13 +289,26 @@ class ExchangeFeed:
                 work.append((i, first_ms, before_ms))
         return work
 
-    async def _mend_one(self, i: int, from_ms: int, to_ms: int) -> bool:
-        """Fetch a gap; True when the venue answered and the gap is closed."""
+    async def _mend_all(self, work: list[tuple[int, int, int]]) -> bool:
+        """Fetch the gaps; True when all are closed.
+
+        One symbol goes first, a different one each time: while the venue does not answer, the
+        others need not ask.
+        """
+        self._turn += 1
+        first = work.pop(self._turn % len(work))
+        answered = await self._mend_one(*first)
+        if answered is None:
+            return False
+        return all([answered, *await asyncio.gather(*(self._mend_one(*item) for item in work))])
+
+    async def _mend_one(self, i: int, from_ms: int, to_ms: int) -> bool | None:
+        """Fetch a gap; True when it is closed, None when there was no answer."""
         try:
             bars, known_ms = await self._range(i, from_ms, to_ms)
         except (GatewayUnavailable, RateLimited) as error:
             self.trouble = str(error)
-            return False
+            return None
         self._word()
         for bar in bars:
             self._take(i, bar)

@@ -20,10 +20,11 @@ from typing import Any, Final, TypeVar
 
 from auto_trading.gateways.candle_rows import Refusals
 from auto_trading.gateways.event_log import EventLog, Overrun
-from auto_trading.gateways.exchange_feed import ExchangeFeed, FeedPlan
+from auto_trading.gateways.exchange_feed import ExchangeFeed
 from auto_trading.gateways.exchange_rest import CallCount, ExchangeRest
+from auto_trading.gateways.feed_plan import FeedPlan
 from auto_trading.gateways.rate_gate import RateGate
-from auto_trading.gateways.venue_clients import VENUES, VenueClients
+from auto_trading.gateways.venue_clients import VENUES, VenueClients, one_line
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import Bar, CandleSeries, series_of
@@ -116,14 +117,16 @@ class ExchangeSource:
         self._feed = ExchangeFeed(self._plan, self._events, self._gate, self._count, self._refusals)
         self._main = self._loop.create_task(self._collect(self._feed))
         name = f"exchange-{self._plan.venue}"
-        self._thread = Thread(target=self._run, args=(self._loop,), name=name, daemon=True)
+        self._thread = Thread(
+            target=self._run, args=(self._loop, self._main), name=name, daemon=True
+        )
         self._thread.start()
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop, main: asyncio.Task[None]) -> None:
         asyncio.set_event_loop(loop)
         try:
             with suppress(asyncio.CancelledError):
-                loop.run_until_complete(self._main or asyncio.sleep(0))
+                loop.run_until_complete(main)
         finally:
             self._events.close()
             rest = asyncio.all_tasks(loop)
@@ -139,7 +142,8 @@ class ExchangeSource:
                 await feed.run()
             except Exception as error:  # a bug must not end the market; it is told and retried
                 log.exception("exchange %s: collecting failed, beginning anew", self._plan.venue)
-                feed.trouble = f"failed: {type(error).__name__}"
+                cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+                feed.trouble = f"failed: {one_line(cause)}"
             await asyncio.sleep(_RESTART_SECONDS)
 
     def close(self) -> None:
@@ -266,6 +270,8 @@ class ExchangeSource:
         said = [feed.trouble] if feed.trouble else []
         if self._gate.wait_seconds:
             said.append(f"the venue asked for silence, {self._gate.wait_seconds:.0f} s are left")
+        if feed.behind_ms:  # candles that have closed there are refused as unclosed here
+            said.append(f"our clock is {feed.behind_ms / 1000:.1f} s behind the venue's")
         if feed.absent_symbols:
             said.append(f"not traded there: {', '.join(feed.absent_symbols)}")
         said += [f"{s.name}: {s.why_down}" for s in feed.streams if not s.is_up]

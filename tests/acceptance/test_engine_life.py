@@ -109,7 +109,7 @@ def test_a_restart_finds_the_account_as_it_was(tmp_path: Path) -> None:
         protected(site)
         before, orders = site.session().state, site.session()["orders"]
         assert before is not None
-        for _ in range(3):  # killed while it recovers, and right after
+        for _ in range(2):  # killed while it recovers, and right after
             killed = site.start(prepare=stand_still)
             until(lambda k=killed: site.lease()["pid"] == k.pid, "the lease", 30)
             time.sleep(_rng.uniform(0, 0.05))

@@ -104,15 +104,38 @@ def test_a_drawdown_of_ten_percent_flattens_at_the_next_open(rigs: Rigs) -> None
     assert orders(rig, OrderRole.STOP) == [(PERPETUAL, "canceled", "position_closed")]
 
 
-def test_the_kill_switch_leaves_one_critical_alert_with_its_numbers(rigs: Rigs) -> None:
+KILLED = [
+    ("EMERGENCY_STOP", "critical", "drawdown_kill"),
+    ("EMERGENCY_STOP", "critical", "emergency_flat"),
+]
+
+
+def test_the_kill_switch_is_told_when_it_trips_and_when_the_account_is_flat(rigs: Rigs) -> None:
     rig = a_rig(rigs, KILL, script((2, LONG)))
     rig.run(instants(path(100, 100, 100, 100, 89, 88, 87, 87)))
-    assert alerts(rig) == [("EMERGENCY_STOP", "critical", "drawdown_kill")]
-    numbers = json.loads(rig.rows("alerts")[0]["numbers"])
+    assert alerts(rig) == KILLED
+    tripped, flat = (json.loads(row["numbers"]) for row in rig.rows("alerts"))
     # (10,000 - 8,901.1) / 10,000 = 10.989 %
-    assert numbers == {
+    assert tripped == {
         "equity": 890_110_000_000, "peak": 1_000_000_000_000, "drawdown_rate": 10_989_000,
     }  # fmt: skip
+    assert flat == {"positions": 1}
+
+
+def test_the_report_of_a_kill_tells_each_step_with_its_market_time(rigs: Rigs) -> None:
+    rig = a_rig(rigs, KILL, script((2, LONG)))
+    # candle 4 falls and closes at minute 5; the way out fills at the open of candle 5
+    rig.run(instants(path(100, 100, 100, 100, 89, 88, 87, 87)))
+    (row,) = rig.rows("emergency_stops")
+    assert (row["trigger"], row["requested_by"], row["status"]) == (
+        "DRAWDOWN_EXCEEDED", "engine", "flat",
+    )  # fmt: skip
+    assert (row["positions"], row["remaining"]) == (1, 0)
+    steps = [(s["step"], (s["market_ms"] - START_MS) // MINUTE) for s in json.loads(row["steps"])]
+    assert steps == [
+        ("halted", 5), ("entries_canceled", 5), ("flattening", 5), ("flat", 6),
+        ("orders_canceled", 6),
+    ]  # fmt: skip
 
 
 def test_the_kill_switch_cancels_entries_that_have_not_filled(rigs: Rigs) -> None:
@@ -165,6 +188,7 @@ def test_an_exit_that_is_under_way_is_not_doubled(rigs: Rigs) -> None:
     assert orders(rig, OrderRole.EXIT) == [(PERPETUAL, "filled", "cross_down")]
     assert orders(rig, OrderRole.FLATTEN) == []
     assert rig.lots == [0]
+    assert [row["status"] for row in rig.rows("emergency_stops")] == ["flat"]  # and waited for
 
 
 def test_without_flatten_positions_keep_their_stops(rigs: Rigs) -> None:
@@ -190,7 +214,8 @@ def test_a_killed_run_that_is_resumed_is_still_halted(rigs: Rigs, tmp_path: Path
     again.run(market[5:])
     assert again.lots == [0]
     assert refusals(again)[7] == "trading_state"
-    assert alerts(again) == [("EMERGENCY_STOP", "critical", "drawdown_kill")]
+    assert alerts(again) == KILLED
+    assert [row["status"] for row in again.rows("emergency_stops")] == ["flat"]
 
 
 def test_an_unsent_entry_is_not_sent_by_a_start_into_a_halt(rigs: Rigs, tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from auto_trading.gateways.venue_clients import VenueClients, probe
 from crypto_trader_pro.domain.errors import GatewayUnavailable, InputError, RateLimited
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import MarketEvent, MarketSlice, Missed
+from crypto_trader_pro.domain.ports import MarketSource
 from tests.builders import MINUTE, START_MS, an_instrument
 from tests.venues.faults import Fault
 from tests.venues.living import (
+    NOW_MS,
     PATIENCE,
     SPOT,
     SWAP,
@@ -26,6 +28,7 @@ from tests.venues.living import (
     swap_bar,
     venues,
 )
+from tests.venues.market import ScriptedClock
 
 BTC, PERP = "BTC/USDT", "BTC/USDT:USDT"
 CANDLES = {"binance": "klines", "bybit": "kline", "okx": "candles"}
@@ -211,7 +214,10 @@ def test_a_bug_while_collecting_is_told_and_collecting_begins_anew(
         assert feed is not None
         broken = feed._cache.first_missing
         feed._cache.first_missing = None  # type: ignore[method-assign,assignment]
-        living.until(lambda: "failed: " in living.source.health().detail, "the failure is told")
+        living.until(
+            lambda: "failed: 'NoneType' object is not callable" in living.source.health().detail,
+            "the failure is told",
+        )
         feed._cache.first_missing = broken  # type: ignore[method-assign]
         monkeypatch.undo()
         living.until(lambda: living.server.handshakes >= handshakes + 4, "the streams again")
@@ -251,7 +257,7 @@ def test_unusable_arguments_are_refused_by_name() -> None:
         source().history("X/Y", MINUTE, 0, 1)
     with pytest.raises(RuntimeError, match="was not started"):
         asyncio.run(anext(source().events(None)))  # type: ignore[arg-type]
-    closed = source()
+    closed: MarketSource = source()  # mypy: it is one
     assert (closed.name, closed.venue) == ("exchange", "okx")
     closed.close()
     with pytest.raises(InputError, match="venue was 'x'"):
@@ -329,3 +335,30 @@ def test_a_ban_in_the_middle_of_things_is_said_by_health() -> None:
         living.at_close(101)
         living.until(lambda: "60 s are left" in living.source.health().detail, "the ban")
         assert "the venue asked for silence" in living.source.health().detail
+
+
+@one_of_three("okx")
+def test_with_a_clock_that_is_ahead_the_venue_decides_what_has_closed(venue: str) -> None:
+    ahead = ScriptedClock(NOW_MS + 45_000)  # candle 100 would have ended 15 s ago
+    with Living(venue, streams=False, clock=ahead) as living:
+        living.until(lambda: len(living.reader.missed) >= 2, "the warm-up")
+        assert living.reader.missed[-1] == both(99)
+        found = living.source.history(BTC, MINUTE, START_MS + 98 * MINUTE, WHOLE)
+        assert found.bars() == [spot_bar(98), spot_bar(99)]
+        living.server.wait_for_streams(4)
+        time.sleep(0.2)
+        assert living.reader.slices == []
+        ahead.set(NOW_MS + 35_000)
+        living.close(100)
+        living.until(lambda: both(100) in living.reader.slices, "the slice")
+
+
+def test_prices_that_cannot_be_had_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auto_trading.gateways.exchange_feed._PRICE_POLL", 0.05)
+    with Living("okx", streams=False) as living:
+        living.server.faults.rest("tickers", Fault(status=500), times=2)
+        living.server.faults.streams_refused = True
+        living.until(lambda: living.source.health().connected, "the start")
+        living.server.drop_streams()
+        living.until(lambda: living.reader.told == {0: 100_000, 1: 20_000}, "the prices")
+        assert [one.status for one in living.server.paths("tickers")][:3] == [500, 500, 200]

@@ -135,6 +135,7 @@ def test_a_late_candle_is_dark_first_and_backfilled_when_it_comes(venue: str) ->
         living.server.send_price(PERP, "2500")  # held until the slice is out
         time.sleep(0.15)
         assert living.reader.slices == []
+        assert living.reader.told.get(1) != 25_000
         living.clock.set(START_MS + 101 * MINUTE + 10_000)  # the grace is over
         living.until(lambda: bool(living.reader.slices), "the dark slice")
         close_ms = START_MS + 101 * MINUTE
@@ -199,3 +200,11 @@ def test_after_an_outage_what_was_missed_comes_first_and_in_order(venue: str) ->
         living.until(lambda: len(living.reader.slices) == 2, "the live slice")
         assert living.reader.slices[-1] == both(105)
         assert not living.reader.backfills
+
+
+@one_of_three("bybit")
+def test_a_clock_that_is_behind_the_venue_is_said(venue: str) -> None:
+    with Living(venue) as living:
+        living.server.send_price(BTC, "1500", at_ms=living.clock.now_ms() + 5_000)
+        living.until(lambda: living.reader.told.get(0) == 150_000, "the price")
+        assert living.source.health().detail == "our clock is 5.0 s behind the venue's"

@@ -94,12 +94,11 @@ class World:
     ) -> None:
         self.sent.append((kind, severity, code, dict(numbers)))
         for language in Language:
-            assert "{" not in say(language, f"alert.{code}", **numbers)
+            assert "{" not in say(language, f"risk.{code}", **numbers)
 
     def tools(self) -> JobTools:
         return JobTools(
             open_database=lambda: open_database(self.url, durable=False),
-            open_reader=lambda: open_database(self.url, read_only=True),
             run=lambda: self.run, account=lambda: self.view,
             prices=lambda: {"BTC/USDT:USDT": Decimal("42100.1")},
             calendar=TradingCalendar("Asia/Seoul"), now=lambda: self.now, notify=self.notify,

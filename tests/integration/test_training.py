@@ -15,7 +15,8 @@ from typing import Any, Final
 import pytest
 
 from auto_trading import training_process
-from auto_trading.history_sources import history_source
+from auto_trading.aggregation import aggregate
+from auto_trading.history_sources import HistorySource, history_source
 from auto_trading.live_status import ModelStatus
 from auto_trading.model_shelf import ModelShelf
 from auto_trading.model_store import ModelFolder
@@ -23,6 +24,7 @@ from auto_trading.training import Request, Trainer
 from auto_trading.training_history import TrainingHistory, Wanted
 from auto_trading.training_spec import RESULT, TrainingSpec, read_result, read_windows
 from auto_trading.translation import ai_config
+from config.settings import Settings
 from crypto_trader_pro.ai import proving
 from crypto_trader_pro.ai.candle_features import WINDOW
 from crypto_trader_pro.ai.config import AiConfig
@@ -36,7 +38,7 @@ from database.auto_trading_db import open_database, prepare, unit_of_work
 from tests.builders import HOUR
 from tests.living import Living, Replayed, feed
 from tests.market_data import ROOT
-from tests.rhythm import SYMBOLS, a_folder, market, model_settings
+from tests.rhythm import SYMBOLS, a_folder, halved, market, model_settings
 from tests.training_sources import Rhythm
 
 SETTINGS: Final = model_settings()
@@ -172,9 +174,9 @@ def test_a_repeated_session_takes_the_candles_from_the_store() -> None:
     again = Living(SYMBOLS, CFG, folder / "models", bar_ms=HOUR)
     asked = []
 
-    def reload(a: int, b: int) -> list[CandleSeries]:
-        asked.append((b - a) // HOUR)
-        return stored(folder, a, b)
+    def reload(from_ms: int, to_ms: int) -> list[CandleSeries]:
+        asked.append((to_ms - from_ms) // HOUR)
+        return stored(folder, from_ms, to_ms)
 
     again.store.reload = reload  # type: ignore[method-assign]
     again.model = again.made()
@@ -184,7 +186,7 @@ def test_a_repeated_session_takes_the_candles_from_the_store() -> None:
     assert again.take(int(close_ms), bars) == replayed().said[int(close_ms)]
     # other candles than those that came with the model are refused
     other = Living(SYMBOLS, CFG, folder / "models", bar_ms=HOUR)
-    other.store.reload = lambda a, b: stored(folder, a, b - HOUR)  # type: ignore[method-assign]
+    other.store.reload = lambda a, b: stored(folder, a, b - HOUR)  # type: ignore
     other.model = other.made()
     with pytest.raises(InputError, match=r"BTC/USDT:USDT: the stored candles before 1709168400000"):
         other.model.install(facts)
@@ -275,21 +277,51 @@ def test_a_source_that_is_down_is_asked_a_few_times(tmp_path: Path) -> None:
     pauses: list[float] = []
     history = a_history(tmp_path, pauses.append)
     history._source = history_source(
-        a_spec(tmp_path, "tests.training_sources:dead"), SETTINGS, [instrument(SYMBOLS[0])]
+        a_spec(tmp_path, "tests.training_sources:dead"), SETTINGS, [], history._database
     )
     with pytest.raises(GatewayUnavailable, match="the venue is down"):
         history.load(instrument(SYMBOLS[0]), Wanted(HOUR, 0, 0, HOUR))
     assert pauses == [2.0, 4.0, 8.0]
 
 
-def test_the_demo_market_has_a_past_and_an_unknown_source_is_refused(tmp_path: Path) -> None:
+def a_source(folder: Path, name: str, settings: Settings = SETTINGS) -> HistorySource:
     items = [instrument(s) for s in SYMBOLS]
-    demo = history_source(a_spec(tmp_path, "demo"), SETTINGS, items)
+    database = open_database(f"sqlite:///{folder / 'candles.db'}", durable=False)
+    return history_source(a_spec(folder, name), settings, items, database)
+
+
+def test_the_demo_market_has_a_past_that_adds_up(tmp_path: Path) -> None:
+    demo = a_source(tmp_path, "demo")
     assert (demo.name, demo.venue) == ("demo", f"demo-{SETTINGS.market_data.demo_seed}")
     past = demo.history(SYMBOLS[0], HOUR, ZERO_MS - 9 * HOUR, ZERO_MS + HOUR)
     assert len(past) == 10
+    # what a session puts together from finer candles is what training was given
+    fine = demo.history(SYMBOLS[0], HOUR // 12, ZERO_MS - 9 * HOUR, ZERO_MS + HOUR)
+    assert aggregate(fine, HOUR).bars() == past.bars()
+
+
+def test_imported_candles_are_put_together_where_they_are_finer(tmp_path: Path) -> None:
+    settings = model_settings(engine__timeframe="30m", engine__trading_interval=1800)
+    source = a_source(tmp_path, "replay", settings)
+    origin = candles.Origin(settings.market_data.venue, "replay")
+    database = open_database(f"sqlite:///{tmp_path / 'candles.db'}", durable=False)
+    halves, whole = halved(market()[0].slice(0, 10)), market()[1].slice(0, 10)
+    with unit_of_work(database) as session:
+        candles.store(session, halves, instrument(SYMBOLS[0]), origin)
+        candles.store(session, whole, instrument(SYMBOLS[1]), origin)
+    start = int(whole.open_ms[0])
+    for i in (0, 1):
+        found = source.history(SYMBOLS[i], HOUR, start + HOUR, start + 8 * HOUR)
+        assert found.bars() == market()[i].slice(1, 8).bars()
+    assert (source.name, source.venue) == ("replay", settings.market_data.venue)
+
+
+def test_the_exchange_is_not_asked_before_it_must_and_an_unknown_source_is_refused(
+    tmp_path: Path,
+) -> None:
+    assert a_source(tmp_path, "exchange").name == "exchange"
     with pytest.raises(ConfigError, match=r"training source was 'moon', allowed: demo, exchange"):
-        history_source(a_spec(tmp_path, "moon"), SETTINGS, items)
+        a_source(tmp_path, "moon")
 
 
 # --- children that go wrong ---------------------------------------------------------------------
@@ -467,3 +499,14 @@ def test_the_child_gives_way_and_leaves_a_failure_in_one_line(tmp_path: Path) ->
     assert read_result(folder) == {"failure": "the venue is down"}
     assert (folder / RESULT).exists()
     assert TrainingSpec.read(path).symbols == SYMBOLS
+
+
+def test_the_child_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the child does at its beginning and end, without lowering this process."""
+    alarms: list[int] = []
+    monkeypatch.setattr("signal.alarm", alarms.append)
+    monkeypatch.setattr(training_process, "give_way", lambda: None)
+    monkeypatch.setattr(training_process, "trained", lambda spec, folder: {"model_id": spec.source})
+    assert training_process.main(a_spec(tmp_path).write(tmp_path)) == 0
+    assert read_result(tmp_path) == {"facts": {"model_id": "tests.training_sources:rhythm"}}
+    assert alarms == [300]

@@ -9,7 +9,7 @@ from crypto_trader_pro.ai.last_row import LEAD_WINDOW, Candles, last_rows
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.market import CandleSeries
 from tests.property.test_ai_features import HOUR, bits, market
-from tests.unit.test_ai_labels import real
+from tests.unit.test_ai_features import real
 
 
 def side_by_side(series: list[CandleSeries], row: int) -> Candles:

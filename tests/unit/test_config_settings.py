@@ -223,6 +223,8 @@ def test_a_stop_flattens_only_on_its_triggers(tmp_path: Path) -> None:
     assert {trigger for trigger in EmergencyTrigger if stop.flattens(trigger)} == {
         EmergencyTrigger.MANUAL_STOP,
         EmergencyTrigger.DRAWDOWN_EXCEEDED,
+        EmergencyTrigger.VAR_BREACHES,
+        EmergencyTrigger.API_ERROR_RATE,
     }
     off = load(folder(tmp_path, {"emergency_stop.flatten": False})).emergency_stop
     assert not any(off.flattens(trigger) for trigger in EmergencyTrigger)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from auto_trading.gateways import exchange_facts
 from auto_trading.gateways.exchange_facts import FactBook
 from crypto_trader_pro.domain.errors import GatewayUnavailable
 from crypto_trader_pro.domain.messages import MarketFacts
@@ -62,7 +61,7 @@ def test_what_cannot_be_had_stays_as_it_was_until_it_is_stale(
     refresh(book, {}, GatewayUnavailable("no"))
     assert book.facts()[0][3:] == (10_000, 12.5)
     later = time.monotonic() + 901
-    monkeypatch.setattr(exchange_facts.time, "monotonic", lambda: later)
+    monkeypatch.setattr("time.monotonic", lambda: later)
     assert book.facts()[0][3:] == (None, None)
 
 

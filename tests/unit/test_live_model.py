@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from functools import cache
@@ -25,6 +27,7 @@ from crypto_trader_pro.domain.market import Bar, CandleSeries, series_of
 from crypto_trader_pro.simulation.instruments import INSTRUMENTS
 from tests.builders import HOUR, START_MS
 from tests.living import NO_RECORD, Living, feed, installable, windows_of
+from tests.market_data import ROOT
 from tests.rhythm import SYMBOLS, a_folder, hours
 from tests.unit.test_ai_samples import trained
 
@@ -247,8 +250,9 @@ def test_the_state_of_fifty_symbols_is_small_and_quick() -> None:
             at = START_MS + k * HOUR + part * HOUR // 12
             bars = []
             for series in past:
-                o, h, l, c = (int(getattr(series, n)[k]) for n in ("open", "high", "low", "close"))
-                bars.append(Bar(at, o if part == 0 else c, h, l, c, 10_000))
+                hour = series.slice(k, k + 1).bars()[0]
+                first = hour.open if part == 0 else hour.close
+                bars.append(Bar(at, first, hour.high, hour.low, hour.close, 10_000))
             living.take(at + HOUR // 12, bars)
     began = time.perf_counter()
     for _ in range(20):
@@ -382,3 +386,14 @@ def test_a_skill_without_a_base_is_none() -> None:
     living = a_living()
     assert math.isnan(living.model._skill[1].skill)
     assert saved(living)["skill"] == [None, None]
+
+
+def test_the_engine_imports_no_training_library() -> None:
+    program = (
+        "import sys, auto_trading.live_model, auto_trading.training, auto_trading.model_shelf;"
+        " print(sorted({'lightgbm', 'pandas', 'sklearn', 'scipy'} & sys.modules.keys()))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "[]"

@@ -160,7 +160,7 @@ def test_the_switch_goes_on_from_its_state_until_it_is_cleared() -> None:
     assert [trip.code for trip in again.check(MINUTE)] == ["var_breaches", "api_error_rate"]
     for language in Language:
         for trip in again.check(MINUTE):
-            assert "{" not in worded(f"alert.{trip.code}", trip.numbers, language)
+            assert "{" not in worded(f"risk.{trip.code}", trip.numbers, language)
     again.clear()
     assert again.check(MINUTE) == []
 

@@ -179,6 +179,9 @@ ENDS = (
     | said(("close",), 2, "reason", "auto_trading")
     | said(("_gone",), 1, "code", "auto_trading/gateways")
     | said(("_drop",), 1, "reason", "auto_trading")
+    | said(("hold_unsent",), 0, "reason", "auto_trading")
+    | said(("block",), 1, "why", "auto_trading")
+    | {"lease_uncertain", "too_late"}  # what the last look before sending answers
     | said(("InvalidOrder",), 0, "code", "auto_trading/gateways")
     | {FillReason.TRAILING.value, FillReason.LIQUIDATION.value}  # by what the venue filled
 )

@@ -116,7 +116,7 @@ class Living:
         self._after_ms = after_ms
         self._streams = streams
         self._instruments = instruments
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "warm_bars": 3, "grace_seconds": 10.0, "silence_seconds": 30.0,
             "price_interval_ms": 1,
         } | source  # fmt: skip
@@ -136,10 +136,9 @@ class Living:
 
     def another(self) -> ExchangeSource:
         """Return a further source on the same server; the caller closes it."""
-        return ExchangeSource(
-            self._venue, self._instruments, MINUTE, clock=self.clock,
-            clients=VenueClients(self.server.base_url), **self._settings,
-        )  # fmt: skip
+        settings = {"clock": self.clock} | self._settings
+        clients = VenueClients(self.server.base_url)
+        return ExchangeSource(self._venue, self._instruments, MINUTE, clients=clients, **settings)
 
     def speak(self) -> None:
         """Wait for the subscriptions and send a first, running candle on each stream."""
