@@ -125,6 +125,8 @@ class ConfigManager:
     ) -> Change:  # fmt: skip
         """Check the changed files in a folder of their own, then put them in place."""
         finish_writing(self._folder)
+        for left in self._folder.glob(f"{_SCRATCH}*"):  # of a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         texts = {name: self._text(name) for name in FILES}
         for path, value in wanted.items():
             name = keys()[path].file
@@ -162,7 +164,6 @@ class ConfigManager:
         _sync(scratch)
         scratch.rename(self._folder / _READY)  # from here on the change counts as a whole
         finish_writing(self._folder)
-        scratch.mkdir()  # the context manager removes it
         return Change(settings, needs_new_session)
 
     def _text(self, name: str) -> str:
@@ -189,8 +190,6 @@ def finish_writing(folder: Path) -> bool:
             file.replace(folder / file.name)
         ready.rmdir()
         _sync(folder)
-        for left in folder.glob(f"{_SCRATCH}*"):  # of a process that was killed before that
-            shutil.rmtree(left, ignore_errors=True)
     except OSError as e:
         raise ConfigError(f"configuration {folder} cannot be written: {e}") from e
     return True

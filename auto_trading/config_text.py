@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from config.faults import Unusable
+
 _DECODER: Final = json.JSONDecoder()
 _SPACES: Final = " \t\r\n"
 
@@ -42,6 +44,8 @@ def written(value: Any) -> str:
     """Return `value` as JSON on one line; a Decimal keeps every digit."""
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, Unusable):  # whoever reads it says what is allowed
+        return value.text
     if isinstance(value, list | tuple):
         return f"[{', '.join(written(item) for item in value)}]"
     if isinstance(value, dict):

@@ -16,7 +16,7 @@ from sqlalchemy import Engine as Database
 from auto_trading.flags import Flags
 from auto_trading.status import process_is_gone
 from config.environment import Environment
-from crypto_trader_pro.domain.enums import CommandKind
+from crypto_trader_pro.domain.enums import CommandKind, ObservedState
 from crypto_trader_pro.domain.errors import ConfigError, InputError
 from database.auto_trading_db import open_database, prepare, unit_of_work
 from database.engine_state import EngineState, engine_state
@@ -25,6 +25,7 @@ from utils.locks import exclusive
 
 ENGINE_COMMAND: Final = ("-m", "crypto_trader_pro", "engine", "run")
 START_SECONDS: Final = 30.0
+SETTLE_SECONDS: Final = 5.0  # that a start is watched beyond its first heartbeat
 _LARGEST: Final = 5 * 2**20  # bytes of engine.out before it begins anew
 _TAIL: Final = 12  # lines
 
@@ -52,7 +53,7 @@ def start_engine(
     environment: Environment, *, seconds: float = START_SECONDS,
     command: tuple[str, ...] = ENGINE_COMMAND,
 ) -> Launch:  # fmt: skip
-    """Start the engine detached unless one lives; return when its heart beats, or it has ended.
+    """Start the engine detached unless one lives; return when it is up, or has ended.
 
     Safe to call from several processes at once: one starts, the others find it running.
 
@@ -143,15 +144,21 @@ def _launched(var_dir: Path, reader: Database, command: tuple[str, ...], seconds
     # whoever lives longer: the end of the child is noticed, and no zombie stays behind
     threading.Thread(target=process.wait, name="engine's end", daemon=True).start()
     deadline = time.monotonic() + seconds
+    beaten_at: float | None = None
     while time.monotonic() < deadline:
         if process.poll() is not None:
             lines = last_lines(file, since)
             return Launch(process.pid, False, False, process.returncode, lines)
         found = _state(reader)
         if found is not None and found.alive and found.pid == process.pid:
-            return Launch(process.pid, was_running=False, beats=True)
+            beaten_at = beaten_at or time.monotonic()
+            # the heart beats first of all; what cannot be used shows in the moments after that
+            if found.observed is not ObservedState.STARTING:
+                break
+            if time.monotonic() - beaten_at > SETTLE_SECONDS:
+                break
         time.sleep(0.05)
-    return Launch(process.pid, was_running=False, beats=False)
+    return Launch(process.pid, was_running=False, beats=beaten_at is not None)
 
 
 def _state(reader: Database) -> EngineState | None:

@@ -3,9 +3,10 @@
 Models come in as an input (`install`), candles by `observe`; nothing else reaches a signal, so that
 a recorded session gives the same signals again. Training is `auto_trading.training`'s, elsewhere.
 
-It says what `ReplayModel` says of the same candles and models (tested). One thing it cannot know as
-a replay does: whether the candle after a trade's horizon, at whose open it ends, will come. The
-symbol is free for the next shadow trade at the horizon all the same.
+It says what `ReplayModel` says of the same candles and models (tested). Two things differ, because
+it does not know the future: at the horizon of a shadow trade its symbol is free for the next one,
+whether or not the candle will come at whose open the trade ends; and one that a gap has swallowed
+frees its symbol at once (which then has no features for 721 candles).
 """
 
 import math
@@ -31,7 +32,7 @@ from auto_trading.model_report import gates_report
 from auto_trading.model_window import ModelWindow, fingerprint
 from auto_trading.shadow_following import Shadow
 from crypto_trader_pro.ai import gates, labels
-from crypto_trader_pro.ai.calendar import week_of, week_start_ms
+from crypto_trader_pro.ai.calendar import week_of
 from crypto_trader_pro.ai.candle_features import WINDOW
 from crypto_trader_pro.ai.config import AiConfig
 from crypto_trader_pro.ai.live_record import ProvingRecord, SkillSums
@@ -103,6 +104,7 @@ class LiveModel:
         self._skill: dict[Side, SkillSums] = {side: SkillSums() for side in SIDES}
         self._lost_model = ""
         self._lost_windows: tuple[str, ...] = ()
+        self._hopeless: set[int] = set()  # symbols that are short of candles with all history taken
 
     # --- what comes in ----------------------------------------------------------------------
 
@@ -135,6 +137,8 @@ class LiveModel:
                 self._judge.skill[side] = self._skill[side].skill
         self._installed.append(installed)
         self._lost_model, self._lost_windows = "", ()
+        if self._tick_ms:
+            self._hopeless = set(np.flatnonzero(~self._whole()).tolist())
         return True
 
     def _loaded(self, facts: Mapping[str, Any], after_ms: int) -> Installed:
@@ -176,6 +180,8 @@ class LiveModel:
         self._follow()
         self._remember()
         self._predict()
+        if self._hopeless:
+            self._hopeless -= set(np.flatnonzero(self._whole()).tolist())
 
     # --- signals ----------------------------------------------------------------------------
 
@@ -185,15 +191,14 @@ class LiveModel:
             return NOT_DUE
         if not self._installed:
             return NO_MODEL
-        installed = self._installed[-1]
-        if self._now_ms >= installed.expires_ms:
+        if self._now_ms >= self._installed[-1].expires_ms:
             return EXPIRED
         said = self._predicted.get(self._now_ms)
         if said is None or not said.ready[i]:
             return NO_FEATURES
         best = gates.best_side(said.predictions, int(said.place[i]), ready=True)
-        model_id = installed.facts["model_id"]
-        signal = self._judge.said(model_id, installed.trained, best, self._now_ms)
+        model_id = said.installed.facts["model_id"]
+        signal = self._judge.said(model_id, said.installed.trained, best, self._now_ms)
         if not signal.direction:
             return signal
         stop, target = int(said.stop_units[i]), int(said.target_units[i])
@@ -214,45 +219,37 @@ class LiveModel:
 
     def _follow(self) -> None:
         """Show every shadow trade the candles since; close those that have ended."""
-        cfg, length = self._cfg, self._cfg.timeframe_ms
+        horizon = self._cfg.horizon
         for i, shadow in list(self._open.items()):
-            self._show(i, shadow, cfg.horizon)
-            if self._open.get(i) is not shadow:
-                continue
-            if shadow.lost:
-                if self._tick_ms > shadow.decided_ms + cfg.horizon_ms + length:
-                    del self._open[i]
-            elif shadow.candles == cfg.horizon:
+            if not self._goes_on(i, shadow, horizon):
+                del self._open[i]
+            elif shadow.candles == horizon:
                 self._ending.append((i, self._open.pop(i)))
-        for i, shadow in list(self._ending):
-            self._show(i, shadow, cfg.horizon + 1)
-        self._ending = [(i, s) for i, s in self._ending if s.candles == cfg.horizon]
+        self._ending = [(i, s) for i, s in self._ending if self._goes_on(i, s, horizon + 1)]
 
-    def _show(self, i: int, shadow: Shadow, most: int) -> None:
+    def _goes_on(self, i: int, shadow: Shadow, most: int) -> bool:
+        """Show a shadow trade up to `most` candles in all; False if it has ended or is lost."""
         while shadow.candles < most:
             close_ms = shadow.decided_ms + (shadow.candles + 1) * self._cfg.timeframe_ms
             if close_ms > self._tick_ms:
-                return
+                return True
             bar = self._window.bar(i, close_ms)
+            if bar is None:
+                return False  # a gap swallowed it: nobody can say how it ends
             end = shadow.follow(bar, self._cfg, int(self._ticks[i]))
             if end is not None:
-                if self._open.get(i) is shadow:
-                    del self._open[i]
                 self._proving.add(end.trade)
                 symbol = self._instruments[i].symbol
                 self._judge.closed(symbol, shadow.side, end.trade, end.reason)
-                return
+                return False
+        return True
 
     def _remember(self) -> None:
         """Score the predictions whose trades must have ended; judge the record once a week."""
-        now_ms = self._tick_ms
-        is_new_week = week_of(now_ms) != self._week
-        # what is scored now belongs to the week before only right at its end
-        if is_new_week and now_ms - self._cfg.timeframe_ms >= week_start_ms(now_ms):
-            self._look()
-            is_new_week = False
+        # only right at the end of a week is something of that week scored now: later on a candle
+        # is missing among those that the score looks at
         self._score()
-        if is_new_week:
+        if week_of(self._tick_ms) != self._week:
             self._look()
 
     def _look(self) -> None:
@@ -293,17 +290,24 @@ class LiveModel:
     @property
     def status(self) -> ModelStatus:
         """What the screen shows, and what the trainer goes by."""
-        row = self._window.row(self._tick_ms)
-        here = self._window.whole(row, 1) if row is not None else np.zeros(0, dtype=np.bool_)
-        whole = self._window.whole(row, WINDOW) if row is not None else here
+        whole = self._whole()
+        short = np.flatnonzero(self._whole(1) & ~whole).tolist()
         facts = self._installed[-1].facts if self._installed else None
         return status_of(
             facts, self._tick_ms, self._cfg, self._judge.proving,
             symbols=len(self._instruments),
             ready=int(whole.sum()),
-            short=tuple(self._window.symbols[i] for i in np.flatnonzero(here & ~whole)),
+            short=tuple(self._window.symbols[i] for i in short),
+            can_be_filled=bool(set(short) - self._hopeless),
             lost_model=self._lost_model, lost_windows=self._lost_windows,
         )  # fmt: skip
+
+    def _whole(self, count: int = WINDOW) -> Bools:
+        """Return which symbols have the newest `count` candles."""
+        row = self._window.row(self._tick_ms)
+        if row is None:
+            return np.zeros(len(self._instruments), dtype=np.bool_)
+        return self._window.whole(row, count)
 
     def report(self) -> dict[str, Any]:
         """Return the figures of the newest model's record and the state of the gates."""
@@ -329,6 +333,7 @@ class LiveModel:
             "proving": self._proving.state(),
             "sums": [self._skill[side].state() for side in SIDES],
             "skill": [_nullable(self._judge.skill[side]) for side in SIDES],
+            "hopeless": sorted(self._hopeless),
             "window": self._window.state(),
         }
 
@@ -345,7 +350,9 @@ class LiveModel:
             self._judge.skill[side] = math.nan if skill is None else skill
         if self._week >= 0:
             self._judge.proving = self._proving.look(self._tick_ms)
+        self._hopeless = set(state["hopeless"])
         self._lost_windows = tuple(self._window.restore(state["window"], self._reload))
+        self._hopeless -= {self._window.symbols.index(name) for name in self._lost_windows}
         try:
             self._installed = [self._loaded(facts, after) for after, facts in state["installed"]]
         except InputError:  # the session goes on; the status asks for another model

@@ -33,10 +33,15 @@ class ModelStatus:
 
 def status_of(
     facts: Mapping[str, Any] | None, now_ms: int, cfg: AiConfig, proving: Proving, *,
-    symbols: int, ready: int, short: tuple[str, ...], lost_model: str,
+    symbols: int, ready: int, short: tuple[str, ...], can_be_filled: bool, lost_model: str,
     lost_windows: tuple[str, ...],
 ) -> ModelStatus:  # fmt: skip
-    """Return the status at `now_ms`; `facts` are those of the model in use."""
+    """Return the status at `now_ms`.
+
+    Args:
+        facts: of the model in use, None without one.
+        can_be_filled: some symbol is `short` of candles that its source may have.
+    """
     cutoff = int(facts["trained_at"]) if facts else 0
     due = months_after(cutoff, cfg.retrain_months) if facts else 0
     expires = int(facts["expires_at"]) if facts else 0
@@ -46,7 +51,7 @@ def status_of(
     elif now_ms >= expires:
         code = wants = "model_expired"
     else:
-        wants = "due" if now_ms >= due else "gap" if short else ""
+        wants = "due" if now_ms >= due else "gap" if can_be_filled else ""
         if not ready:
             code = "no_features"
     return ModelStatus(

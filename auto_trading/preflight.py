@@ -18,6 +18,8 @@ from typing import Any, Final
 
 from sqlalchemy import make_url
 
+from auto_trading.replay_market import IMPORTED
+from auto_trading.sources import WARM_CANDLES as WARM
 from auto_trading.status import process_is_gone
 from config.environment import Environment
 from config.faults import SettingsError
@@ -27,6 +29,7 @@ from crypto_trader_pro.domain.enums import Mode
 from crypto_trader_pro.domain.errors import InputError, TradingError
 from crypto_trader_pro.domain.instruments import plain, plain_text
 from crypto_trader_pro.simulation.instruments import instrument
+from database import candles
 from database.auto_trading_db import open_database, schema_state, unit_of_work
 from database.engine_state import EngineState, engine_state
 from utils import consoles
@@ -77,7 +80,7 @@ def preflight(
     found = [*_configuration(settings), *_folder(environment), *_database(environment)]
     found += [*_disk(environment), *_memory(_MEMORY), *_ports(environment)]
     if isinstance(settings, Settings):
-        found += [*_mode(settings), *_source(settings, probe or _probe)]
+        found += [mode(settings), *_source(environment, settings, probe or _probe)]
         found += [*_capital(settings), *_notifications(environment, settings)]
     return found
 
@@ -90,15 +93,16 @@ def _configuration(settings: Settings | SettingsError) -> Iterator[Check]:
         yield Check("configuration.fault", Level.FAIL, {"line": line})
 
 
-def _mode(settings: Settings) -> Iterator[Check]:
-    mode = settings.engine.mode
-    if mode is Mode.LIVE:
+def mode(settings: Settings) -> Check:
+    """Judge the mode. The engine asks for this one itself: it must not start on a failure."""
+    wanted = settings.engine.mode
+    numbers = {"mode": wanted.value}
+    if wanted is Mode.LIVE:
         # the gateway that sends real orders is not there yet; nothing may act as if it were
-        yield Check("mode.live", Level.FAIL, {"mode": mode.value})
-    elif mode is Mode.BACKTEST:
-        yield Check("mode.backtest", Level.FAIL, {"mode": mode.value})
-    else:
-        yield Check("mode.ok", Level.OK, {"mode": mode.value})
+        return Check("mode.live", Level.FAIL, numbers)
+    if wanted is Mode.BACKTEST:
+        return Check("mode.backtest", Level.FAIL, numbers)
+    return Check("mode.ok", Level.OK, numbers)
 
 
 def _folder(environment: Environment) -> Iterator[Check]:
@@ -198,19 +202,43 @@ def _taken(port: int) -> str:
     return ""
 
 
-def _source(settings: Settings, probe: Probe) -> Iterator[Check]:
+def _source(environment: Environment, settings: Settings, probe: Probe) -> Iterator[Check]:
     data = settings.market_data
     numbers: dict[str, Any] = {"source": data.source, "venue": data.venue}
     if data.source == "demo":
         yield Check("source.demo", Level.WARN, numbers)
     elif data.source == "replay":
-        yield Check("source.replay", Level.FAIL, numbers)
+        yield _recorded(environment, settings)
     elif not (wrong := probe(data.venue, float(data.connect_seconds))):
         yield Check("source.ok", Level.OK, numbers)
     elif data.source == "auto" and settings.engine.mode is not Mode.LIVE:
         yield Check("source.falls_back", Level.WARN, {**numbers, "why": wrong})
     else:
         yield Check("source.unreachable", Level.FAIL, {**numbers, "why": wrong})
+
+
+def _recorded(environment: Environment, settings: Settings) -> Check:
+    """Count the imported candles that a replay at market speed would need."""
+    stored: dict[str, int] = {}
+    reader = open_database(environment.database_url, read_only=True, busy_seconds=2.0)
+    try:
+        if schema_state(reader) == "current":
+            with unit_of_work(reader, "the candles") as session:
+                stored = {
+                    c.symbol: c.rows
+                    for c in candles.coverage(session)
+                    if (c.venue, c.source) == (settings.market_data.venue, IMPORTED)
+                    and c.timeframe == settings.engine.timeframe
+                }
+    except TradingError:
+        pass  # the check of the database says what is wrong; nothing is there to be played
+    finally:
+        reader.dispose()
+    lacking = [f"{s} {stored.get(s, 0)}" for s in settings.symbols if stored.get(s, 0) <= WARM]
+    numbers = {"timeframe": settings.engine.timeframe, "needed": WARM}
+    if lacking:
+        return Check("source.replay_short", Level.FAIL, {**numbers, "symbols": ", ".join(lacking)})
+    return Check("source.replay", Level.OK, numbers)
 
 
 def _probe(venue: str, seconds: float) -> str:

@@ -6,7 +6,7 @@ traded: the same session can be told, checked and argued about at any later time
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from auto_trading.bootstrap import LivingTools, RunSpec, build_living
 from auto_trading.model_shelf import ModelShelf
 from auto_trading.model_store import ModelFolder
 from auto_trading.modelling import model_maker
-from auto_trading.session_inputs import Held, Input, decoded
+from auto_trading.session_inputs import Command, Held, Input, decoded
 from auto_trading.session_store import KIND
 from auto_trading.translation import enabled_strategies
 from config.settings import Settings
@@ -71,8 +71,9 @@ def repeat(
         timeframe_ms(run.timeframe), settings.engine.trading_interval * 1000, settings, var_dir,
         opening_cash=run.inputs["opening_cash"],
     )  # fmt: skip
-    held = _held(recorded.inputs)
     numbers = f"r{run_id}o"
+    inputs = [renamed(item, f"r{runs.number(run)}o", numbers) for item in recorded.inputs]
+    held = _held(inputs)
 
     def may_enter(order: Order) -> str:
         return held.get(int(order.client_order_id.removeprefix(numbers)), "")
@@ -84,7 +85,7 @@ def repeat(
         database, now, may_enter=may_enter, records=False, batch=_BATCH, model=model,
         candles_fill=run.source == "replay",
     )  # fmt: skip
-    asyncio.run(_play(spec, tools, recorded.inputs))
+    asyncio.run(_play(spec, tools, inputs))
     with translated("the result", database), database.connect() as connection:
         repeated = {name: digest(connection, run_id) for name, digest in _HASHES.items()}
         counts = run_results.counts(connection, run_id)
@@ -92,7 +93,7 @@ def repeat(
         "session": runs.public_id(run),
         "run_id": f"r{run_id}",
         "identical": repeated == recorded.hashes,
-        "inputs": len(recorded.inputs),
+        "inputs": len(inputs),
         "decisions": counts.decisions,
         "orders": counts.orders,
         "fills": counts.fills,
@@ -125,6 +126,17 @@ def _load(database: Database, reference: str) -> Recorded:
     if not rows:
         raise InputError(f"nothing of session {runs.public_id(run)} was recorded")
     return Recorded(run, [decoded(row) for row in rows], hashes)
+
+
+def renamed(item: Input, prefix: str, to: str) -> Input:
+    """Return an input with the order that it names called as in the repeated run."""
+    if not isinstance(item, Command):
+        return item
+    order_id = item.payload.get("client_order_id")
+    if not isinstance(order_id, str) or not order_id.startswith(prefix):
+        return item
+    payload = {**item.payload, "client_order_id": to + order_id.removeprefix(prefix)}
+    return replace(item, payload=payload)
 
 
 def _held(inputs: Sequence[Input]) -> dict[int, str]:

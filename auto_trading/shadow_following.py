@@ -36,18 +36,13 @@ class Shadow:
     stop: int = 0
     target: int = 0
     candles: int = 0  # seen since the decision
-    lost: bool = False  # a candle is missing: nobody can say how it ends
 
-    def follow(self, bar: Bar | None, cfg: AiConfig, tick_units: int) -> End | None:
-        """Take the next candle, None where it is missing; return the end if this is it.
+    def follow(self, bar: Bar, cfg: AiConfig, tick_units: int) -> End | None:
+        """Take the next candle; return the end if this is it.
 
         The candle after the horizon ends it by time, at its open.
         """
         self.candles += 1
-        if bar is None:
-            self.lost = True
-        if bar is None or self.lost:
-            return None
         slippage = cfg.slippage_rate
         if self.candles == 1:
             self.entry = slipped(bar.open, self.side, slippage, tick_units)
@@ -76,13 +71,10 @@ class Shadow:
     def state(self) -> list[int]:
         return [
             self.decided_ms, self.side, self.expected_mbp, self.stop_units, self.target_units,
-            self.entry, self.stop, self.target, self.candles, int(self.lost),
+            self.entry, self.stop, self.target, self.candles,
         ]  # fmt: skip
 
     @classmethod
     def of(cls, state: Sequence[int]) -> "Shadow":
         """Return what `state` gave."""
-        decided, side, expected, stop_units, target_units, entry, stop, target, seen, lost = state
-        return cls(
-            decided, side, expected, stop_units, target_units, entry, stop, target, seen, bool(lost)
-        )
+        return cls(*state)

@@ -267,13 +267,16 @@ class Hang:
 
     Args:
         folder: `hang.1`, `hang.2`, ... in it are one hang each; `hung` in it grows with each.
-        place: cycle (whole step), decide (within it), submit (a call to the exchange).
+        places: cycle (whole step), decide (within it), submit (a call to the exchange), restore
+            (coming back from a checkpoint); several are joined by "+".
         waits: by awaiting for ever, so that the loop goes on; else by blocking the thread.
+        raises: it does not hang at all, it fails with an error that nobody expects.
     """
 
     folder: Path
-    place: str
-    waits: bool
+    places: str
+    waits: bool = False
+    raises: bool = False
 
     def planted(self) -> Callable[[], None]:
         """Return what makes a new process hang when it is armed; for `Site.start`."""
@@ -294,7 +297,7 @@ class Hang:
         return file.stat().st_size if file.exists() else 0
 
     def is_due(self) -> bool:
-        for number in (1, 2, 3):
+        for number in range(1, 10):
             with suppress(FileNotFoundError):
                 (self.folder / f"hang.{number}").unlink()
                 with (self.folder / "hung").open("a") as file:
@@ -311,29 +314,36 @@ def plant(hang: Hang) -> None:
     from auto_trading.engine import AutoTradingEngine
     from auto_trading.gateways.simulated_venue import SimulatedVenue
 
-    owner, name = {
+    methods: dict[str, tuple[type, str]] = {
         "cycle": (AutoTradingEngine, "on_slice"),
         "decide": (DecisionMaker, "decide"),
         "submit": (SimulatedVenue, "submit"),
-    }[hang.place]
-    real = getattr(owner, name)
+        "restore": (AutoTradingEngine, "restore"),
+    }
 
     def block() -> None:
+        if hang.raises:
+            raise ZeroDivisionError("an error that nobody expects")
         threading.Event().wait(600)
 
-    def plain(*args: Any, **more: Any) -> Any:
-        if hang.is_due():
-            block()
-        return real(*args, **more)
+    def changed(real: Callable[..., Any]) -> Callable[..., Any]:
+        def plain(*args: Any, **more: Any) -> Any:
+            if hang.is_due():
+                block()
+            return real(*args, **more)
 
-    async def awaited(*args: Any, **more: Any) -> Any:
-        if hang.is_due():
-            if hang.waits:
-                await asyncio.Event().wait()
-            block()
-        return await real(*args, **more)
+        async def awaited(*args: Any, **more: Any) -> Any:
+            if hang.is_due():
+                if hang.waits:
+                    await asyncio.Event().wait()
+                block()
+            return await real(*args, **more)
 
-    setattr(owner, name, awaited if asyncio.iscoroutinefunction(real) else plain)
+        return awaited if asyncio.iscoroutinefunction(real) else plain
+
+    for place in hang.places.split("+"):
+        owner, name = methods[place]
+        setattr(owner, name, changed(getattr(owner, name)))
 
 
 def stand_still() -> None:

@@ -178,7 +178,7 @@ class ExchangeSource:
                     seen = max(seen, _time_of(event))
                     yield event
             except Overrun:
-                asked = seen - seen % self._plan.timeframe_ms
+                asked = seen
                 log.warning("exchange %s: a reader fell behind and starts over", self._plan.venue)
 
     async def _follow(self, place: int, seen: int) -> AsyncIterator[MarketEvent]:

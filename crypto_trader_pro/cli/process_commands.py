@@ -6,6 +6,7 @@ import typer
 
 from crypto_trader_pro.cli.exits import Exit
 from crypto_trader_pro.cli.places import environment
+from crypto_trader_pro.domain.errors import ConfigError
 
 engine = typer.Typer(help="The engine process.", no_args_is_help=True)
 
@@ -73,11 +74,17 @@ def run(
     Example: python -m crypto_trader_pro engine run
     """
     from auto_trading.engine_process import run_engine
+    from auto_trading.preflight import Level, mode
     from auto_trading.service_watch import watched_service
     from config.loading import load
+    from crypto_trader_pro.cli.context import language
+    from utils.texts import say
 
     places = environment()
     settings = load()
+    judged = mode(settings)
+    if judged.level is Level.FAIL:  # real money, or none at all: never by mistake
+        raise ConfigError(say(language(), f"preflight.{judged.code}", **judged.numbers))
     with watched_service(places.var_dir):
         code = run_engine(places, settings, wait_for_lease=wait_for_lease)
     raise typer.Exit(code)

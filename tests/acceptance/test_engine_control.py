@@ -119,7 +119,7 @@ def test_an_emergency_stop_with_many_positions_is_flat_in_two_seconds_and_latche
 def test_an_emergency_stop_is_flat_in_two_seconds_with_the_cycle_hung(
     crowded: Site, tmp_path: Path
 ) -> None:
-    hang = Hang(tmp_path / "hang", "decide", waits=False)
+    hang = Hang(tmp_path / "hang", "decide")
     process = crowded.trading(MANY, prepare=hang.planted())
     hang.arm()
     until(hang.is_on, "the hang", 10)

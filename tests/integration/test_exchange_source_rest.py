@@ -186,8 +186,13 @@ def test_an_abandoned_reader_costs_nothing_and_a_cancelled_one_ends() -> None:
                 await task
 
         asyncio.run(cancel())
-        living.close(100)
-        living.until(lambda: both(100) in living.reader.slices, "the slice")
+        ahead = Reader(living.source, START_MS + 101 * MINUTE)  # it has seen that one already
+        time.sleep(0.1)
+        for k in (100, 101):
+            living.close(k)
+            living.until_slice(k)
+        living.until(lambda: bool(ahead.slices), "the next slice")
+        assert ahead.slices == [both(101)]
 
 
 def test_a_symbol_that_the_venue_does_not_trade_is_said_and_not_waited_for() -> None:
@@ -209,17 +214,15 @@ def test_a_bug_while_collecting_is_told_and_collecting_begins_anew(
     monkeypatch.setattr("auto_trading.gateways.exchange_source._RESTART_SECONDS", 0.05)
     with Living("binance") as living:
         handshakes = living.server.handshakes
-        monkeypatch.setattr("auto_trading.gateways.exchange_feed.PRICES", None)  # breaks the poll
         feed = living.source._feed
         assert feed is not None
-        broken = feed._cache.first_missing
+        whole = feed._cache.first_missing
         feed._cache.first_missing = None  # type: ignore[method-assign,assignment]
         living.until(
             lambda: "failed: 'NoneType' object is not callable" in living.source.health().detail,
             "the failure is told",
         )
-        feed._cache.first_missing = broken  # type: ignore[method-assign]
-        monkeypatch.undo()
+        feed._cache.first_missing = whole  # type: ignore[method-assign]
         living.until(lambda: living.server.handshakes >= handshakes + 4, "the streams again")
         living.speak()
         living.close(100)
@@ -362,3 +365,19 @@ def test_prices_that_cannot_be_had_are_asked_for_again(monkeypatch: pytest.Monke
         living.server.drop_streams()
         living.until(lambda: living.reader.told == {0: 100_000, 1: 20_000}, "the prices")
         assert [one.status for one in living.server.paths("tickers")][:3] == [500, 500, 200]
+
+
+def test_a_candle_that_the_venue_does_not_have_is_not_asked_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("auto_trading.gateways.exchange_feed._FIRST_PAUSE", 0.01)
+    with Living("bybit") as living:
+        living.market.gaps.add((BTC, START_MS + 100 * MINUTE))
+        living.close(100)
+        living.at_close(100, after_ms=10_000)
+        living.until(lambda: bool(living.reader.slices), "the dark slice")
+        time.sleep(0.5)
+        asked = len(living.server.paths("kline"))
+        time.sleep(0.3)
+        # the warm-up of both symbols, and three times the gap
+        assert len(living.server.paths("kline")) == asked <= 5

@@ -153,7 +153,7 @@ def test_a_candle_that_the_stream_leaves_out_is_fetched_within_the_grace(venue: 
     with Living(venue) as living:
         opened = living.at_close(100)
         living.server.send_candle(PERP, opened)
-        time.sleep(0.15)
+        time.sleep(0.5)
         assert living.reader.slices == []  # the stream has two seconds to bring it
         living.clock.set(START_MS + 101 * MINUTE + 2_000)
         living.until(lambda: bool(living.reader.slices), "the slice")

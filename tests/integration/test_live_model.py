@@ -1,6 +1,8 @@
 """A living model, fed candle by candle, says what a replay says that knows them all."""
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -80,6 +82,29 @@ def test_restarts_in_the_middle_change_nothing() -> None:
     skill = living.model.report()["brier_skill_gate_pct"]
     assert skill == replayed().model.report()["brier_skill_gate_pct"]
     assert living.model.status.lost_windows == ()
+
+
+@pytest.mark.parametrize("killed", [frozenset[int](), frozenset(range(1_420, 2_800, 7))])
+def test_trades_that_end_by_time_are_those_of_a_replay(
+    tmp_path: Path, killed: frozenset[int]
+) -> None:
+    """Distances that are seldom reached within six hours: the open after them ends the trade."""
+    wide = replace(cfg(), stop_atr=Decimal(3), target_atr=Decimal(6), horizon=6)
+    series = [s.slice(0, 75 * 24) for s in market()]
+    known = Replayed(series, wide, tmp_path)
+    living = Living(SYMBOLS, wide, tmp_path, bar_ms=HOUR)
+    assert lived(series, known, living, killed_at=killed) > 100
+    # in the last instant a replay sees that no candle will come to end the trades of before
+    last_ms = int(series[0].open_ms[-1]) + HOUR
+    assert [row for row in living.book.opened if row[3] < last_ms] == [
+        row for row in known.book.opened if row[3] < last_ms
+    ]
+    closed = {row[:3]: row for row in living.book.closed}
+    assert closed.items() <= {row[:3]: row for row in known.book.closed}.items()
+    by_time = [row for row in living.book.closed if row[-1] == "time_out"]
+    assert len(by_time) > 30
+    assert len(by_time) < len(closed)
+    assert len(known.book.closed) - len(closed) <= len(SYMBOLS)
 
 
 def test_from_finer_candles_it_says_the_same_at_each_full_hour() -> None:

@@ -78,7 +78,10 @@ def test_a_trade_that_is_followed_ends_as_its_label(
         shadow = Shadow(decided, side, 7, int(stop[row]), int(target[row]))
         end = None
         for k in range(horizon + 1):
-            end = shadow.follow(bars.get(decided + k * HOUR), cfg, tick)
+            bar = bars.get(decided + k * HOUR)
+            if bar is None:
+                break
+            end = shadow.follow(bar, cfg, tick)
             shadow = Shadow.of(json.loads(json.dumps(shadow.state())))
             if end is not None:
                 break

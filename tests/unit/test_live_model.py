@@ -95,6 +95,22 @@ def test_with_a_model_and_no_window_it_says_that() -> None:
     assert status.model_id == stored()[1]["model_id"]
 
 
+def test_what_no_history_can_fill_is_asked_for_once() -> None:
+    living = a_living()
+    living.model.install(stored()[1])
+    fed(living, 0, 10)
+    assert living.model.status.wants == "gap"
+    assert living.model.status.short == SYMBOLS
+    living.model.install(stored()[1])  # brought no candles
+    fed(living, 10, 20)
+    living.reborn(saved(living))
+    assert (living.model.status.wants, living.model.status.short) == ("", SYMBOLS)
+    fed(living, 20, WINDOW + 3)
+    assert living.model.status.ready == 2
+    fed(living, WINDOW + 4, WINDOW + 6)  # a new gap
+    assert living.model.status.wants == "gap"
+
+
 def test_a_model_is_followed_by_the_next_in_time_and_expires() -> None:
     living = a_living()
     living.model.install(stored()[1])

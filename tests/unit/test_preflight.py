@@ -2,21 +2,24 @@
 
 import os
 import socket
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from auto_trading import preflight as module
 from auto_trading.preflight import Check, Level, preflight
+from auto_trading.replay_market import IMPORTED
 from config.environment import Environment
 from config.faults import SettingsError
 from config.loading import load
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import ObservedState, TradingState
-from database import lease
+from crypto_trader_pro.domain.market import CandleSeries
+from crypto_trader_pro.simulation.instruments import instrument
+from database import candles, lease
 from database.auto_trading_db import open_database, prepare, unit_of_work
 from database.lease import Beat, Holder
 from tests.market_data import ROOT
@@ -25,7 +28,7 @@ from utils.clocks import SystemClock
 from utils.processes import own_process
 from utils.texts import Language, say
 
-NOTHING: Mapping[str, str] = {}
+BTC = instrument("BTC/USDT:USDT")
 
 
 def a_port() -> int:
@@ -50,6 +53,13 @@ def answers(_: str, __: float) -> str:
 
 def silent(venue: str, _: float) -> str:
     return f"{venue}: Name or service not known"
+
+
+def a_series(count: int) -> CandleSeries:
+    """Return five-minute candles that do not move."""
+    at = np.arange(count, dtype=np.int64) * 300_000
+    price, volume = np.full(count, 100, np.int64), np.full(count, 5, np.int64)
+    return CandleSeries(BTC.symbol, 300_000, at, price, price, price, price, volume)
 
 
 def checks(found: list[Check], name: str) -> list[tuple[str, Level]]:
@@ -109,7 +119,7 @@ def test_what_is_refused_of_live_is_said(tmp_path: Path) -> None:
         ("auto", silent, ("source.falls_back", Level.WARN)),
         ("exchange", answers, ("source.ok", Level.OK)),
         ("exchange", silent, ("source.unreachable", Level.FAIL)),
-        ("replay", answers, ("source.replay", Level.FAIL)),
+        ("replay", answers, ("source.replay_short", Level.FAIL)),
     ],
 )
 def test_a_source_that_does_not_answer(
@@ -117,6 +127,22 @@ def test_a_source_that_does_not_answer(
 ) -> None:
     found = preflight(places(tmp_path), settings(MARKET_DATA__SOURCE=source), probe=probe)
     assert checks(found, "source") == [expected]
+
+
+def test_a_replay_needs_more_candles_than_the_warm_up(tmp_path: Path) -> None:
+    there = places(tmp_path)
+    wanted = settings(MARKET_DATA__SOURCE="replay", SYMBOLS="BTC/USDT:USDT")
+    for count, expected in ((200, "source.replay_short"), (201, "source.replay")):
+        engine = open_database(there.database_url)
+        prepare(engine)
+        with unit_of_work(engine) as session:
+            series = a_series(count)
+            candles.store(session, series, BTC, candles.Origin("binance", IMPORTED))
+        engine.dispose()
+        (check,) = [c for c in preflight(there, wanted, probe=answers) if c.name == "source"]
+        assert check.code == expected
+        if count == 200:
+            assert check.numbers["symbols"] == "BTC/USDT:USDT 200"
 
 
 def test_the_real_probe_is_asked_where_none_is_given(
@@ -168,7 +194,7 @@ def test_channels_that_lack_their_secret(tmp_path: Path) -> None:
     assert checks(found, "notifications") == [
         ("notifications.no_secret", Level.FAIL), ("notifications.ok", Level.OK),
     ]  # fmt: skip
-    there = places(tmp_path, CTP_TELEGRAM_BOT_TOKEN="7:x")
+    there = places(tmp_path, **{"CTP_TELEGRAM_BOT_TOKEN": "7:x"})
     found = preflight(there, settings(**environ), probe=answers)
     assert checks(found, "notifications") == [("notifications.ok", Level.OK)]
 

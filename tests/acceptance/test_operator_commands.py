@@ -1,0 +1,307 @@
+"""What an operator asks of a living engine on the demo market, and what is said then."""
+
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auto_trading import asking, engine_file
+from auto_trading.asking import Asked, ask_engine
+from auto_trading.flags import Flags
+from config.environment import Environment
+from crypto_trader_pro.cli.asked_text import is_settled, sentence
+from crypto_trader_pro.cli.exits import Exit
+from crypto_trader_pro.domain.enums import CommandKind
+from crypto_trader_pro.domain.errors import InputError
+from tests.engines import command
+from tests.processes import DATABASE, locked
+from utils.texts import Language
+
+STOP, EMERGENCY = CommandKind.STOP, CommandKind.EMERGENCY_STOP
+
+
+def an_installation(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Environment:
+    for name in ("CTP_DATABASE_URL", "DATABASE_URL", "CTP_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CTP_VAR_DIR", str(folder))
+    monkeypatch.setenv("CTP_MARKET_DATA__SOURCE", "demo")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setenv("COLUMNS", "200")
+    return Environment.current()
+
+
+@pytest.fixture(scope="module")
+def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """An installation with a living engine, shared by this file."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        places = an_installation(monkeypatch, tmp_path_factory.mktemp("living"))
+        started = command("engine", "start")
+        assert started.code == 0, started.stderr
+        yield places
+        assert command("down").code == 0
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """An installation in which nothing runs."""
+    return an_installation(monkeypatch, tmp_path / "var")
+
+
+def status() -> dict[str, Any]:
+    return command("status", "--json").result()
+
+
+def until(true: Callable[[], Any], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def rows(places: Environment, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(places.var_dir / DATABASE)) as connection:
+        return connection.execute(query).fetchall()
+
+
+# --- a living engine ----------------------------------------------------------------------------
+
+
+def test_start_stop_and_start_again_are_done_and_said(living: Environment) -> None:
+    assert command("start").stdout == "start trading: done. Trading was started.\n"
+    until(lambda: status()["observed_state"] == "running")
+    stopped = command("stop", "--json").result()
+    assert (stopped["status"], stopped["engine_alive"]) == ("done", True)
+    assert stopped["answer"]["code"] == "answer.stopped"
+    until(lambda: status()["observed_state"] == "stopped")
+    found = status()
+    assert (found["desired_state"], found["trading_state"]) == ("stopped", "active")
+    assert (found["mode"], found["data_source"]) == ("paper", "demo")
+    assert found["heartbeat_age_seconds"] < 5
+    assert (found["equity"], found["cash"]) != (None, None)
+    ((by,),) = rows(living, "SELECT DISTINCT requested_by FROM commands")
+    assert by.startswith("cli:")
+
+
+def test_an_emergency_is_latched_until_it_is_re_armed(living: Environment) -> None:
+    assert command("emergency-stop").code == 0
+    until(lambda: status()["trading_state"] == "halted")
+    assert status()["desired_state"] == "emergency"
+    until(lambda: Flags(living.var_dir).up() == [])  # it went up first of all
+    refused = command("start")
+    assert (refused.code, "start trading: refused." in refused.stdout) == (Exit.NEGATIVE, True)
+    wrong = command("rearm", "--confirm", "please")
+    assert (wrong.code, wrong.complaint()) == (
+        Exit.USAGE, "--confirm was 'please', allowed: REARM",
+    )  # fmt: skip
+    until(lambda: command("rearm", "--confirm", "REARM").code == 0)
+    until(lambda: status()["trading_state"] == "active")
+    assert status()["desired_state"] == "stopped"  # armed is not started
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("close", "BTC/USDT"), "refused.no_position"),
+        (("close", "PIZZA/USDT"), "refused.input"),
+        (("cancel", "r1o9999999"), "refused.no_order"),
+        (("lift-lock", "BTC/USDT"), "refused.no_lock"),
+        (("ack", 999_999), "refused.input"),
+        (("job", "wash-up"), "refused.input"),
+        (("config", "rollback", 999_999), "refused.input"),
+        (("config", "apply", "paper.initial_equty=5"), "refused.input"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(map(str, value)),
+)
+def test_what_cannot_be_done_is_refused_with_its_reason(
+    living: Environment, words: tuple[str, ...], code: str
+) -> None:
+    found = command(*words, "--json")
+    assert found.code == Exit.NEGATIVE
+    answer = json.loads(found.stdout)
+    assert (answer["status"], answer["answer"]["code"]) == ("refused", code)
+    said = command(*words)
+    assert (said.code, said.stderr) == (Exit.NEGATIVE, "")
+    assert ": refused. " in said.stdout
+
+
+@pytest.mark.parametrize("words", [("job", "equity_snapshot"), ("train",)], ids=" ".join)
+def test_what_can_be_done_is_done(living: Environment, words: tuple[str, ...]) -> None:
+    found = command(*words)
+    assert (found.code, found.stderr) == (0, ""), found.stdout
+    assert ": done. " in found.stdout
+
+
+def test_the_log_of_the_engine_can_be_read(living: Environment) -> None:
+    until(lambda: "took the account" in command("logs", "--lines", 500).stdout)
+    lines = command("logs", "--lines", 500, "--json").stdout.splitlines()
+    assert {json.loads(line)["level"] for line in lines} >= {"INFO"}
+    assert command("logs", "--level", "critical").stdout == ""
+    for words, told in (
+        (("--level", "loud"), "level was 'LOUD'"),
+        (("--component", "kitchen"), "component was 'KITCHEN'"),
+        (("--lines", -1), "--lines was -1"),
+    ):
+        assert told in command("logs", *words).complaint()
+
+
+@pytest.mark.parametrize("kind", [STOP, EMERGENCY])
+def test_a_stop_works_while_the_database_is_locked(living: Environment, kind: CommandKind) -> None:
+    """Within a second of the asking the engine sends no entries; the rest follows the lock."""
+    if kind is STOP:
+        assert command("start").code == 0
+        until(lambda: _file(living).entries == "allowed")
+    with locked(living.var_dir / DATABASE):
+        begun = time.monotonic()
+        found = ask_engine(living, kind, by="test")
+        took = time.monotonic() - begun
+        assert took < 1.0
+        assert (found.status, found.engine_alive) == ("flag", True)
+        assert found.entries not in (None, "allowed")
+        assert is_settled(found)
+        assert "the flag file did it" in sentence(found, Language.ENGLISH)
+        shown = status()  # readers are not blocked
+        assert shown["engine_pid"] == _file(living).pid
+    wanted = "stopped" if kind is STOP else "emergency"
+    until(lambda: status()["desired_state"] == wanted)
+    until(lambda: Flags(living.var_dir).up() == [])
+    if kind is EMERGENCY:
+        until(lambda: command("rearm", "--confirm", "REARM").code == 0)
+
+
+def test_an_engine_that_does_not_react_is_not_said_to_have_stopped(
+    living: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.3)
+    pid = _file(living).pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        found = ask_engine(living, STOP, by="test", seconds=0.3)
+        assert (found.status, found.engine_alive, is_settled(found)) == ("asked", True, False)
+        assert "not answered" in sentence(found, Language.ENGLISH)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: status()["waiting_commands"] == 0)
+
+
+def _file(places: Environment) -> engine_file.EngineFile:
+    found = engine_file.read(places.var_dir)
+    assert found is not None
+    return found
+
+
+# --- nothing runs -------------------------------------------------------------------------------
+
+
+def test_a_start_without_an_engine_is_kept_for_the_next_one(empty: Environment) -> None:
+    found = command("start")
+    assert (found.code, found.stdout) == (
+        0, "start trading: asked. No engine runs; it takes effect when one starts.\n",
+    )  # fmt: skip
+    shown = status()
+    assert (shown["desired_state"], shown["observed_state"]) == ("running", "stopped")
+    assert (shown["waiting_commands"], shown["epoch"]) == (1, None)
+
+
+def test_what_does_not_last_says_that_it_lapses(empty: Environment) -> None:
+    found = command("close", "BTC/USDT")
+    assert "it lapses unless one starts within a minute" in found.stdout
+
+
+def test_an_emergency_without_an_engine_is_wanted_and_flagged(empty: Environment) -> None:
+    assert command("emergency-stop").code == 0
+    assert status()["desired_state"] == "emergency"
+    assert [kind for kind, _ in Flags(empty.var_dir).up()] == [EMERGENCY]
+
+
+@pytest.mark.parametrize("words", ["stop", "emergency-stop"])
+def test_a_stop_without_engine_and_database_is_a_flag(
+    empty: Environment, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("CTP_DATABASE_URL", "postgresql://me@127.0.0.1:1/trading")
+    found = command(words)
+    assert (found.code, "no engine runs" in found.stdout) == (0, True)
+    assert [kind.value for kind, _ in Flags(empty.var_dir).up()] == [words.replace("-", "_")]
+    asked = command("start")
+    assert (asked.code, "PostgreSQL 127.0.0.1:1/trading" in asked.complaint()) == (
+        Exit.UNAVAILABLE, True,
+    )  # fmt: skip
+
+
+def test_the_lists_are_empty_at_first(empty: Environment) -> None:
+    assert command("alerts").stdout == "No alert waits.\n"
+    assert command("alerts", "--json").result() == {"alerts": []}
+    assert command("config", "history", "--json").result() == {"configurations": []}
+    assert "--lines was 0" in command("alerts", "--lines", 0).complaint()
+    assert command("logs").stdout == ""
+
+
+def test_a_change_is_key_and_value(empty: Environment) -> None:
+    assert "change was 'fast', allowed: KEY=VALUE" in command("config", "apply", "fast").complaint()
+
+
+def test_preflight_says_what_it_found(empty: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = command("preflight", "--json").result()
+    assert found["level"] == "warn"
+    assert {c["check"] for c in found["checks"]} >= {"configuration", "database", "mode"}
+    monkeypatch.setenv("CTP_ENGINE__MODE", "live")
+    monkeypatch.setenv("CTP_ENGINE__ENABLE_PAPER_TRADING", "false")
+    monkeypatch.setenv("CTP_MARKET_DATA__SOURCE", "exchange")
+    monkeypatch.setattr("auto_trading.gateways.venue_clients.probe", lambda *_: "")
+    shown = command("preflight")
+    assert shown.code == Exit.NEGATIVE
+    assert "fail  Mode live is refused" in shown.stdout
+    monkeypatch.setenv("CTP_ENGINE__MODE", "dreaming")
+    assert "fail  Configuration: " in command("preflight").stdout
+
+
+# --- words --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(
+    ("found", "settled"),
+    [
+        (Asked(STOP, "asked", "c"), True),
+        (Asked(STOP, "asked", "c", lapses=True), True),
+        (Asked(STOP, "asked", "c", engine_alive=True), False),
+        (Asked(STOP, "done", "c", True, {"code": "answer.started"}), True),
+        (Asked(STOP, "refused", "c", True, {"code": "refused.unheard_of", "n": 5}), False),
+        (Asked(STOP, "expired", "c", True, {}), False),
+        (Asked(STOP, "flag", trouble="locked"), True),
+        (Asked(STOP, "flag", trouble="locked", engine_alive=True), False),
+        (Asked(STOP, "flag", trouble="locked", engine_alive=True, entries="stopped"), True),
+    ],
+)
+def test_every_end_has_its_sentence(found: Asked, settled: bool, language: Language) -> None:
+    said = sentence(found, language)
+    assert "{" not in said
+    if found.status == "refused":
+        assert "refused.unheard_of n: 5" in said  # a code without a sentence is not hidden
+    assert is_settled(found) is settled
+
+
+def test_who_asks_is_known_even_where_the_system_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> str:
+        raise KeyError("uid")
+
+    monkeypatch.setattr(asking.getpass, "getuser", unknown)
+    assert asking.operator("cli") == "cli:unknown"
+
+
+def test_an_unusable_stop_is_refused_not_flagged(
+    empty: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise InputError("no")
+
+    monkeypatch.setattr(asking.control, "ask", refuse)
+    with pytest.raises(InputError, match="no"):
+        ask_engine(empty, STOP, by="test")
+    assert Flags(empty.var_dir).up() == []
