@@ -106,7 +106,9 @@ def _stop(
     try:
         row = within(patience, lambda: _store(environment, kind, payload, by, HURRY_SECONDS))
     except (TimeoutError, RetryableError, ConfigError) as e:
-        Flags(environment.var_dir).put(kind, by)
+        flags = Flags(environment.var_dir)
+        if kind not in [flag.kind for flag in flags.up()]:  # the command may have put it up first
+            flags.put(kind, by)
         entries = _entries(environment.var_dir, seconds) if lives_here else None
         return Asked(kind, "flag", engine_alive=lives_here, trouble=str(e), entries=entries)
     return _answered(environment, kind, row, seconds)

@@ -9,19 +9,19 @@ import signal
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import ExitStack
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine as Database
 
 from auto_trading import engine_file
 from auto_trading.command_inbox import CommandInbox, InboxTools
 from auto_trading.flags import Flags
-from auto_trading.living_session import LivingSession
 from auto_trading.operations import Answer
 from auto_trading.session_inputs import Command
-from auto_trading.shared import Databases, Shared
+from auto_trading.shared import Databases, Shared, Wish
 from auto_trading.switchboard import Switchboard, boot_seconds
 from config.environment import Environment
 from config.settings import Settings
@@ -44,6 +44,9 @@ from utils.logging import setup_logging
 from utils.notifications import NotificationManager
 from utils.processes import ProcessId, is_gone, own_process
 from utils.redaction import secrets_of
+
+if TYPE_CHECKING:
+    from auto_trading.living_session import LivingSession
 
 log = logging.getLogger(__name__)
 
@@ -111,26 +114,36 @@ class _Process:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._living: LivingSession | None = None
-        self._wishes: list[DesiredState | None] = []
+        self._wishes: list[Wish] = []
         self._wished = threading.Lock()
         self._is_lost = False
         self._desired = DesiredState.STOPPED
+        self._inbox = CommandInbox(self._inbox_tools())
 
     def run(self, stack: ExitStack) -> int:
+        """Serve one session after another until the process is to end."""
         shared = self._shared
         with unit_of_work(shared.databases.inbox, "the commands") as session:
             commands.take_back(session)
-        inbox = CommandInbox(self._inbox_tools())
-        inbox.start()
-        stack.callback(inbox.close, 2.0)
+            row = lease.read(session)
+            self._desired = DesiredState(row.desired_state) if row else DesiredState.STOPPED
         stack.callback(self._release)
+        self.sign_of_life()
+        self._inbox.start()
+        stack.callback(self._inbox.close, 2.0)
+        # what a session needs takes half a second to import; the first heartbeat is out by now
+        from auto_trading.living_session import LivingSession  # noqa: PLC0415
+
+        left_over: Sequence[Command] = ()
         while not self._is_lost:
             with ExitStack() as own:
                 living = LivingSession(self._shared, self, own)
                 self._living = living
+                for command in left_over:
+                    living.supervisor.submit(command)
                 living.run()
-                restart = living.supervisor.wants_restart
-            if not restart:
+                left_over = living.supervisor.left_over()
+            if not living.supervisor.wants_restart:
                 break
         if self._is_lost:
             raise LeaseLost("another engine has taken the account; this one has stopped")
@@ -143,10 +156,15 @@ class _Process:
         """What people want, as of the newest heartbeat."""
         return self._desired
 
-    def wish(self, desired: DesiredState | None) -> None:
-        """Store what a flag or signal asked for, so that it holds after a restart; None: re-arm."""
+    def wish(self, wish: Wish) -> None:
+        """Store soon what people want now, so that it holds after a restart."""
         with self._wished:
-            self._wishes.append(desired)
+            self._wishes.append(wish)
+        self._inbox.beat_soon()
+
+    def answer(self, command_id: str, answer: Answer) -> None:
+        """Store soon what became of a command that no session could carry out."""
+        self._inbox.answer(command_id, answer)
 
     # --- for the inbox ----------------------------------------------------------------------
 
@@ -159,7 +177,7 @@ class _Process:
         )  # fmt: skip
 
     def _is_ready(self) -> bool:
-        return self._living is not None and self._living.is_ready
+        return self._living is not None and self._living.supervisor.is_ready
 
     def _handle(self, command: Command) -> Answer | None:
         living = self._living
@@ -169,14 +187,17 @@ class _Process:
 
     def _wanted(self, desired: DesiredState) -> None:
         self._desired = desired
-        with self._wished:
-            wishes, self._wishes = self._wishes, []
-        for wish in wishes:
+        while self._wishes:
+            wish = self._wishes[0]
+            now = self._shared.now()
             with unit_of_work(self._shared.databases.inbox, "the desired state") as session:
-                if wish is None:
-                    lease.unlatch(session, self._shared.now())
+                if wish.desired is None:
+                    lease.unlatch(session, now)
                 else:
-                    lease.want(session, wish, self._shared.now())
+                    self._desired = lease.want(session, wish.desired, now)
+            wish.stored()
+            with self._wished:
+                self._wishes.pop(0)
 
     def _lost(self) -> None:
         log.critical("another engine has taken the account")
@@ -185,23 +206,24 @@ class _Process:
             self._living.supervisor.end()
 
     def _beat(self) -> Beat:
-        """Return what the heartbeat tells, and leave it beside the database too."""
+        """Return what the heartbeat tells."""
         living, shared = self._living, self._shared
         view = None if living is None else living.view()
         observed = ObservedState.STARTING if living is None else living.supervisor.observed()
         trading = TradingState.ACTIVE if view is None else TradingState(view["trading_state"])
-        beat = Beat(
+        return Beat(
             observed, trading, shared.settings.engine.mode.value,
             "" if living is None else living.source_name,
             None if living is None else living.run_id,
             shared.last_error or None, view,
         )  # fmt: skip
-        self.write_file(observed, trading)
-        return beat
 
-    def write_file(self, observed: ObservedState, trading: TradingState) -> None:
-        """Leave a sign of life in the var folder, for those who cannot ask the database."""
-        shared, me = self._shared, own_process()
+    def sign_of_life(self) -> None:
+        """Renew `engine.json`, for those who cannot ask the database; nothing here asks it."""
+        shared, me, living = self._shared, own_process(), self._living
+        observed = ObservedState.STARTING if living is None else living.supervisor.observed()
+        view = None if living is None else living.view()
+        trading = TradingState.ACTIVE if view is None else TradingState(view["trading_state"])
         content = engine_file.EngineFile(
             me.host, me.pid, me.started, shared.epoch, observed.value, trading.value,
             shared.switchboard.reason() or "allowed", shared.now().isoformat(),

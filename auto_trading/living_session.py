@@ -15,11 +15,11 @@ from auto_trading.operations import Answer
 from auto_trading.session import TradingSession
 from auto_trading.session_inputs import Command
 from auto_trading.session_store import Origin, find_or_begin, unfinished
-from auto_trading.shared import Shared
+from auto_trading.shared import Shared, Wish
 from auto_trading.sources import choose, open_source, probe_venue
-from auto_trading.supervisor import Supervisor, SupervisorTools
+from auto_trading.supervisor import SWITCHED, Supervisor, SupervisorTools
 from auto_trading.translation import enabled_strategies
-from auto_trading.watch import Watch, WatchTools
+from auto_trading.watch import KILL_SWITCH, Watch, WatchTools
 from auto_trading.why_text import worded
 from auto_trading.worker import Worker, WorkerTools
 from config.settings import Settings
@@ -51,7 +51,11 @@ class Owner(Protocol):
     @property
     def desired(self) -> DesiredState: ...
 
-    def wish(self, desired: DesiredState | None) -> None: ...
+    def wish(self, wish: Wish) -> None: ...
+
+    def answer(self, command_id: str, answer: Answer) -> None: ...
+
+    def sign_of_life(self) -> None: ...
 
 
 class LivingSession:
@@ -78,13 +82,16 @@ class LivingSession:
             shared.environment.var_dir, shared.epoch, found.opening_cash,
         )  # fmt: skip
         self._change: Change | None = None
+        self._is_caught_up = False
+        self._changed_by = "start"  # who started or stopped trading last
+        self._recorded: tuple[str, bool] | None = None
         self._beside = Beside(shared, self._source, self._spec, self._current_worker, stack)
         self._watch = Watch(
             WatchTools(
                 worker=self._current_worker, source=self._source,
                 settings=lambda: shared.settings, now=shared.now,
                 period_ms=self._spec.timeframe_ms, submit=self._submit,
-                roll_back=self._roll_back, beside=self._beside.look, tell=self._say,
+                roll_back=self._roll_back, beside=self._look, tell=self._say,
             )
         )  # fmt: skip
         shared.logs.run_id = shared.notifications.run_id = found.run_id
@@ -97,6 +104,8 @@ class LivingSession:
                 shared.now,
                 self._faulted,
                 lambda: None,
+                owner.sign_of_life,
+                self._refused,
             )
         )
 
@@ -117,11 +126,6 @@ class LivingSession:
     @property
     def source_name(self) -> str:
         return self._source.name
-
-    @property
-    def is_ready(self) -> bool:
-        worker = self.supervisor.worker
-        return worker is not None and worker.session is not None
 
     @property
     def session(self) -> TradingSession | None:
@@ -186,7 +190,9 @@ class LivingSession:
             session.open(self._source.clock().now_ms())
         else:
             await session.restore(json.loads(self._state))
-        self._catch_up(session)
+        if not self._is_caught_up:  # a worker that takes over has its predecessor's commands
+            self._is_caught_up = True
+            self._catch_up(session)
         return session
 
     def _catch_up(self, session: TradingSession) -> None:
@@ -224,17 +230,18 @@ class LivingSession:
         """Note that a command is done and stored."""
         shared, kind = self._shared, command.kind
         log.info("%s done", kind.value, extra={"correlation_id": command.command_id})
-        if kind is CommandKind.START:
-            session = self.session
-            if session is not None and session.enabled:
-                shared.switchboard.allow("stop")
-        if command.by in ("signal", "start") or kind in _WISHES:
-            shared.flags.take_down(kind)
         wish = _WISHES.get(kind)
-        if wish is not None:
-            self._owner.wish(wish)
+        if wish is not None and self._is_ours(command):
+            self._owner.wish(Wish(wish, lambda: shared.flags.take_down(kind)))
         elif kind is CommandKind.REARM:
-            self._owner.wish(None)
+            self._owner.wish(Wish(None, lambda: None))
+        if wish is not None:
+            self._changed_by = command.by
+
+    @staticmethod
+    def _is_ours(command: Command) -> bool:
+        """True for a stop that did not come by the database: what is wanted is not stored yet."""
+        return command.command_id.startswith(SWITCHED) or command.by == KILL_SWITCH
 
     def _tell(self, news: Sequence[News]) -> None:
         """Tell people what was stored; the manager's queue takes it and returns at once."""
@@ -248,6 +255,20 @@ class LivingSession:
 
     def _submit(self, command: Command) -> None:
         self.supervisor.submit(command)
+
+    def _look(self) -> None:
+        """Once a second: training that is due, and the history of what was in force."""
+        self._beside.look()
+        worker = self.supervisor.worker
+        if worker is None or worker.seen is None:
+            return
+        settings, is_enabled = self._shared.settings, bool(worker.seen.report["enabled"])
+        now = (settings.hash(), is_enabled)
+        if now != self._recorded:
+            self._configs.record(
+                settings, is_enabled=is_enabled, by=self._changed_by, now=self._shared.now()
+            )
+            self._recorded = now
 
     def _roll_back(self, why: str) -> bool:
         """Ask for the configuration before this one; False where there is none."""
@@ -270,6 +291,11 @@ class LivingSession:
         self._shared.notifications.send_notification(
             kind, message, severity=severity, data=dict(numbers)
         )
+
+    def _refused(self, command: Command, why: str) -> None:
+        """Answer a command that no worker could carry out."""
+        if not command.command_id.startswith(SWITCHED):
+            self._owner.answer(command.command_id, Answer.refused("input", reason=why))
 
     def _faulted(self, line: str) -> None:
         self._shared.last_error = line

@@ -36,6 +36,7 @@ BLAMES: Final = 2  # workers that a command may cost before it is refused
 _FIRST_WAIT: Final = 0.2  # seconds before a new worker; twice as long for each fault
 _GO_ON: Final = frozenset({CommandKind.START, CommandKind.REARM})  # a person has looked
 _FAULT: Final = "fault"
+SWITCHED: Final = "flag-"  # begins the ids of commands that came by a flag or a signal
 
 
 def _nothing(*_: Any) -> None:
@@ -213,12 +214,23 @@ class Supervisor:
     def _serve_switches(self) -> None:
         """Serve signals and flag files: they need no database."""
         while self._tools.signals:
-            self._order(self._tools.signals.pop(0), "signal")
+            self._raise_flag(self._tools.signals.pop(0))
         up = self._tools.flags.up()
         for flag in up:
             if flag not in self._seen_flags:
                 self._order(flag.kind, flag.by)
         self._seen_flags = set(up)
+
+    def _raise_flag(self, kind: CommandKind) -> None:
+        """Let a signal last as long as a flag does: until what it asked for is stored."""
+        if kind is CommandKind.SHUTDOWN:
+            self._order(kind, "signal")
+            return
+        try:
+            self._tools.flags.put(kind, "signal")
+        except ConfigError as e:  # obeyed all the same, but a crash would forget it
+            log.warning("%s", e)
+            self._order(kind, "signal")
 
     def _order(self, kind: CommandKind, by: str) -> None:
         log.warning("%s by %s", kind.value, by)
@@ -227,7 +239,7 @@ class Supervisor:
             self.end()
             return
         now = self._tools.now()
-        self.submit(Command(f"{kind.value}-{now:%Y%m%d%H%M%S%f}"[:36], kind, {}, by, now))
+        self.submit(Command(f"{SWITCHED}{kind.value}-{now:%H%M%S%f}"[:36], kind, {}, by, now))
 
     # --- a worker that hangs or dies --------------------------------------------------------
 

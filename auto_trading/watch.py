@@ -22,6 +22,7 @@ from crypto_trader_pro.domain.ports import MarketSource
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0
+KILL_SWITCH: Final = "kill switch"  # who asks for its stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Watch:
         payload = {"trigger": trigger.value}
         self._tools.submit(
             Command(
-                uuid.uuid4().hex, CommandKind.EMERGENCY_STOP, payload, "kill switch",
+                uuid.uuid4().hex, CommandKind.EMERGENCY_STOP, payload, KILL_SWITCH,
                 self._tools.now(),
             )
         )  # fmt: skip

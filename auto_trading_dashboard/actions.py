@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import ConfigError, InputError, RetryableError
 from database import wishes
-from utils.flags import Flags
+from utils.flags import put_flag
 from utils.hurry import within
 
 DOUBLE_CLICK_SECONDS: Final = 1.0
@@ -73,7 +73,7 @@ def ask(
     """
     stops = kind in _STOPS
     if kind is CommandKind.EMERGENCY_STOP:
-        Flags(var_dir).put(kind, by)  # whatever the database says
+        put_flag(var_dir, kind, by)  # whatever the database says
 
     def store() -> None:
         wishes.wish(writer(kind), kind, payload, by=by, now=now, command_id=command_id)
@@ -101,5 +101,5 @@ def rearm_payload(word: str) -> dict[str, str]:
 
 
 def _flagged(kind: CommandKind, by: str, var_dir: Path, error: Exception) -> Told:
-    Flags(var_dir).put(kind, by)
+    put_flag(var_dir, kind, by)
     return Told(kind, flagged=True, trouble=str(error))

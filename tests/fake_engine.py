@@ -76,9 +76,9 @@ class FakeEngine:
 
     def _round(self, database: Engine, me: ProcessId) -> None:
         flags = Flags(self._environment.var_dir)
-        for kind, _ in [] if self._deaf else flags.up():
-            self._obey(kind)
-            flags.take_down(kind)
+        for flag in [] if self._deaf else flags.up():
+            self._obey(flag.kind)
+            flags.take_down(flag.kind)
         with unit_of_work(database) as session:
             self._write_file(me)
             beat = Beat(self._observed, self._trading, "paper", "demo", self._run_id, None, ACCOUNT)

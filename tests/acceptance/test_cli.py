@@ -35,8 +35,12 @@ from tests.rows import a_model, stored, stored_run
 from tests.synthetic import BTC, START_MS, write_candles, write_funding
 
 COMMANDS = (
-    ("init-db",), ("validate-config",), ("status",), ("replay",), ("why",), ("data", "import"),
-    ("data", "list"), ("data", "quality"), ("models", "list"), ("models", "show"),
+    ("up",), ("down",), ("console",), ("engine", "run"), ("engine", "start"), ("start",),
+    ("stop",), ("emergency-stop",), ("rearm",), ("status",), ("alerts",), ("ack",), ("close",),
+    ("cancel",), ("lift-lock",), ("train",), ("job",), ("logs",), ("preflight",), ("why",),
+    ("replay",), ("config", "apply"), ("config", "rollback"), ("config", "history"),
+    ("init-db",), ("validate-config",), ("data", "import"), ("data", "list"),
+    ("data", "quality"), ("models", "list"), ("models", "show"),
 )  # fmt: skip
 SECRET = "s3cr3t-w0rd"  # noqa: S105
 

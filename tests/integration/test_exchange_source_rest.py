@@ -79,11 +79,12 @@ def test_no_request_is_sent_inside_the_window_that_the_venue_asked_for(venue: st
     with Living(venue, streams=False) as living:
         living.until(lambda: living.source.health().connected, "the start")
         living.speak()
+        living.until(lambda: living.source.facts()[1].open_interest is not None, "no more polls")
         server = living.server
         server.faults.rest(CANDLES[venue], Fault(status=429, headers={"Retry-After": "1.2"}), 1)
         with pytest.raises(RateLimited, match="asked for silence"):
             living.source.history(BTC, MINUTE, START_MS, START_MS + MINUTE)
-        refused_at = server.asked[-1].at
+        refused_at = next(asked.at for asked in server.asked if asked.status == 429)
         with pytest.raises(RateLimited):
             living.source.history(BTC, MINUTE, START_MS, START_MS + MINUTE)
         server.drop_streams()  # a handshake is a request too
@@ -236,10 +237,10 @@ def test_probe_says_why_a_venue_does_not_answer() -> None:
         living.server.faults.rest("time", Fault(status=451))
         assert probe("bybit", 2.0, clients).startswith("bybit: answered 451")
         living.server.faults.clear()
-        living.server.faults.rest("time", Fault(seconds=0.5))
+        living.server.faults.rest("time", Fault(seconds=20))
         began = time.monotonic()
         assert probe("okx", 0.2, clients).startswith("okx: ")
-        assert time.monotonic() - began < 0.45
+        assert time.monotonic() - began < 10
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         nobody = VenueClients(f"http://127.0.0.1:{unused.getsockname()[1]}")

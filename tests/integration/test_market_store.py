@@ -54,7 +54,7 @@ def stored(database: Engine, place: int = 0) -> list[Bar]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
@@ -109,7 +109,7 @@ def test_a_locked_database_delays_nobody_and_loses_nothing(
             began = time.monotonic()
             for k in range(3):
                 it.put(a_slice(k))
-            assert time.monotonic() - began < 0.05
+            assert time.monotonic() - began < 1.0
             until(lambda: any("trying again" in r.getMessage() for r in caplog.records))
             assert it.stored == 0
         until(lambda: it.stored == 6)

@@ -194,7 +194,7 @@ def test_channels_that_lack_their_secret(tmp_path: Path) -> None:
     assert checks(found, "notifications") == [
         ("notifications.no_secret", Level.FAIL), ("notifications.ok", Level.OK),
     ]  # fmt: skip
-    there = places(tmp_path, **{"CTP_TELEGRAM_BOT_TOKEN": "7:x"})
+    there = places(tmp_path, CTP_TELEGRAM_BOT_TOKEN="7:x")  # noqa: S106
     found = preflight(there, settings(**environ), probe=answers)
     assert checks(found, "notifications") == [("notifications.ok", Level.OK)]
 

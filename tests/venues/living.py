@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 SPOT: Final = an_instrument("BTC/USDT", tick="0.01", lot="0.01")
 SWAP: Final = an_instrument("BTC/USDT:USDT", tick="0.1", lot="0.001")
 NOW_MS: Final = START_MS + 100 * MINUTE + 30_000  # candle 100 is running
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 
 venues = pytest.mark.parametrize("venue", ["binance", "bybit", "okx"])
 
@@ -122,6 +122,8 @@ class Living:
         } | source  # fmt: skip
 
     def __enter__(self) -> "Living":
+        import ccxt.pro  # type: ignore[import-untyped]  # noqa: F401  once per process, for as long as it takes
+
         self.server.__enter__()
         self.source = self.another()
         self.source.start()

@@ -21,7 +21,7 @@ from tests.venues.okx import Okx
 _T = TypeVar("_T")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 DIALECTS: Final[tuple[Dialect, ...]] = (Binance(), Bybit(), Okx())
-_WAIT_SECONDS: Final = 10.0
+_WAIT_SECONDS: Final = 30.0
 
 
 class Asked(NamedTuple):
@@ -130,7 +130,7 @@ class VenueServer:
         """Return when `topics` subscriptions are in force.
 
         Raises:
-            AssertionError: they are not, after ten seconds.
+            AssertionError: they are not, after half a minute.
         """
         deadline = time.monotonic() + _WAIT_SECONDS
         while self.subscriptions != topics:
