@@ -104,6 +104,6 @@ def _replay(
 
 def probe_venue(venue: str, seconds: float) -> str:
     """Return "" if the venue answers a public call in time, else one line why not."""
-    from auto_trading.gateways.exchange_source import probe  # noqa: PLC0415
+    from auto_trading.gateways.venue_clients import probe  # noqa: PLC0415
 
     return probe(venue, seconds)
