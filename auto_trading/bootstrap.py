@@ -73,19 +73,21 @@ def build_replay(
     after_ms: int = 0,
     pause_seconds: float = 0.0,
     progress: Callable[[int], None] | None = None,
+    lease: tuple[str, int] | None = None,
 ) -> AutoTradingEngine:
     """Return an engine over recorded candles, a simulated clock and the simulated venue.
 
     Args:
         after_ms: instants up to this one are not played again (a resumed run).
         pause_seconds: waiting time between two instants, 0 to play as fast as possible.
+        lease: name and epoch of the lease without which no commit counts.
     """
     clock = SimulatedClock()
     cash = money_units(spec.settings.paper_equity)
     paid = funding if spec.settings.paper.funding else {}
     venue = SimulatedVenue(spec.instruments, cash, costs_of(spec.settings), paid)
     feed = ReplayFeed(series, clock, venue.play, after_ms, pause_seconds)
-    journal = _journal(spec, database, system_now, REPLAY_BATCH, REPLAY_TRIES)
+    journal = _journal(spec, database, system_now, lease)
     model = None
     if MODEL_STRATEGY in spec.strategies:
         model = _replay_model(spec, series, funding, database, journal)
@@ -206,12 +208,14 @@ def _replay_model(
 
 
 def _journal(
-    spec: RunSpec, database: Database, system_now: Callable[[], datetime], batch: int, tries: int
-) -> Journal:
+    spec: RunSpec, database: Database, system_now: Callable[[], datetime],
+    lease: tuple[str, int] | None,
+) -> Journal:  # fmt: skip
+    account, epoch = lease or (None, None)
     return Journal(
         database, spec.run_id, spec.instruments,
         epoch=spec.epoch, config_hash=spec.settings.hash(), now=system_now,
-        batch=batch, tries=tries,
+        batch=REPLAY_BATCH, tries=REPLAY_TRIES, account=account, lease_epoch=epoch,
     )  # fmt: skip
 
 

@@ -79,7 +79,8 @@ class CommandInbox:
         """End after the present round; answers that wait are stored if that works at once."""
         self._closing.set()
         self._soon.set()
-        self._thread.join(timeout)
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
 
     def beat_soon(self) -> None:
         """Let the next heartbeat come at once: something has changed. From any thread."""

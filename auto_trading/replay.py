@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,10 +18,14 @@ from auto_trading.engine import AutoTradingEngine
 from auto_trading.replay_market import Market, ReplayRequest, played
 from auto_trading.run_report import report
 from config.settings import Settings
+from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.timeframes import timeframe_ms
-from database import runs
+from database import lease, runs
 from database.auto_trading_db import unit_of_work
+from database.lease import Holder
+from database.models import EngineLeaseRow
 from utils.locks import exclusive
+from utils.processes import ProcessId, is_gone, own_process
 
 Progress = Callable[[int, int], None]  # instants played, instants in all
 
@@ -58,8 +63,8 @@ class Replay:
                 inputs=request.as_inputs(market), config_hash=settings.hash(),
                 config=settings.canonical_json(), now=self._tools.now(),
             )  # fmt: skip
-        with self._alone(run_id):
-            return self._play(run_id, request, settings, market, None)
+        with self._alone(run_id) as held:
+            return self._play(run_id, request, settings, market, None, held)
 
     def resume(self, reference: str) -> dict[str, Any]:
         """Go on with a run by its id or "last"; a finished run's result is returned again.
@@ -69,7 +74,7 @@ class Replay:
         """
         with unit_of_work(self._tools.database) as session:
             run_id = runs.number(runs.find(session, reference, kind="replay"))
-        with self._alone(run_id):  # nobody else moves the checkpoint from here on
+        with self._alone(run_id) as held:  # nobody else moves the checkpoint from here on
             with unit_of_work(self._tools.database) as session:
                 run = runs.find(session, f"r{run_id}", kind="replay")
                 if run.result is not None:
@@ -78,15 +83,37 @@ class Replay:
             request, market = played(run, self._tools.database)
             settings = Settings.model_validate_json(run.config, strict=False)
             state = json.loads(checkpoint) if checkpoint else None
-            return self._play(run_id, request, settings, market, state)
+            return self._play(run_id, request, settings, market, state, held)
 
-    def _alone(self, run_id: int) -> AbstractContextManager[None]:
-        lock = self._tools.var_dir / "locks" / f"run-{run_id}.lock"
-        return exclusive(lock, f"run r{run_id}")
+    @contextmanager
+    def _alone(self, run_id: int) -> Iterator[tuple[str, int]]:
+        """Hold the run; yield the lease that its commits need.
+
+        The lock ends with the process. The lease also keeps processes of other folders and hosts
+        from the same run, where they share a database: at most one of them can commit.
+
+        Raises:
+            InputError: another process plays this run.
+        """
+        tools, account, what = self._tools, f"run-r{run_id}", f"run r{run_id}"
+        me = own_process()
+        holder = Holder(uuid.uuid4().hex, me.host, me.pid, me.started, runs.installed_version())
+        with exclusive(tools.var_dir / "locks" / f"run-{run_id}.lock", what):
+            with unit_of_work(tools.database) as session:
+                epoch = lease.take(
+                    session, holder, tools.now(), is_gone=_has_ended, account=account
+                )
+                row = lease.read(session, account=account)
+            if epoch is None:
+                other = "another process" if row is None else f"process {row.pid} on {row.host}"
+                raise InputError(f"{what} is being played by {other}; wait or stop it")
+            yield account, epoch
+            with unit_of_work(tools.database) as session:
+                lease.release(session, epoch, tools.now(), account=account)
 
     def _play(
         self, run_id: int, request: ReplayRequest, settings: Settings, market: Market,
-        state: Mapping[str, Any] | None,
+        state: Mapping[str, Any] | None, held: tuple[str, int],
     ) -> dict[str, Any]:  # fmt: skip
         tools = self._tools
         spec = RunSpec(
@@ -96,7 +123,7 @@ class Replay:
         engine = build_replay(
             spec, market.series, market.funding, tools.database, tools.now,
             after_ms=state["engine"]["last_close_ms"] if state else 0,
-            pause_seconds=tools.pause_seconds, progress=self._progress(market.instants),
+            pause_seconds=tools.pause_seconds, progress=self._progress(market.instants), lease=held,
         )  # fmt: skip
         started = perf_counter()
         before = asyncio.run(_run(engine, state, market.start_ms))
@@ -112,6 +139,10 @@ class Replay:
     def _progress(self, instants: int) -> Callable[[int], None] | None:
         told = self._tools.progress
         return None if told is None else lambda played: told(played, instants)
+
+
+def _has_ended(row: EngineLeaseRow) -> bool:
+    return is_gone(ProcessId(row.host, row.pid, row.pid_started))
 
 
 async def _run(engine: AutoTradingEngine, state: Mapping[str, Any] | None, start_ms: int) -> int:

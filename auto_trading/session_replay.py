@@ -5,6 +5,7 @@ traded: the same session can be told, checked and argued about at any later time
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +24,7 @@ from auto_trading.session_inputs import Command, Held, Input, decoded
 from auto_trading.session_store import KIND
 from auto_trading.translation import enabled_strategies
 from config.settings import Settings
+from crypto_trader_pro.domain.enums import OrderStatus
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.orders import Order
 from crypto_trader_pro.domain.timeframes import timeframe_ms
@@ -47,6 +49,7 @@ class Recorded:
     run: RunRow
     inputs: Sequence[Input]
     hashes: Mapping[str, str]
+    unsent: frozenset[int]  # numbers of orders that were stored and not yet sent at that moment
 
 
 def repeat(
@@ -85,7 +88,7 @@ def repeat(
         database, now, may_enter=may_enter, records=False, batch=_BATCH, model=model,
         candles_fill=run.source == "replay",
     )  # fmt: skip
-    asyncio.run(_play(spec, tools, inputs))
+    asyncio.run(_play(spec, tools, inputs, recorded.unsent))
     with translated("the result", database), database.connect() as connection:
         repeated = {name: digest(connection, run_id) for name, digest in _HASHES.items()}
         counts = run_results.counts(connection, run_id)
@@ -105,10 +108,14 @@ def repeat(
     return answer
 
 
-async def _play(spec: RunSpec, tools: LivingTools, inputs: Sequence[Input]) -> None:
+async def _play(
+    spec: RunSpec, tools: LivingTools, inputs: Sequence[Input], unsent: frozenset[int]
+) -> None:
     session = build_living(spec, tools)
-    for item in inputs:
+    for item in inputs[:-1]:
         await session.take(item)
+    session.engine.parts.executor.kept = unsent
+    await session.take(inputs[-1])
     await session.settle()
 
 
@@ -122,10 +129,24 @@ def _load(database: Database, reference: str) -> Recorded:
         number = runs.number(run)
         rows = list(session_record.inputs(session, number))
         hashes = {name: digest(session.connection(), number) for name, digest in _HASHES.items()}
+        unsent = unsent_in(runs.checkpoint(session, number), f"r{number}o")
         session.expunge_all()
     if not rows:
         raise InputError(f"nothing of session {runs.public_id(run)} was recorded")
-    return Recorded(run, [decoded(row) for row in rows], hashes)
+    return Recorded(run, [decoded(row) for row in rows], hashes, unsent)
+
+
+def unsent_in(checkpoint: str | None, prefix: str) -> frozenset[int]:
+    """Return the numbers of the orders that a checkpoint holds and that wait to be sent."""
+    if checkpoint is None:
+        return frozenset()
+    rows = json.loads(checkpoint)["executor"]["orders"]
+    orders = [dict(zip(Order.__slots__, row, strict=True)) for row in rows]
+    return frozenset(
+        int(o["client_order_id"].removeprefix(prefix))
+        for o in orders
+        if o["status"] == OrderStatus.JOURNALED and not o["parent_id"]
+    )
 
 
 def renamed(item: Input, prefix: str, to: str) -> Input:

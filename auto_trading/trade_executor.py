@@ -63,6 +63,7 @@ class TradeExecutor:
         self._reserved: dict[str, int] = {}
         self.may_enter: Callable[[Order], str] = _always
         self.held: dict[int, str] = {}  # number -> why `may_enter` held an entry back
+        self.kept: frozenset[int] = frozenset()  # numbers not to be sent: a record ends before it
         self.deadline = [0] * len(positions.instruments)  # ms; when a position times out, 0 = never
         self.orders: dict[str, Order] = {}
 
@@ -184,7 +185,9 @@ class TradeExecutor:
         outbox, self._outbox = self._outbox, []
         for order_id in outbox:
             order = self.orders.get(order_id)
-            if order is not None and order.status is OrderStatus.JOURNALED:
+            if order is None or self.number(order) in self.kept:
+                continue
+            if order.status is OrderStatus.JOURNALED:
                 await self._dispatch(order)
 
     def hold_unsent(self, reason: str) -> None:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 def main(path: Path) -> int:
     """Run the training of a spec; return 0, or 1 when it left a failure instead of a model."""
-    give_way()
     spec = TrainingSpec.read(path)
+    if spec.gives_way:
+        give_way()
     signal.alarm(max(1, round(spec.deadline_seconds)))  # an orphan ends, too
     try:
         result: dict[str, Any] = {"facts": trained(spec, path.parent)}

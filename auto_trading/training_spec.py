@@ -22,12 +22,13 @@ class TrainingSpec:
     """One training run.
 
     Args:
-        source: "demo", "exchange", "replay", or "module:function" of a function that gets this and returns
-            something with `name`, `venue` and `history`, as `MarketSource` has them.
+        source: "demo", "exchange", "replay", or "module:function" of a function that gets this and
+            returns something with `name`, `venue` and `history`, as `MarketSource` has them.
         settings: the session's, as canonical JSON.
         symbols: the session's, in its order.
         cutoff_ms: nothing at or after it is used; a close of the model's timeframe.
         deadline_seconds: after which the run ends itself, should nobody else end it.
+        gives_way: take the lowest priority; on a busy machine such a run hardly gets on.
     """
 
     source: str
@@ -37,6 +38,7 @@ class TrainingSpec:
     var_dir: str
     database_url: str
     deadline_seconds: float
+    gives_way: bool = True
 
     def write(self, folder: Path) -> Path:
         """Write it into a folder and return the file."""

@@ -53,7 +53,8 @@ class Journal:
         batch: decisions that may wait before a commit is due.
         tries: how often a commit is tried while another process holds the database; each try waits
             for the busy timeout. A loop that must go on trading takes 1.
-        account: whose lease must be of `epoch` for a commit to count; None for a replay.
+        account: whose lease must be ours for a commit to count; None where nobody else can be.
+        lease_epoch: of that lease, where it is not the `epoch` of the rows.
         fence: closed by the supervisor when it gives the owner of this journal up.
         tell: given each commit's news once they are stored; it must not block or raise.
     """
@@ -61,10 +62,11 @@ class Journal:
     def __init__(
         self, database: Engine, run_id: int, instruments: Sequence[Instrument], *,
         epoch: int, config_hash: str, now: Callable[[], datetime], batch: int, tries: int = 1,
-        account: str | None = None, fence: Fence = OPEN,
+        account: str | None = None, lease_epoch: int | None = None, fence: Fence = OPEN,
         tell: Callable[[Sequence[News]], None] | None = None,
     ) -> None:  # fmt: skip
         self._account = account
+        self._lease_epoch = epoch if lease_epoch is None else lease_epoch
         self._fence = fence
         self._tell = tell
         self._taken = 0  # inputs of the session so far
@@ -466,7 +468,7 @@ class Journal:
         """Make sure, inside the transaction, that no other engine has taken the account."""
         if self._account is None:
             return
-        cursor.execute(statements.lease.text, (self._account, self._epoch))
+        cursor.execute(statements.lease.text, (self._account, self._lease_epoch))
         if cursor.fetchone() is None:
             raise LeaseLost(f"account {self._account}: another engine trades it now")
 

@@ -1,4 +1,4 @@
-"""Living engines as real processes: started on the demo market, asked, watched, made to hang, killed.
+"""Living engines as real processes: started on the demo market, asked, watched, hung, killed.
 
 Each has a var folder, a database and an environment of its own. Nothing here touches a port.
 """
@@ -20,6 +20,7 @@ from auto_trading.engine_file import EngineFile
 from auto_trading.flags import Flags
 from crypto_trader_pro.domain.enums import CommandKind
 from database.auto_trading_db import open_database
+from tests.oracle_session import audit_session
 from tests.processes import DEADLINE, Ended, Platform, Running, finish, kill
 from tests.stored import Row, Stored, read_rows, read_run
 from utils.clocks import SystemClock
@@ -32,8 +33,8 @@ QUICK: Final = {
     "CTP_STRATEGIES__AI_SIGNAL__ENABLED": "false",  # its training has tests of its own
 }
 _BASES: Final = (
-    "BTC ETH SOL XRP BNB ADA DOGE LTC AVAX LINK DOT UNI ATOM ETC FIL APT ARB OP NEAR INJ SUI SEI TIA"
-    " TRX XLM VET ALGO AAVE AXS SAND GALA CHZ DYDX EGLD ENS FET GRT HBAR ICP IMX LDO NEO ORDI RUNE"
+    "BTC ETH SOL XRP BNB ADA DOGE LTC AVAX LINK DOT UNI ATOM ETC FIL APT ARB OP NEAR INJ SUI SEI"
+    " TIA TRX XLM VET ALGO AAVE AXS SAND GALA CHZ DYDX EGLD ENS FET GRT HBAR ICP IMX LDO NEO ORDI RUNE"
     " STX THETA BCH COMP DASH APE"
 )
 PERPETUALS: Final = tuple(f"{base}/USDT:USDT" for base in _BASES.split())
@@ -110,9 +111,7 @@ class Site:
         self.await_ready(process)
         return process
 
-    def trading(
-        self, positions: int = 1, *, prepare: Callable[[], None] | None = None
-    ) -> Running:
+    def trading(self, positions: int = 1, *, prepare: Callable[[], None] | None = None) -> Running:
         """Start `engine run`, start trading, and wait until so many positions are open."""
         process = self.up(prepare=prepare)
         assert self.ask(CommandKind.START).code == "answer.started"
@@ -146,6 +145,15 @@ class Site:
                     os.kill(process.pid, signal.SIGCONT)
                 self.kill(process)
         self._stack.close()
+
+    def goes_on(self, than: int | None = None, seconds: float = 30.0) -> None:
+        """Wait until there are more decisions than now, or than so many."""
+        before = len(self.rows("decisions")) if than is None else than
+        until(lambda: len(self.rows("decisions")) > before, "decisions", seconds)
+
+    def took_the_account(self, process: Running) -> None:
+        """Wait until a process that was started holds the lease."""
+        until(lambda: self.lease()["pid"] == process.pid, "the lease", 30)
 
     # --- asking -----------------------------------------------------------------------------
 
@@ -196,6 +204,11 @@ class Site:
         found = self.file()
         return None if found is None else found.entries
 
+    def told_state(self) -> str | None:
+        """Return the trading state that `engine.json` tells."""
+        found = self.file()
+        return None if found is None else found.trading_state
+
     def session(self) -> Stored:
         """Read the rows of the newest paper session."""
         number = self.rows("runs", "WHERE kind = 'paper' ORDER BY id DESC LIMIT 1")[0]["id"]
@@ -219,6 +232,15 @@ class Site:
     def replayed(self) -> dict[str, Any]:
         """Repeat the newest session and return what `replay --session` prints."""
         return self.platform.fork("replay", "--session", "last", "--json").result()
+
+    def prove(self, process: Running) -> dict[str, Any]:
+        """End an engine in order, let the oracle look at its books, and repeat its session."""
+        ended = self.end(process)
+        assert (ended.code, ended.stderr) == (0, "")
+        assert audit_session(self.session()) == {}
+        found = self.replayed()
+        assert found["identical"] is True
+        return found
 
     def told(self) -> str:
         """Return what the engine logged last."""
@@ -356,7 +378,7 @@ def stand_still() -> None:
         await asyncio.Event().wait()
         yield
 
-    DemoSource.events = silent  # type: ignore[method-assign]
+    setattr(DemoSource, "events", silent)  # noqa: B010  mypy knows better what it is
 
 
 def short_lease() -> None:

@@ -56,7 +56,7 @@ class FakeEngine:
         with unit_of_work(database) as session:
             epoch = lease.take(session, holder, _now(), is_gone=_ended)
             if epoch is None:
-                print("another engine has the account", file=sys.stderr)  # noqa: T201
+                print("another engine has the account", file=sys.stderr)
                 return 2
             self._epoch = epoch
             self._run_id = runs.create(

@@ -20,7 +20,7 @@ from auto_trading.live_status import ModelStatus
 from auto_trading.operations import Answer
 from auto_trading.session import TradingSession
 from auto_trading.session_inputs import Command, Held, Input, decoded
-from auto_trading.session_replay import renamed
+from auto_trading.session_replay import renamed, unsent_in
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.messages import MarketSlice, Prices
@@ -83,7 +83,8 @@ class Life:
             parts.executor.may_enter = may_enter
             engine = AutoTradingEngine(
                 Ports(SimulatedClock(), NoFeed(), venue), parts, opening_cash=plan.cash,
-                interval_ms=plan.interval * MINUTE, stateful={"venue": venue, "session": _Own(session)},
+                interval_ms=plan.interval * MINUTE,
+                stateful={"venue": venue, "session": _Own(session)},
             )  # fmt: skip
             return ScriptedCore(engine, venue)
 
@@ -179,7 +180,11 @@ def repeated(life: Life, **options: Any) -> Life:
     again = Life(
         life.plan, life.database, run_id, records=False, may_enter=may_enter, **options
     )  # fmt: skip
-    for item in inputs:
+    for n, item in enumerate(inputs):
+        if n == len(inputs) - 1:
+            again.parts.executor.kept = unsent_in(
+                json.dumps(life.checkpoint()), f"r{life.run_id}o"
+            )  # fmt: skip
         again.take(renamed(item, f"r{life.run_id}o", f"r{run_id}o"))
     return again
 

@@ -1,11 +1,9 @@
-"""A living engine from its first start to its end: fills soon, dies at any moment, ends in order."""
+"""A living engine from its first start to its end: fills soon, dies at any time, ends in order."""
 
 import random
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +11,6 @@ from crypto_trader_pro.domain.enums import CommandKind
 from tests.databases import Server
 from tests.engine_process import CROWDED, PERPETUALS, Site, a_site, stand_still, until
 from tests.oracle_session import audit_session
-from tests.processes import finish
 
 _rng = random.Random(20_261_121)
 _PLENTY = {**CROWDED, "CTP_LIMITS__LOCK_AFTER_STOPS": "1"}  # each stop locks its symbol
@@ -80,18 +77,14 @@ def test_six_kills_leave_whole_books_and_the_session_repeats(site: Site) -> None
         decided = now
         # not awaited at every second one: killed while it starts, too
         process = site.start() if _rng.random() < 0.3 else site.up()
-        until(lambda before=decided: len(site.rows("decisions")) > before, "it to go on", 30)
-    ended = site.end(process)
-    assert (ended.code, ended.stderr) == (0, "")
-    assert audit_session(site.session()) == {}
-    found = site.replayed()
-    assert found["identical"] is True
+        site.goes_on(than=decided)
+    found = site.prove(process)
     assert found["fills"] == len(site.session()["fills"]) > 0
 
 
 def test_a_kill_before_the_first_market_input_begins_anew(site: Site) -> None:
     process = site.start()
-    until(lambda: site.lease()["pid"] == process.pid, "the lease", 30)
+    site.took_the_account(process)
     site.kill(process)
     process = site.trading()
     assert len(site.rows("runs")) == 1
@@ -111,7 +104,7 @@ def test_a_restart_finds_the_account_as_it_was(tmp_path: Path) -> None:
         assert before is not None
         for _ in range(2):  # killed while it recovers, and right after
             killed = site.start(prepare=stand_still)
-            until(lambda k=killed: site.lease()["pid"] == k.pid, "the lease", 30)
+            site.took_the_account(killed)
             time.sleep(_rng.uniform(0, 0.05))
             site.kill(killed)
         process = site.up(prepare=stand_still)
@@ -119,7 +112,7 @@ def test_a_restart_finds_the_account_as_it_was(tmp_path: Path) -> None:
         free = next(s for s in PERPETUALS if s not in view["locks"])
         refused = site.ask(CommandKind.LIFT_LOCK, {"symbol": free})  # stored with a checkpoint
         assert refused.code == "refused.no_lock"
-        site.kill(process)
+        assert site.end(process).code == 0
         after = site.session().state
         assert after is not None
         for part in ("positions", "risk", "executor", "venue", "monitor", "signals", "emergency"):
@@ -146,19 +139,10 @@ def test_the_end_by_sigterm_is_orderly_and_a_new_start_goes_on(site: Site) -> No
     before = len(site.rows("decisions"))
     process = site.up()
     assert site.lease()["epoch"] == lease["epoch"] + 1
-    until(lambda: len(site.rows("decisions")) > before, "it to go on", 30)
+    site.goes_on(than=before)
     assert len(site.rows("runs")) == 1  # with the same session
     site.kill(process)
     assert audit_session(site.session()) == {}
-
-
-def test_the_end_by_sigint_is_orderly_too(site: Site) -> None:
-    import os
-
-    process = site.up()
-    os.kill(process.pid, signal.SIGINT)
-    assert finish(process).code == 0
-    assert site.file() is None
 
 
 def test_kills_leave_whole_books_on_postgresql(postgresql: Server, tmp_path: Path) -> None:
@@ -172,10 +156,6 @@ def test_kills_leave_whole_books_on_postgresql(postgresql: Server, tmp_path: Pat
                 site.kill(process)
                 assert audit_session(site.session()) == {}
                 process = site.up()
-            ended = site.end(process)
-            assert (ended.code, ended.stderr) == (0, "")
-            found: dict[str, Any] = site.replayed()
-            assert found["identical"] is True
-            assert found["fills"] > 0
+            assert site.prove(process)["fills"] > 0
     finally:
         postgresql.drop(name)

@@ -155,7 +155,7 @@ def test_the_log_of_the_engine_can_be_read(living: Environment) -> None:
 
 @pytest.mark.parametrize("kind", [STOP, EMERGENCY])
 def test_a_stop_works_while_the_database_is_locked(living: Environment, kind: CommandKind) -> None:
-    """The flag is up at once, the engine says that it sends no entries; the rest follows the lock."""
+    """The flag is up at once, the engine sends no entries; the rest follows the lock."""
     if kind is STOP:
         assert command("start").code == 0
         until(lambda: _file(living).entries == "allowed")

@@ -263,6 +263,7 @@ def test_unusable_arguments_are_refused_by_name() -> None:
         asyncio.run(anext(source().events(None)))  # type: ignore[arg-type]
     closed: MarketSource = source()  # mypy: it is one
     assert (closed.name, closed.venue) == ("exchange", "okx")
+    assert closed.clock().now_ms() > START_MS
     closed.close()
     with pytest.raises(InputError, match="venue was 'x'"):
         probe("x", 1.0)
@@ -294,6 +295,12 @@ def test_a_venue_that_cannot_be_reached_is_said_and_waited_for(
         late.start()
         living.until(lambda: late.health().detail.startswith("okx: "), "the trouble is said")
         assert not late.health().connected
+        hopeless = living.another()
+        hopeless.start()
+        waiting = Reader(hopeless, None)
+        living.until(lambda: hopeless.health().detail.startswith("okx: "), "that one's too")
+        hopeless.close()
+        assert waiting.has_ended()
         reader = Reader(late, None)
         living.server.faults.clear()
         living.until(lambda: len(reader.missed) == 3, "the warm-up")

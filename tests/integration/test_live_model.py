@@ -162,11 +162,12 @@ def test_a_late_candle_closes_its_gap(killed: bool, missing: int) -> None:
             late.model.install(installable(facts))
         expected = whole.take(close_ms, bars)
         said = late.take(close_ms, bars if k != missing else [bars[0], None])
-        if killed and k in (missing, missing + 1, missing + 3):
+        if killed and k in (missing, missing + 1, missing + 3, missing + 9):
             late.reborn(json.loads(json.dumps(late.model.state())))
         if k == missing + 4:
             at, held = instants[missing]
             late.model.observe(at, late._monitor.show([None, held[1]]))
+            assert late.model.state()["tick_ms"] == whole.model.state()["tick_ms"]
         if 2_881 <= k <= missing + 4 and close_ms % HOUR == 0:
             silent += 1
             assert said[0] == expected[0]
@@ -178,3 +179,6 @@ def test_a_late_candle_closes_its_gap(killed: bool, missing: int) -> None:
             assert said == expected
     assert silent == (2 if missing == 2_880 else 3)
     assert late.model.status.ready == 2
+    # what was not said then is not scored later, not after a restart either
+    rows, expected_rows = (x.model.state()["sums"][0][0] for x in (late, whole))
+    assert rows == expected_rows - silent

@@ -22,7 +22,14 @@ from auto_trading.model_shelf import ModelShelf
 from auto_trading.model_store import ModelFolder
 from auto_trading.training import Request, Trainer
 from auto_trading.training_history import TrainingHistory, Wanted
-from auto_trading.training_spec import RESULT, TrainingSpec, read_result, read_windows
+from auto_trading.training_spec import (
+    RESULT,
+    TrainingSpec,
+    read_result,
+    read_windows,
+    write_json,
+    write_windows,
+)
 from auto_trading.translation import ai_config
 from config.settings import Settings
 from crypto_trader_pro.ai import proving
@@ -104,7 +111,8 @@ def brought() -> tuple[Path, dict[str, Any], ModelShelf]:
     """A real run in a real child: its folder, its facts, and the shelf its model stands on."""
     folder = a_folder()
     run = Watched(folder)
-    assert run.trainer.train_now(a_request(folder))
+    # beside other tests the lowest priority would be none at all
+    assert run.trainer.train_now(a_request(folder, gives_way=False))
     assert not run.trainer.train_now(a_request(folder))  # one at a time
     facts = run.ended()
     state = run.trainer.state
@@ -379,6 +387,19 @@ def test_facts_that_cannot_be_used_never_reach_the_engine(
     assert run.trainer.train_now(a_request(tmp_path))
     assert run.ended() is None
     assert said in run.failures[0]
+
+
+def test_candles_that_are_not_those_of_the_facts_are_refused(
+    watched: Callable[..., Watched], tmp_path: Path
+) -> None:
+    """The files of a run whose candles were changed after its facts were written."""
+    folder, facts, shelf = brought()
+    (tmp_path / "run").mkdir()
+    write_json(tmp_path / "run" / RESULT, {"facts": facts})
+    windows = [w.slice(0, len(w) - 1) for w in shelf.windows(facts["model_id"]) or ()]
+    write_windows(tmp_path / "run", windows)
+    with pytest.raises(InputError, match="that came with the model are not those it says"):
+        watched("pass").trainer._loaded(a_request(folder), tmp_path / "run", 0)
 
 
 def test_a_hung_child_is_ended_and_the_loop_beside_it_never_waits(
