@@ -24,11 +24,12 @@ from auto_trading.why_text import worded
 from auto_trading.worker import Worker, WorkerTools
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind, DesiredState, NotificationType
+from crypto_trader_pro.domain.errors import JournalUnavailable
 from crypto_trader_pro.domain.orders import Order
 from crypto_trader_pro.domain.ports import MarketSource
 from crypto_trader_pro.domain.timeframes import timeframe_ms
 from crypto_trader_pro.simulation.instruments import instrument
-from database import alerts, commands, lease
+from database import alerts, commands, lease, runs
 from database.auto_trading_db import unit_of_work
 from database.fence import Fence
 from database.journal import News
@@ -171,6 +172,7 @@ class LivingSession:
         """Build the session and bring it to its last commit: of this process, or of any before."""
         for earlier in self._fences:
             self._state = earlier.committed or self._state
+        self._state = self._stored_state() or self._state
         self._fences = [fence]
         shared = self._shared
         session = build_living(
@@ -194,6 +196,18 @@ class LivingSession:
             self._is_caught_up = True
             self._catch_up(session)
         return session
+
+    def _stored_state(self) -> str | None:
+        """Return the checkpoint as the database has it, or None while it does not answer.
+
+        It may know of a commit whose confirmation was lost with the connection.
+        """
+        try:
+            with unit_of_work(self._shared.databases.reader, "the checkpoint") as session:
+                return runs.checkpoint(session, self._found.run_id)
+        except JournalUnavailable as e:
+            log.warning("%s: going on from memory", e)
+            return None
 
     def _catch_up(self, session: TradingSession) -> None:
         """Ask for what changed while nobody traded: the configuration, and what people want."""

@@ -117,6 +117,8 @@ class Operations:
             return Answer.refused("not_halted")
         was = parts.risk.halt_reason
         parts.risk.rearm()
+        if was:  # after an emergency nobody trades before a person says so
+            self._session.enabled = False
         numbers = {"by": command.by, "trigger": was}
         parts.journal.alert(
             NotificationType.TRADING_STATE_CHANGED, "warning", "rearmed", numbers, command.at_ms

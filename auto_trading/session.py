@@ -70,6 +70,7 @@ class TradingSession:
         self._journal = journal
         self._records = records
         self.settings = settings
+        self._first = settings.canonical_json()
         self.enabled = False  # trading was started and not stopped
         self._changed: str | None = None  # the configuration in force, if not the run's first
         self._volume: list[int] = []
@@ -300,8 +301,9 @@ class TradingSession:
             executor.held.clear()
 
     def _see(self, market: MarketSlice) -> None:
+        """Note what may be filled at a price: of the newest candle in which anything traded."""
         for i, bar in enumerate(market.bars):
-            if bar is not None:
+            if bar is not None and bar.volume:
                 self._volume[i] = bar.volume
 
     # --- another configuration --------------------------------------------------------------
@@ -323,7 +325,8 @@ class TradingSession:
 
     def _use(self, settings: Settings, core: Core) -> None:
         self.settings, self._core = settings, core
-        self._changed = settings.canonical_json()
+        text = settings.canonical_json()
+        self._changed = None if text == self._first else text
         self._journal.config_hash = settings.hash()
 
 

@@ -16,9 +16,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from auto_trading.command_inbox import STOPS
-from auto_trading.flags import Flag, Flags
+from auto_trading.flags import Flags
 from auto_trading.session_inputs import Command
-from auto_trading.switchboard import Switchboard
+from auto_trading.switchboard import STOPPED, Switchboard
+from auto_trading.switches import SWITCHED as SWITCHED
+from auto_trading.switches import Switches
 from auto_trading.worker import Worker
 from crypto_trader_pro.domain.enums import CommandKind, ObservedState
 from crypto_trader_pro.domain.errors import ConfigError, HaltError, LeaseLost
@@ -36,7 +38,7 @@ BLAMES: Final = 2  # workers that a command may cost before it is refused
 _FIRST_WAIT: Final = 0.2  # seconds before a new worker; twice as long for each fault
 _GO_ON: Final = frozenset({CommandKind.START, CommandKind.REARM})  # a person has looked
 _FAULT: Final = "fault"
-SWITCHED: Final = "flag-"  # begins the ids of commands that came by a flag or a signal
+_SESSION: Final = "session"
 
 
 def _nothing(*_: Any) -> None:
@@ -80,7 +82,7 @@ class Supervisor:
         self._stops: set[str] = set()  # that forbid entries until they are stored
         self._given_up: list[Worker] = []
         self._takeovers: deque[float] = deque(maxlen=FAULTS)
-        self._seen_flags: set[Flag] = set()
+        self._switches = Switches(tools.flags, tools.signals, tools.now, self.submit, self.end)
         self._ending = threading.Event()
         self._restart = threading.Event()  # another session is to begin
         self._goes_on = threading.Event()  # a person asked to go on after a fault
@@ -100,7 +102,7 @@ class Supervisor:
         with self._lock:
             if command.kind in STOPS:
                 self._stops.add(command.command_id)
-                self._tools.switchboard.block(command.command_id, "trading_stopped")
+                self._tools.switchboard.block(command.command_id, STOPPED)
             if command.kind in _GO_ON:
                 self._goes_on.set()
             if self._worker is None:
@@ -127,9 +129,12 @@ class Supervisor:
     @property
     def is_ready(self) -> bool:
         """True when commands are taken: by a session, or to be answered that there is none."""
+        return not self._ending.is_set() and (self._stands or self._is_faulted)
+
+    @property
+    def _stands(self) -> bool:
         worker = self._worker
-        stands = worker is not None and worker.session is not None
-        return not self._ending.is_set() and (stands or self._is_faulted)
+        return worker is not None and worker.session is not None
 
     def observed(self) -> ObservedState:
         """Return what the engine is doing."""
@@ -174,16 +179,14 @@ class Supervisor:
 
     def _look(self) -> None:
         try:
-            self._serve_switches()
+            self._switches.serve()
             self._check_worker()
             self._forget_what_is_done()
             self._lift_fault()
         except LeaseLost:
             raise
-        except Exception as e:
-            if repr(e) != self._trouble:  # fifty times a second is too often to say it
-                log.exception("the supervisor met a bug; it goes on")
-            self._trouble = repr(e)
+        except Exception as e:  # noqa: BLE001  whatever it is, the watch goes on
+            self._note(e)
         self._tell_state()
 
     def _check_worker(self) -> None:
@@ -206,40 +209,14 @@ class Supervisor:
             if changed:
                 log.info("the engine is %s", state.value)
                 self._tools.changed()
-        except Exception as e:
-            if repr(e) != self._trouble:
-                log.exception("the sign of life met a bug")
-            self._trouble = repr(e)
+        except Exception as e:  # noqa: BLE001  whatever it is, the watch goes on
+            self._note(e)
 
-    def _serve_switches(self) -> None:
-        """Serve signals and flag files: they need no database."""
-        while self._tools.signals:
-            self._raise_flag(self._tools.signals.pop(0))
-        up = self._tools.flags.up()
-        for flag in up:
-            if flag not in self._seen_flags:
-                self._order(flag.kind, flag.by)
-        self._seen_flags = set(up)
-
-    def _raise_flag(self, kind: CommandKind) -> None:
-        """Let a signal last as long as a flag does: until what it asked for is stored."""
-        if kind is CommandKind.SHUTDOWN:
-            self._order(kind, "signal")
-            return
-        try:
-            self._tools.flags.put(kind, "signal")
-        except ConfigError as e:  # obeyed all the same, but a crash would forget it
-            log.warning("%s", e)
-            self._order(kind, "signal")
-
-    def _order(self, kind: CommandKind, by: str) -> None:
-        log.warning("%s by %s", kind.value, by)
-        if kind is CommandKind.SHUTDOWN:
-            self._tools.flags.take_down(kind)
-            self.end()
-            return
-        now = self._tools.now()
-        self.submit(Command(f"{SWITCHED}{kind.value}-{now:%H%M%S%f}"[:36], kind, {}, by, now))
+    def _note(self, error: Exception) -> None:
+        """Log a bug of ours; fifty times a second is too often to say it."""
+        if repr(error) != self._trouble:
+            log.error("the supervisor met a bug; it goes on", exc_info=error)
+        self._trouble = repr(error)
 
     # --- a worker that hangs or dies --------------------------------------------------------
 
@@ -302,9 +279,8 @@ class Supervisor:
 
     def _wait(self) -> float:
         """Return how long to wait for the next worker: longer for each of the newest faults."""
-        now = time.monotonic()
-        newest = [at for at in self._takeovers if now - at <= FAULT_WINDOW]
-        return _FIRST_WAIT * 2.0 ** len(newest)
+        since = time.monotonic() - FAULT_WINDOW
+        return _FIRST_WAIT * 2.0 ** len([at for at in self._takeovers if at >= since])
 
     def _take_from(self, worker: Worker) -> int:
         """Keep the commands of a worker whose fence is closed for the one after it.
@@ -357,23 +333,34 @@ class Supervisor:
         worker.start()
 
     def _forget_what_is_done(self) -> None:
-        """Lift the block of each stop that is stored: the session itself enters nothing now."""
+        """Forget the commands that are stored; a stop then holds as long as the session says so."""
         with self._lock:
             worker = self._worker
             waiting = {c.command_id for c in self._pending}
-            for known in self._stops | self._tried:
-                if known in waiting or (worker is not None and worker.commands.holds(known)):
-                    continue
+            done = [
+                known
+                for known in self._stops | self._tried
+                if known not in waiting and (worker is None or not worker.commands.holds(known))
+            ]
+            self._follow_session(worker)
+            for known in done:
                 self._tried.discard(known)
                 self._blamed.pop(known, None)
                 if known in self._stops:
                     self._stops.remove(known)
                     self._tools.switchboard.allow(known)
 
+    def _follow_session(self, worker: Worker | None) -> None:
+        """Forbid entries while the session is stopped, so that everybody can see it."""
+        session = None if worker is None else worker.session
+        if session is not None and session.enabled:
+            self._tools.switchboard.allow(_SESSION)
+        elif session is not None:
+            self._tools.switchboard.block(_SESSION, STOPPED)
+
     def _lift_fault(self) -> None:
         """Forbid entries while faulted; allow them when that is long past or a person goes on."""
-        worker = self._worker
-        if self._goes_on.is_set() and worker is not None and worker.session is not None:
+        if self._goes_on.is_set() and self._stands:
             self._goes_on.clear()
             self._takeovers.clear()
             self.halting = None
@@ -385,10 +372,8 @@ class Supervisor:
     def _close(self) -> None:
         """End the worker after its commands, or without them; nobody takes over."""
         worker = self._worker
-        if worker is None:
-            return
-        if not worker.close(2.0):
+        if worker is not None and not worker.close(2.0):
             log.warning("the trading thread did not end in time; its last step does not count")
-        if worker.fence.close(0.5):
+        if worker is not None and worker.fence.close(0.5):
             worker.give_up()
             self._take_from(worker)

@@ -5,8 +5,11 @@ A stop works from the moment it is known, whatever the cycle or the database are
 
 import threading
 import time
+from typing import Final
 
 from crypto_trader_pro.domain.orders import Order
+
+STOPPED: Final = "trading_stopped"
 
 
 def boot_seconds() -> float:
@@ -38,12 +41,15 @@ class Switchboard:
             self._lease_until = max(self._lease_until, asked_at + seconds)
 
     def reason(self) -> str:
-        """Return why no entry may be sent now, a code; empty when one may."""
+        """Return why no entry may be sent now, a code; empty when one may.
+
+        What nobody asked for is told before a stop, which people know of.
+        """
         with self._lock:
-            why, until = next(iter(self._blocks.values()), ""), self._lease_until
-        if why:
-            return why
-        return "" if boot_seconds() < until else "lease_uncertain"
+            reasons, until = list(self._blocks.values()), self._lease_until
+        if boot_seconds() >= until:
+            reasons.append("lease_uncertain")
+        return next((why for why in reasons if why != STOPPED), STOPPED if reasons else "")
 
     def may_enter(self, _: Order) -> str:
         """Answer for one entry, right before it is sent."""

@@ -1,5 +1,6 @@
 """Control panel: what is wanted, what is so, and the four things an operator may ask."""
 
+from contextlib import suppress
 from typing import Final
 
 import streamlit as st
@@ -197,8 +198,10 @@ def _answer(request: queries.Request) -> str:
     values = dict(request.answer)
     code = str(values.pop("code", ""))
     if code in catalogue(services.language()):
-        return text(code, **values)
-    return code
+        with suppress(KeyError):  # an engine of another version; what it did is done
+            return text(code, **values)
+    numbers = ", ".join(f"{name}: {value}" for name, value in values.items())
+    return f"{code} {numbers}".strip()
 
 
 page()

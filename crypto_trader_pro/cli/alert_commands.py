@@ -1,9 +1,11 @@
 """`alerts` and `ack`: what waits for a person."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
+from auto_trading.why_text import worded
 from crypto_trader_pro.cli.asked_text import answer_text
 from crypto_trader_pro.cli.context import database, language
 from crypto_trader_pro.cli.engine_commands import AsJson, ask
@@ -12,7 +14,7 @@ from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import InputError
 from database import alerts as stored
 from database.auto_trading_db import unit_of_work
-from utils.texts import say
+from utils.texts import Language, catalogue, say
 
 _MOST = 1000
 
@@ -55,9 +57,11 @@ def ack(
     ask(CommandKind.ACKNOWLEDGE_ALERT, {"alert_id": alert_id}, as_json=as_json)
 
 
-def _worded(alert: dict[str, Any], spoken: Any) -> str:
-    for prefix in ("alert", "risk"):
-        text = answer_text({"code": f"{prefix}.{alert['code']}", **alert["numbers"]}, spoken)
-        if not text.startswith(f"{prefix}."):
-            return text
-    return text.removeprefix("risk.")
+def _worded(alert: dict[str, Any], spoken: Language) -> str:
+    """Return the sentence of an alert; one of another version is shown as it is stored."""
+    for prefix in ("risk.", "alert.", ""):
+        code = f"{prefix}{alert['code']}"
+        if code in catalogue(spoken):
+            with suppress(KeyError):  # a number that this version's sentence wants
+                return worded(code, alert["numbers"], spoken)
+    return answer_text({"code": alert["code"], **alert["numbers"]}, spoken)

@@ -1,5 +1,6 @@
 """What became of a wish, as one sentence."""
 
+from contextlib import suppress
 from typing import Any
 
 from auto_trading.asking import ANSWER_SECONDS, Asked
@@ -48,7 +49,8 @@ def answer_text(answer: Any, language: Language) -> str:
     values = dict(answer or {})
     code = str(values.pop("code", ""))
     if code in catalogue(language):
-        return say(language, code, **values)
+        with suppress(KeyError):  # an engine of another version; what it did is done
+            return say(language, code, **values)
     numbers = ", ".join(f"{name}: {value}" for name, value in values.items())
     return f"{code} {numbers}".strip() or "-"
 

@@ -62,6 +62,12 @@ def url_of(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
+def console_command(port: int) -> list[str]:
+    """Return the command line of the console's process."""
+    script = str(project_root() / _SCRIPT)
+    return [sys.executable, "-m", "streamlit", "run", script, *_FLAGS, "--server.port", str(port)]
+
+
 def serve(places: Environment) -> None:
     """Serve the console until Ctrl-C, SIGTERM, `down`, or its own end.
 
@@ -94,11 +100,12 @@ def tell_end(places: Environment) -> None:
 def _serve(places: Environment) -> None:
     file = output_file(places.var_dir, "console.out")
     since = file.stat().st_size if file.exists() else 0
-    command = [sys.executable, "-m", "streamlit", "run", str(project_root() / _SCRIPT), *_FLAGS]
-    command += ["--server.port", str(places.console_port)]
     with file.open("ab") as output:
         child = subprocess.Popen(  # noqa: S603  our own command, no shell
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            console_command(places.console_port),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         me = own_process()

@@ -128,6 +128,27 @@ def test_a_click_is_asked_until_the_engine_has_said_more(database: Engine) -> No
     assert line == "start trading :green-badge[done] Trading was started."
 
 
+@pytest.mark.parametrize(
+    ("answer", "shown_as"),
+    [({"code": "refused.unheard_of", "n": 5}, "refused.unheard\\_of n\\: 5"),
+     ({"code": "refused.latched"}, "refused.latched")],
+)  # fmt: skip
+def test_an_answer_without_a_sentence_is_not_hidden(
+    database: Engine, answer: dict[str, object], shown_as: str
+) -> None:
+    a_living_engine(database)
+    shown = page()
+    shown.button(key="control_start").click().run()
+    with unit_of_work(database) as session:
+        now = SystemClock().now()
+        row = commands.claim_next(session, now)
+        assert row is not None
+        commands.finish(session, row.command_id, CommandStatus.REFUSED, answer, now)
+    shown.run()
+    (line,) = [m.value for m in shown.markdown if m.value.startswith("start trading")]
+    assert line == f"start trading :red-badge[refused] {shown_as}"
+
+
 def test_an_emergency_is_one_click(database: Engine, places: Environment) -> None:
     a_living_engine(database)
     shown = page()

@@ -82,6 +82,7 @@ def test_six_kills_leave_whole_books_and_the_session_repeats(site: Site) -> None
     assert found["fills"] == len(site.session()["fills"]) > 0
 
 
+@pytest.mark.slow
 def test_a_kill_before_the_first_market_input_begins_anew(site: Site) -> None:
     process = site.start()
     site.took_the_account(process)
@@ -102,11 +103,10 @@ def test_a_restart_finds_the_account_as_it_was(tmp_path: Path) -> None:
         protected(site)
         before, orders = site.session().state, site.session()["orders"]
         assert before is not None
-        for _ in range(2):  # killed while it recovers, and right after
-            killed = site.start(prepare=stand_still)
-            site.took_the_account(killed)
-            time.sleep(_rng.uniform(0, 0.05))
-            site.kill(killed)
+        killed = site.start(prepare=stand_still)
+        site.took_the_account(killed)
+        time.sleep(_rng.uniform(0, 0.05))
+        site.kill(killed)  # while it recovers
         process = site.up(prepare=stand_still)
         view = site.lease()["view"]
         free = next(s for s in PERPETUALS if s not in view["locks"])
@@ -145,6 +145,7 @@ def test_the_end_by_sigterm_is_orderly_and_a_new_start_goes_on(site: Site) -> No
     assert audit_session(site.session()) == {}
 
 
+@pytest.mark.slow
 def test_kills_leave_whole_books_on_postgresql(postgresql: Server, tmp_path: Path) -> None:
     name = postgresql.create()
     try:

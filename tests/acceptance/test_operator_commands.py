@@ -7,10 +7,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from auto_trading import asking, engine_file
 from auto_trading.asking import Asked, ask_engine
@@ -20,9 +22,14 @@ from crypto_trader_pro.cli.asked_text import is_settled, sentence
 from crypto_trader_pro.cli.exits import Exit
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import InputError
+from database import config_history
+from database.auto_trading_db import open_database, prepare, unit_of_work
+from database.config_history import AppliedConfig
 from tests.engines import command
 from tests.processes import DATABASE, locked
+from tests.rows import an_alert, an_equity, stored, stored_run
 from utils.clocks import SystemClock
+from utils.processes import own_process
 from utils.texts import Language
 
 STOP, EMERGENCY = CommandKind.STOP, CommandKind.EMERGENCY_STOP
@@ -178,9 +185,8 @@ def test_a_stop_works_while_the_database_is_locked(living: Environment, kind: Co
 
 
 def test_an_engine_that_does_not_react_is_not_said_to_have_stopped(
-    living: Environment, monkeypatch: pytest.MonkeyPatch
+    living: Environment,
 ) -> None:
-    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.3)
     pid = _file(living).pid
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -236,6 +242,98 @@ def test_a_stop_without_engine_and_database_is_a_flag(
     )  # fmt: skip
 
 
+def test_alerts_are_worded(empty: Environment) -> None:
+    engine = open_database(empty.database_url)
+    prepare(engine)
+    stored(
+        engine,
+        an_alert(code="daily_loss_exceeded", numbers={"equity": 97, "day_start": 100}),
+        an_alert(code="books_agree", numbers={"count": 3}),
+        an_alert(code="books_differ", numbers={"count": 2}),
+        an_alert(code="unheard_of", numbers={"n": 5}),
+    )
+    engine.dispose()
+    shown = command("alerts")
+    assert (shown.code, shown.stderr) == (0, "")
+    assert "agree again (3 differences before)" in shown.stdout
+    assert "books_differ count: 2" in shown.stdout  # a row that lacks what the sentence wants
+    assert "unheard_of n: 5" in shown.stdout  # a code without a sentence is not hidden
+    assert [a["code"] for a in command("alerts", "--json").result()["alerts"]] == [
+        "unheard_of", "books_differ", "books_agree", "daily_loss_exceeded",
+    ]  # fmt: skip
+
+
+def test_applied_configurations_are_listed(empty: Environment) -> None:
+    engine = open_database(empty.database_url)
+    prepare(engine)
+    applied = AppliedConfig(
+        True, "CONSERVATIVE", Decimal(3), 5, 300, ["BTC/USDT"], "c0ffee" * 10, "{}"
+    )
+    with unit_of_work(engine) as session:
+        config_history.record(session, applied, "cli:me", SystemClock().now())
+    engine.dispose()
+    assert "c0ffeec0ffee" in command("config", "history").stdout
+    (row,) = command("config", "history", "--json").result()["configurations"]
+    assert (row["applied_by"], row["config_hash"]) == ("cli:me", "c0ffee" * 10)
+
+
+def test_following_the_log_ends_with_ctrl_c(
+    empty: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def followed(*_: object) -> Iterator[dict[str, str]]:
+        yield {"at": "t", "level": "INFO", "component": "RISK", "message": "m"}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("crypto_trader_pro.cli.logs_command.follow", followed)
+    shown = command("logs", "--follow", "--lines", 0)
+    assert (shown.code, shown.stdout, shown.stderr) == (0, "t INFO RISK m\n", "")
+
+
+@pytest.mark.parametrize(
+    ("observed", "is_alive", "expected"),
+    [("running", True, "running"), ("running", False, "faulted"), ("stopped", False, "stopped")],
+)
+def test_status_without_the_database_goes_by_the_engine_file(
+    empty: Environment, monkeypatch: pytest.MonkeyPatch, observed: str, is_alive: bool,
+    expected: str,
+) -> None:  # fmt: skip
+    me = own_process()
+    empty.var_dir.mkdir()
+    content = engine_file.EngineFile(
+        me.host, me.pid, me.started - (not is_alive), 7, observed, "halted", "allowed",
+        SystemClock().now().isoformat(),
+    )  # fmt: skip
+    engine_file.write(empty.var_dir, content)
+    monkeypatch.setenv("CTP_DATABASE_URL", "postgresql://me@127.0.0.1:1/trading")
+    found = status()
+    assert (found["observed_state"], found["trading_state"], found["epoch"]) == (
+        expected, "halted", 7,
+    )  # fmt: skip
+    assert found["engine_pid"] == (me.pid if is_alive else None)
+    assert found["desired_state"] is None  # that stands in the database
+    assert found["heartbeat_age_seconds"] < 60
+    assert "PostgreSQL 127.0.0.1:1/trading" in found["last_error"]
+
+
+def test_status_of_an_older_schema_says_what_to_do(empty: Environment) -> None:
+    engine = open_database(empty.database_url)
+    prepare(engine)
+    with unit_of_work(engine) as session:
+        session.connection().execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    engine.dispose()
+    assert 'run "init-db"' in status()["last_error"]
+
+
+def test_an_equity_tells_of_a_session_whose_engine_is_gone(empty: Environment) -> None:
+    engine = open_database(empty.database_url)
+    prepare(engine)
+    run_id = stored_run(engine, kind="paper", source="demo")
+    stored(engine, an_equity(run_id, equity="99000.5", cash=Decimal(50)))
+    engine.dispose()
+    found = status()
+    assert (found["equity"], found["cash"], found["mode"]) == ("99000.5", "50", "paper")
+
+
 def test_the_lists_are_empty_at_first(empty: Environment) -> None:
     assert command("alerts").stdout == "No alert waits.\n"
     assert command("alerts", "--json").result() == {"alerts": []}
@@ -275,6 +373,7 @@ def test_preflight_says_what_it_found(empty: Environment, monkeypatch: pytest.Mo
         (Asked(STOP, "asked", "c", engine_alive=True), False),
         (Asked(STOP, "done", "c", True, {"code": "answer.started"}), True),
         (Asked(STOP, "refused", "c", True, {"code": "refused.unheard_of", "n": 5}), False),
+        (Asked(STOP, "refused", "c", True, {"code": "refused.latched"}), False),
         (Asked(STOP, "expired", "c", True, {}), False),
         (Asked(STOP, "flag", trouble="locked"), True),
         (Asked(STOP, "flag", trouble="locked", engine_alive=True), False),
@@ -284,8 +383,8 @@ def test_preflight_says_what_it_found(empty: Environment, monkeypatch: pytest.Mo
 def test_every_end_has_its_sentence(found: Asked, settled: bool, language: Language) -> None:
     said = sentence(found, language)
     assert "{" not in said
-    if found.status == "refused":
-        assert "refused.unheard_of n: 5" in said  # a code without a sentence is not hidden
+    if found.answer and found.status == "refused":  # a code without a sentence is not hidden
+        assert ("refused.unheard_of n: 5" in said) or ("refused.latched" in said)
     assert is_settled(found) is settled
 
 
@@ -293,7 +392,7 @@ def test_who_asks_is_known_even_where_the_system_does_not(monkeypatch: pytest.Mo
     def unknown() -> str:
         raise KeyError("uid")
 
-    monkeypatch.setattr(asking.getpass, "getuser", unknown)
+    monkeypatch.setattr("getpass.getuser", unknown)
     assert asking.operator("cli") == "cli:unknown"
 
 
@@ -303,7 +402,7 @@ def test_an_unusable_stop_is_refused_not_flagged(
     def refuse(*_: object, **__: object) -> None:
         raise InputError("no")
 
-    monkeypatch.setattr(asking.control, "ask", refuse)
+    monkeypatch.setattr("auto_trading.control.ask", refuse)
     with pytest.raises(InputError, match="no"):
         ask_engine(empty, STOP, by="test")
     assert Flags(empty.var_dir).up() == []

@@ -158,6 +158,23 @@ def test_a_listener_that_fails_does_not_stop_trading(
     assert len(stage.workers) == 1
 
 
+def test_entries_are_forbidden_from_a_stop_to_the_next_start(stage: Stage) -> None:
+    """A start that is done after a stop was asked for does not open the door in between."""
+    with stage.supervised():
+        until(lambda: stage.switchboard.reason() == "trading_stopped")  # nobody has started it
+        stage.supervisor.submit(command(START))
+        until(lambda: stage.switchboard.reason() == "")
+        stage.on_take = only(START, _nap, times=1)
+        stage.supervisor.submit(command(START, "s2"))
+        stage.supervisor.submit(command(STOP))
+        while "stop" not in stage.answered:
+            assert stage.switchboard.reason() == "trading_stopped"
+        time.sleep(0.1)
+        assert stage.switchboard.reason() == "trading_stopped"
+        stage.supervisor.submit(command(START, "s3"))
+        until(lambda: stage.switchboard.reason() == "")
+
+
 # --- a worker that hangs --------------------------------------------------------------------
 
 
@@ -431,7 +448,7 @@ def test_many_takeovers_are_a_fault_that_passes(
         until(lambda: "stop" in stage.answered)
         assert time.monotonic() - began < 1.0
         until(lambda: stage.supervisor.observed() is ObservedState.STOPPED)
-        until(lambda: stage.switchboard.reason() == "")
+        until(lambda: stage.switchboard.reason() == "trading_stopped")
 
 
 def test_a_start_by_a_person_ends_a_fault(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,7 +484,7 @@ def test_a_locked_database_waits_and_everything_is_stored_later(stage: Stage) ->
             assert stage.answered == ["start"]  # nobody is told what is not stored
             assert stage.switchboard.reason() == "trading_stopped"
         until(lambda: len(stage.stored) == 2)
-        until(lambda: stage.switchboard.reason() == "")  # the session itself is stopped
+        assert stage.switchboard.reason() == "trading_stopped"
         assert first.journal_error == ""
         assert len(stage.workers) == 1
     assert stage.answered == ["start", "s1", "l1"]
@@ -583,7 +600,7 @@ def test_a_bug_in_the_supervisor_does_not_end_it(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     with stage.supervised():
-        object.__setattr__(stage.supervisor._tools, "flags", None)
+        stage.supervisor._switches._flags = None  # type: ignore[assignment]
         time.sleep(0.2)
         stage.supervisor.submit(command(START))
         until(lambda: enabled(stage))

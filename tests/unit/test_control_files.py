@@ -241,7 +241,10 @@ def test_several_may_forbid_and_each_lifts_only_its_own(monkeypatch: pytest.Monk
     assert board.reason() == ""
     board.block("s1", "trading_stopped")
     board.block("lease", "lease_lost")
-    assert board.may_enter(an_order()) == "trading_stopped"
+    assert board.may_enter(an_order()) == "lease_lost"  # before a stop, which people know of
+    board.allow("lease")
+    assert board.reason() == "trading_stopped"
+    board.block("lease", "lease_lost")
     board.allow("s1")
     assert board.reason() == "lease_lost"
     board.allow("nobody")

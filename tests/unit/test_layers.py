@@ -1,5 +1,6 @@
 """The layers hold, and the engine starts without the heavy libraries."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,22 @@ ENTRANCES = (
     "auto_trading.engine", "auto_trading.bootstrap", "auto_trading.replay", "auto_trading.status",
 )  # fmt: skip
 LINT = Path(sys.executable).with_name("lint-imports")
+
+
+def imported(file: Path) -> set[str]:
+    """Return the first names of what a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+def test_the_consoles_entry_knows_the_console_only() -> None:
+    """The linter of layers sees packages; this is a module."""
+    assert imported(ROOT / "main_platform.py") == {"streamlit", "auto_trading_dashboard"}
 
 
 def in_a_process(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -88,7 +88,7 @@ def test_a_service_is_ready_with_its_first_heartbeat_and_lives_by_the_next(
         a_heartbeat(tmp_path)
         assert listener.recv(100) == b"READY=1"
         assert {listener.recv(100) for _ in range(3)} == {b"WATCHDOG=1"}
-    rest = []
+    rest: list[bytes] = []
     while not rest or rest[-1] != b"STOPPING=1":
         rest.append(listener.recv(100))
     assert set(rest[:-1]) <= {b"WATCHDOG=1"}

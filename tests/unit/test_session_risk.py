@@ -30,8 +30,9 @@ def inputs(
     cash: int | None = None,
 ) -> RiskInputs:  # fmt: skip
     return risk.inputs(
-        0, a_round_instrument(PERPETUAL), a_signal(stop_units=10, target_units=0), a_bar(), close_ms, gate=GateState.GREEN,
-        reference=100, busy=False, open_positions=0, gross=0, volatility=volatility, cash=cash,
+        0, a_round_instrument(PERPETUAL), a_signal(stop_units=10, target_units=0), a_bar(),
+        close_ms, gate=GateState.GREEN, reference=100, busy=False, open_positions=0, gross=0,
+        volatility=volatility, cash=cash,
     )  # fmt: skip
 
 
