@@ -51,6 +51,8 @@ class Beside:
         self._spec = spec
         self._worker = worker
         self._instruments = {i.symbol: i for i in spec.instruments}
+        self._newest: dict[str, Any] | None = None  # facts of the newest trained model
+        self._again: dict[str, Any] | None = None  # to be offered once more
         self._models = Modelling(
             spec, source, shared.databases.background, shared.environment.database_url,
             lambda: shared.settings, self._training_failed,
@@ -76,7 +78,18 @@ class Beside:
 
     def next_model(self) -> dict[str, Any] | None:
         """Return the facts of a model that has become ready, or None."""
-        return self._models.take()
+        again, self._again = self._again, None
+        if again is not None:
+            return again
+        facts = self._models.take()
+        self._newest = facts or self._newest
+        return facts
+
+    def begun(self, status: ModelStatus | None) -> None:
+        """Offer the newest model again where a worker ended before it had stored it."""
+        newest = self._newest
+        if status is not None and newest is not None and status.model_id != newest["model_id"]:
+            self._again = newest
 
     def look(self) -> None:
         """Start a training run if the model strategy wants one; called every second."""

@@ -122,6 +122,7 @@ class LivingTools:
     records: bool = True
     candles_fill: bool = False
     batch: int = 1  # decisions per commit when nothing is sent
+    carried: Mapping[str, Any] | None = None  # day, peak and halt of the session before this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +183,9 @@ def build_living(spec: RunSpec, tools: LivingTools) -> TradingSession:
         return LivingCore(engine, venue, model)
 
     return TradingSession(
-        make, journal, spec.settings, records=tools.records, candles_fill=tools.candles_fill
-    )
+        make, journal, spec.settings, records=tools.records, candles_fill=tools.candles_fill,
+        carried=tools.carried,
+    )  # fmt: skip
 
 
 def _replay_model(

@@ -124,7 +124,7 @@ class _Process:
         """Serve one session after another until the process is to end."""
         shared = self._shared
         with unit_of_work(shared.databases.inbox, "the commands") as session:
-            commands.take_back(session)
+            commands.take_back(session, shared.now())
             row = lease.read(session)
             self._desired = DesiredState(row.desired_state) if row else DesiredState.STOPPED
         stack.callback(self._release)
@@ -240,7 +240,7 @@ class _Process:
                 lease.release(session, shared.epoch, shared.now())
         except JournalUnavailable as e:
             log.warning("%s: the lease ends by itself", e)
-        engine_file.remove(shared.environment.var_dir)
+        engine_file.remove(shared.environment.var_dir, own_process())
 
 
 def _catch_signals(signals: list[CommandKind], stack: ExitStack) -> None:
@@ -270,7 +270,7 @@ def _take_lease(
         if epoch is not None:
             log.info("took the account, epoch %d", epoch)
             return epoch
-        other = "" if row is None else f"process {row.pid} on {row.host}"
+        other = "" if row is None else f"process {row.pid} on {row.host.partition('#')[0]}"
         if not wait:
             raise ConfigError(f"{other} trades this account; stop it first, or wait until it ends")
         if not told:

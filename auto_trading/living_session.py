@@ -181,6 +181,7 @@ class LivingSession:
                 shared.databases.journal,
                 shared.now,
                 fence=fence,
+                carried=self._found.carried,
                 account=lease.ACCOUNT,
                 tell=self._tell,
                 model=self._beside.model,
@@ -192,6 +193,7 @@ class LivingSession:
             session.open(self._source.clock().now_ms())
         else:
             await session.restore(json.loads(self._state))
+        self._beside.begun(session.model_status)
         if not self._is_caught_up:  # a worker that takes over has its predecessor's commands
             self._is_caught_up = True
             self._catch_up(session)

@@ -105,7 +105,7 @@ class Replay:
                 )
                 row = lease.read(session, account=account)
             if epoch is None:
-                other = "another process" if row is None else f"process {row.pid} on {row.host}"
+                other = "another process" if row is None else f"process {row.pid}"
                 raise InputError(f"{what} is being played by {other}; wait or stop it")
             yield account, epoch
             with unit_of_work(tools.database) as session:

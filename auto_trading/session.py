@@ -58,14 +58,18 @@ class TradingSession:
         make: builds the engine with its venue for a configuration; called again when that changes.
         journal: of the run; shared by all engines that `make` builds.
         records: False while a record is being repeated.
+        carried: the day's loss, peak and halt of the session before this one, if it was of the
+            same market: another list of symbols does not forgive them.
         candles_fill: the source has candles and no prices in between; orders fill from them.
     """
 
     def __init__(
         self, make: Callable[[Settings, "TradingSession"], Core], journal: Journal,
         settings: Settings, *, records: bool = True, candles_fill: bool = False,
+        carried: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self._candles_fill = candles_fill
+        self._carried = carried
         self._make = make
         self._journal = journal
         self._records = records
@@ -116,6 +120,10 @@ class TradingSession:
         self._record(Opened(at_ms))
         self._opened_ms = at_ms
         self.engine.open_account(at_ms)
+        if self._carried is not None:
+            risk = self.engine.risk
+            risk.restore({**risk.state(), **self._carried})
+            self.engine.commit()
 
     async def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint, after a crash as after an orderly end."""

@@ -86,7 +86,7 @@ def repeat(
     model = model_maker(database, origin, shelf, keeps=False)
     tools = LivingTools(
         database, now, may_enter=may_enter, records=False, batch=_BATCH, model=model,
-        candles_fill=run.source == "replay",
+        candles_fill=run.source == "replay", carried=run.inputs.get("carried"),
     )  # fmt: skip
     asyncio.run(_play(spec, tools, inputs, recorded.unsent))
     with translated("the result", database), database.connect() as connection:

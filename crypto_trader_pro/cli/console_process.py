@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -94,7 +95,13 @@ def tell_end(places: Environment) -> None:
         typer.echo(str(e), err=True)
         return
     code = "up.no_engine" if pid is None else "up.engine_goes_on"
-    typer.echo(say(language(), code, pid=pid, command="python -m crypto_trader_pro"))
+    typer.echo(say(language(), code, pid=pid, command=f"{_interpreter()} -m crypto_trader_pro"))
+
+
+def _interpreter() -> str:
+    """Return our interpreter as it can be typed here: ".venv/bin/python"."""
+    path = Path(sys.executable)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _serve(places: Environment) -> None:

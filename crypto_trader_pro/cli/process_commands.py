@@ -73,6 +73,7 @@ def run(
 
     Example: python -m crypto_trader_pro engine run
     """
+    from auto_trading.config_manager import finish_writing
     from auto_trading.engine_process import run_engine
     from auto_trading.preflight import Level, mode
     from auto_trading.service_watch import watched_service
@@ -81,6 +82,7 @@ def run(
     from utils.texts import say
 
     places = environment()
+    finish_writing(places.config_dir)
     settings = load()
     judged = mode(settings)
     if judged.level is Level.FAIL:  # real money, or none at all: never by mistake

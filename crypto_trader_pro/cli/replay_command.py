@@ -57,7 +57,7 @@ def replay(
     ] = None,
     session: Annotated[
         str | None,
-        typer.Option(help="Repeat a recorded paper session: r12 or last. Exit code 1 if it differs."),
+        typer.Option(help="Repeat a recorded session: r12 or last. Exit code 1 if it differs."),
     ] = None,
     speed: Annotated[
         str, typer.Option(help="max, or candles per second.")

@@ -18,6 +18,13 @@ from tests.market_data import ROOT
 from tests.processes import Ended
 from utils.processes import start_ticks
 
+# as it can be typed in the project's folder
+PYTHON = (
+    Path(sys.executable).relative_to(ROOT)
+    if Path(sys.executable).is_relative_to(ROOT)
+    else Path(sys.executable)
+)
+
 
 def a_port() -> int:
     with socket.socket() as found:
@@ -89,8 +96,8 @@ def test_up_serves_and_ctrl_c_leaves_the_engine(port: int) -> None:
     assert f"Engine started: process {pid}." in first.stdout
     assert f"Console: http://127.0.0.1:{port}" in first.stdout
     assert first.stdout.splitlines()[-1] == (
-        f"The engine goes on (process {pid}). To stop trading: python -m crypto_trader_pro stop."
-        " To end it: python -m crypto_trader_pro down."
+        f"The engine goes on (process {pid}). To stop trading: {PYTHON} -m crypto_trader_pro stop."
+        f" To end it: {PYTHON} -m crypto_trader_pro down."
     )
     assert not serves(port)
     assert status()["engine_pid"] == pid
@@ -166,3 +173,23 @@ def test_a_killed_engine_is_faulted_and_started_again(port: int) -> None:
     after = status()
     assert after["epoch"] == before["epoch"] + 1
     until(lambda: status()["observed_state"] == "running", 20)  # as it was wanted
+
+
+def test_a_service_manager_is_told_ready_alive_and_stopping(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "1500000")
+        process = start("engine", "run", "--wait-for-lease")
+        assert manager.recv(100) == b"READY=1"
+        assert status()["engine_pid"] == process.pid  # ready is after the first heartbeat
+        assert [manager.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+        process.terminate()
+        said = manager.recv(100)
+        while said == b"WATCHDOG=1":
+            said = manager.recv(100)
+        assert said == b"STOPPING=1"
+        assert ended(process).code == 0

@@ -145,6 +145,39 @@ def test_an_operation_is_answered_once_though_its_sending_hung(
     assert len(crowded.rows("orders", "WHERE reason = 'operator'")) == 1
 
 
+# --- training -----------------------------------------------------------------------------------
+
+
+def training_child(engine: int) -> int:
+    """Return the pid of the training process of an engine, 0 while there is none."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            is_training = b"auto_trading.training_process" in (folder / "cmdline").read_bytes()
+            if is_training and f"PPid:\t{engine}\n" in (folder / "status").read_text():
+                return int(folder.name)
+    return 0
+
+
+@pytest.mark.slow
+def test_nobody_waits_for_a_training_run_that_hangs(tmp_path: Path) -> None:
+    with a_site(tmp_path, {"CTP_STRATEGIES__AI_SIGNAL__ENABLED": "true"}) as site:
+        process = site.up()
+        child = until(lambda: training_child(process.pid), "a training run", 30)
+        os.kill(child, signal.SIGSTOP)
+        started = site.ask(CommandKind.START)
+        assert (started.code, started.seconds < SECOND) == ("answer.started", True)
+        site.goes_on()
+        assert site.ask(CommandKind.TRAIN_NOW).code == "refused.training"  # one is under way
+        stopped = site.ask(CommandKind.STOP)
+        assert (stopped.code, stopped.seconds < SECOND) == ("answer.stopped", True)
+        halted = site.ask(CommandKind.EMERGENCY_STOP)
+        assert (halted.code, halted.seconds < SECOND) == ("answer.halted", True)
+        began = time.monotonic()
+        assert site.end(process).code == 0
+        assert time.monotonic() - began < 10
+        assert not Path(f"/proc/{child}").exists()  # it does not stay behind
+
+
 # --- the database -------------------------------------------------------------------------------
 
 
