@@ -73,7 +73,7 @@ def ask(
     """
     stops = kind in _STOPS
     if kind is CommandKind.EMERGENCY_STOP:
-        pass  # whatever the database says
+        put_flag(var_dir, kind, by)  # whatever the database says
 
     def store() -> None:
         wishes.wish(writer(kind), kind, payload, by=by, now=now, command_id=command_id)

@@ -59,10 +59,12 @@ def _requests_made_here() -> None:
         return  # nothing was ever here, so nothing is erased
     ids = [t.command_id for t in told if t.command_id]
     known = {r.command_id: r for r in queries.requests(services.reader(), ids)}
+    now = services.clock().now()
+    alive = queries.overview(services.reader(), now, services.process_is_gone).alive
     st.subheader(text("page.requests"), anchor=False)
     with st.container(key="requests"):
         for one in reversed(told[-_SHOWN:]):
-            st.markdown(_line(one, known.get(one.command_id or "")))
+            st.markdown(_line(one, known.get(one.command_id or ""), alive=alive))
 
 
 @st.fragment
@@ -182,7 +184,7 @@ def _of_what(view: queries.Overview) -> str:
     return text("page.no_run") if view.run is None else text("page.last_run", run=view.run)
 
 
-def _line(told: actions.Told, request: queries.Request | None) -> str:
+def _line(told: actions.Told, request: queries.Request | None, *, alive: bool) -> str:
     what = text(f"ask.{told.kind.value}")
     if told.command_id is None:
         code = "page.flagged" if told.flagged else "page.not_taken"
@@ -191,6 +193,8 @@ def _line(told: actions.Told, request: queries.Request | None) -> str:
     status = CommandStatus.ASKED if request is None else request.status
     colour = _COLOURS.get(status, "gray")
     line = f"{what} {figures.badge(text(f'page.{status.value}'), colour)}"
+    if status is CommandStatus.ASKED and not alive:
+        return f"{line} {figures.plain(text('page.no_engine'))}"
     return f"{line} {figures.plain(_answer(request))}" if request is not None else line
 
 

@@ -183,6 +183,8 @@ def test_a_first_click_makes_the_database(places: Environment) -> None:
     reader = open_database(places.database_url, read_only=True)
     assert asked(reader) == [("start", "console")]
     reader.dispose()
+    (line,) = [m.value for m in shown.markdown if m.value.startswith("start trading")]
+    assert line.endswith("no engine runs; it takes effect when one starts")
 
 
 def test_a_locked_database_hides_nothing_and_takes_a_stop_by_flag(

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +41,7 @@ def test_a_second_engine_refuses_in_one_clear_line(site: Site) -> None:
     assert time.monotonic() - began < 5
     assert second.code == 2
     assert second.complaint() == (
-        f"process {first.pid} on {site.lease()['host']} trades this account;"
+        f"process {first.pid} on {site.lease()['host'].partition('#')[0]} trades this account;"
         " stop it first, or wait until it ends"
     )
     assert holds(site, first)
@@ -113,9 +115,23 @@ def test_one_that_waits_ends_when_told_to(site: Site) -> None:
     assert holds(site, first)
 
 
+def pause(crowded: Site, process: Running) -> None:
+    """Stop a process in its tracks, but not within a write: SQLite would stay locked with it."""
+    for _ in range(50):
+        os.kill(process.pid, signal.SIGSTOP)
+        with closing(sqlite3.connect(crowded.platform.database, timeout=0.3)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError:
+                os.kill(process.pid, signal.SIGCONT)
+        time.sleep(0.05)
+    raise AssertionError("it writes all the time")
+
+
 def zombie(crowded: Site, first: Running) -> tuple[Running, int]:
     """Pause `first` past its lease while another takes over; return it and when that was, in ms."""
-    os.kill(first.pid, signal.SIGSTOP)
+    pause(crowded, first)
     epoch = crowded.lease()["epoch"]
     second = crowded.start(WAIT, prepare=short_lease)
     began = time.monotonic()

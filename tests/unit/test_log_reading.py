@@ -63,7 +63,7 @@ def test_there_is_no_log_before_the_first_engine(tmp_path: Path) -> None:
 
 def test_half_a_line_and_foreign_lines_are_left_out(tmp_path: Path) -> None:
     file = tmp_path / "engine.jsonl"
-    file.write_bytes(b'[1]\n\xff\n' + json.dumps(an_entry(1)).encode() + b'\n{"at": "t2", "lev')
+    file.write_bytes(b"[1]\n\xff\n" + json.dumps(an_entry(1)).encode() + b'\n{"at": "t2", "lev')
     assert messages(newest(tmp_path, ALL, 10)) == ["m1"]
 
 
