@@ -37,6 +37,7 @@ class PositionManager:
         self.ledger = Ledger()
         self.cash = 0
         self._open: list[int] = []
+        self._gross: int | None = None  # until a price or a position changes
 
     def open_account(self, amount: int, at_ms: int) -> Transaction:
         """Pay in the opening balance, money units."""
@@ -53,6 +54,7 @@ class PositionManager:
         self._post(transaction)
         self.positions[i] = after
         self._open = [n for n, p in enumerate(self.positions) if p.lots]
+        self._gross = None
         return before, after, transaction
 
     def fund(self, event: Funded) -> Transaction:
@@ -70,6 +72,7 @@ class PositionManager:
     def mark(self, bars: Sequence[Bar | None]) -> None:
         """Take the latest closes as prices."""
         last = self.last
+        self._gross = None
         for i, bar in enumerate(bars):
             if bar is not None:
                 last[i] = bar.close
@@ -82,7 +85,9 @@ class PositionManager:
 
     def gross(self) -> int:
         """Return the sum of absolute position values at their last price, money units."""
-        return sum(abs(self.positions[i].value(self.last[i])) for i in self._open)
+        if self._gross is None:  # asked for every symbol of a cycle, changed by none of them
+            self._gross = sum(abs(self.positions[i].value(self.last[i])) for i in self._open)
+        return self._gross
 
     def unrealized(self) -> int:
         return sum(self.positions[i].unrealized(self.last[i]) for i in self._open)
@@ -152,6 +157,7 @@ class PositionManager:
         self.ledger.restore([(a, s, n) for a, s, n in state["ledger"]])
         self.cash = self.ledger.balance(CASH, self.asset)
         self._open = [n for n, p in enumerate(self.positions) if p.lots]
+        self._gross = None
         self.verify()
 
 

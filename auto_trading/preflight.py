@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from sqlalchemy import make_url
 
+from auto_trading.modes import refusal
 from auto_trading.replay_market import IMPORTED
 from auto_trading.sources import WARM_CANDLES as WARM
 from auto_trading.status import process_is_gone
@@ -80,7 +81,7 @@ def preflight(
     found = [*_configuration(settings), *_folder(environment), *_database(environment)]
     found += [*_disk(environment), *_memory(_MEMORY), *_ports(environment)]
     if isinstance(settings, Settings):
-        found += [mode(settings), *_source(environment, settings, probe or _probe)]
+        found += [_mode(settings), *_source(environment, settings, probe or _probe)]
         found += [*_capital(settings), *_notifications(environment, settings)]
     return found
 
@@ -93,16 +94,10 @@ def _configuration(settings: Settings | SettingsError) -> Iterator[Check]:
         yield Check("configuration.fault", Level.FAIL, {"line": line})
 
 
-def mode(settings: Settings) -> Check:
-    """Judge the mode. The engine asks for this one itself: it must not start on a failure."""
+def _mode(settings: Settings) -> Check:
     wanted = settings.engine.mode
-    numbers = {"mode": wanted.value}
-    if wanted is Mode.LIVE:
-        # the gateway that sends real orders is not there yet; nothing may act as if it were
-        return Check("mode.live", Level.FAIL, numbers)
-    if wanted is Mode.BACKTEST:
-        return Check("mode.backtest", Level.FAIL, numbers)
-    return Check("mode.ok", Level.OK, numbers)
+    code = refusal(wanted)
+    return Check(code or "mode.ok", Level.FAIL if code else Level.OK, {"mode": wanted.value})
 
 
 def _folder(environment: Environment) -> Iterator[Check]:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from auto_trading.open_orders import OpenOrders
 from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager
 from crypto_trader_pro.domain.enums import (
@@ -65,7 +66,7 @@ class TradeExecutor:
         self.held: dict[int, str] = {}  # number -> why `may_enter` held an entry back
         self.kept: frozenset[int] = frozenset()  # numbers not to be sent: a record ends before it
         self.deadline = [0] * len(positions.instruments)  # ms; when a position times out, 0 = never
-        self.orders: dict[str, Order] = {}
+        self.orders = OpenOrders()
 
     # --- intents ----------------------------------------------------------------------------
 
@@ -143,7 +144,7 @@ class TradeExecutor:
         )
         order.advance(OrderStatus.CHECKED, at_ms)
         order.advance(OrderStatus.JOURNALED, at_ms)
-        self.orders[order.client_order_id] = order
+        self.orders.add(order)
         self._journal.order_created(order)
         return order
 
@@ -154,10 +155,9 @@ class TradeExecutor:
     def busy(self, i: int) -> bool:
         """True while symbol `i` has a position that is not being closed, or an entry under way."""
         symbol = self._positions.instruments[i].symbol
-        entering = any(
-            o.symbol == symbol and o.role is OrderRole.ENTRY for o in self.orders.values()
+        return self.orders.is_entering(symbol) or (
+            bool(self._positions.positions[i].lots) and not self.closing(i)
         )
-        return entering or (bool(self._positions.positions[i].lots) and not self.closing(i))
 
     def closing(self, i: int) -> bool:
         """True while a market order that closes position `i` is under way."""
@@ -165,14 +165,11 @@ class TradeExecutor:
 
     def way_out(self, i: int) -> Order | None:
         """Return the market order under way that closes position `i`; None without one."""
-        symbol = self._positions.instruments[i].symbol
-        ways = (OrderRole.EXIT, OrderRole.FLATTEN)
-        orders = self.orders.values()
-        return next((o for o in orders if o.symbol == symbol and o.role in ways), None)
+        return self.orders.way_out(self._positions.instruments[i].symbol)
 
     @property
     def entries_under_way(self) -> int:
-        return sum(1 for o in self.orders.values() if o.role is OrderRole.ENTRY)
+        return self.orders.entries
 
     @property
     def has_unsent(self) -> bool:
@@ -376,7 +373,7 @@ class TradeExecutor:
 
     def _finish(self, order: Order) -> None:
         """Forget an order that has ended, and store its trade if it traded."""
-        self.orders.pop(order.client_order_id, None)
+        self.orders.discard(order.client_order_id)
         reserved = self._reserved.pop(order.client_order_id, 0)
         if reserved:
             self._risk.released(reserved)
@@ -399,7 +396,7 @@ class TradeExecutor:
         self._sequence = state["sequence"]
         self._reserved = dict(state["reserved"])
         self.deadline = list(state["deadline"])
-        self.orders = {}
+        self.orders.renew(())
         for row in state["orders"]:
             fields = dict(zip(Order.__slots__, row, strict=True))
             order = Order(
@@ -411,4 +408,4 @@ class TradeExecutor:
                     "status": OrderStatus(fields["status"]),
                 }
             )
-            self.orders[order.client_order_id] = order
+            self.orders.add(order)

@@ -75,7 +75,7 @@ def run(
     """
     from auto_trading.config_manager import finish_writing
     from auto_trading.engine_process import run_engine
-    from auto_trading.preflight import Level, mode
+    from auto_trading.modes import refusal
     from auto_trading.service_watch import watched_service
     from config.loading import load
     from crypto_trader_pro.cli.context import language
@@ -84,9 +84,9 @@ def run(
     places = environment()
     finish_writing(places.config_dir)
     settings = load()
-    judged = mode(settings)
-    if judged.level is Level.FAIL:  # real money, or none at all: never by mistake
-        raise ConfigError(say(language(), f"preflight.{judged.code}", **judged.numbers))
+    if refused := refusal(settings.engine.mode):  # real money, or none at all: never by mistake
+        line = say(language(), f"preflight.{refused}", mode=settings.engine.mode.value)
+        raise ConfigError(line)
     with watched_service(places.var_dir):
         code = run_engine(places, settings, wait_for_lease=wait_for_lease)
     raise typer.Exit(code)

@@ -118,7 +118,7 @@ def test_an_emergency_stop_is_flat_in_two_seconds_with_the_cycle_hung(
     crowded: Site, tmp_path: Path
 ) -> None:
     hang = Hang(tmp_path / "hang", "decide")
-    process = crowded.trading(MANY, prepare=hang.planted())
+    process = crowded.trading(MANY + 5, prepare=hang.planted())
     hang.arm()
     until(hang.is_on, "the hang", 10)
     positions = len(crowded.positions())
@@ -128,7 +128,7 @@ def test_an_emergency_stop_is_flat_in_two_seconds_with_the_cycle_hung(
     assert answer.code == "answer.halted"
     assert answer.seconds < 1.0
     assert seconds < FLAT_SECONDS
-    assert answer.data["positions"] == positions
+    assert answer.data["positions"] == positions >= MANY
     report_is_complete(crowded, positions)
     no_entries_for(crowded, 0.5)
     crowded.prove(process)

@@ -3,13 +3,15 @@
 import random
 import time
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from crypto_trader_pro.domain.enums import CommandKind
 from tests.databases import Server
-from tests.engine_process import CROWDED, PERPETUALS, Site, a_site, stand_still, until
+from tests.engine_process import CROWDED, PERPETUALS, Hang, Site, a_site, stand_still, until
 from tests.oracle_session import audit_session
 
 _rng = random.Random(20_261_121)
@@ -65,8 +67,13 @@ def test_the_first_fill_comes_within_a_minute_at_the_pace_that_ships(tmp_path: P
         assert time.monotonic() - began < 60
 
 
-def test_six_kills_leave_whole_books_and_the_session_repeats(site: Site) -> None:
-    process = site.trading()
+def test_six_kills_leave_whole_books_and_the_session_repeats(tmp_path: Path) -> None:
+    with a_site(tmp_path, CROWDED) as site:
+        six_kills(site)
+
+
+def six_kills(site: Site) -> None:
+    process = site.trading(5)
     decided = 0
     for _ in range(6):
         time.sleep(_rng.uniform(0, 0.4))
@@ -79,7 +86,7 @@ def test_six_kills_leave_whole_books_and_the_session_repeats(site: Site) -> None
         process = site.start() if _rng.random() < 0.3 else site.up()
         site.goes_on(than=decided)
     found = site.prove(process)
-    assert found["fills"] == len(site.session()["fills"]) > 0
+    assert found["fills"] == len(site.session()["fills"]) > 20
 
 
 @pytest.mark.slow
@@ -91,6 +98,26 @@ def test_a_kill_before_the_first_market_input_begins_anew(site: Site) -> None:
     assert len(site.rows("runs")) == 1
     site.kill(process)
     protected(site)
+
+
+def test_what_was_journaled_and_not_sent_is_sent_once_by_the_next(
+    site: Site, tmp_path: Path
+) -> None:
+    """Killed between the commit and the answer of the exchange, which never got the order."""
+    hang = Hang(tmp_path / "hang", "submit")
+    hang.arm()
+    process = site.up(prepare=hang.planted())
+    site.ask(CommandKind.START)
+    until(hang.is_on, "an order to be on its way", 30)
+    site.kill(process)
+    (entry,) = site.entry_orders()
+    assert entry["status"] == "journaled"
+    assert audit_session(site.session()) == {}
+    process = site.up()
+    entry_id = entry["client_order_id"]
+    until(lambda: site.rows("fills", f"WHERE client_order_id = '{entry_id}'"), "its fill", 30)
+    site.prove(process)
+    assert len(site.rows("fills", f"WHERE client_order_id = '{entry_id}'")) == 1
 
 
 def test_a_restart_finds_the_account_as_it_was(tmp_path: Path) -> None:
@@ -119,6 +146,13 @@ def test_a_restart_finds_the_account_as_it_was(tmp_path: Path) -> None:
             assert after[part] == before[part], part
         assert after["session"]["enabled"] is before["session"]["enabled"] is True
         assert site.session()["orders"] == orders  # nothing was sent, or changed, by a restart
+        risk = before["risk"]
+        assert risk["peak"] >= risk["equity"] > 0
+        drawdown = Fraction(risk["peak"] - risk["equity"], risk["peak"])
+        assert abs(Fraction(view["drawdown"]) - drawdown) <= Fraction(1, 10**8)
+        assert Decimal(view["day_start_equity"]) == Decimal(risk["day_start_equity"]).scaleb(-8)
+        assert Decimal(view["equity"]) == Decimal(risk["equity"]).scaleb(-8)
+        assert Decimal(view["cash"]) == Decimal(before["venue"]["cash"]).scaleb(-8)
         assert view["open_positions"] == len(site.positions()) > 0
         assert view["working_orders"] == len(after["executor"]["orders"]) > 0
         assert len(view["locks"]) > 0

@@ -60,7 +60,7 @@ def test_no_sentence_is_left_over() -> None:
     said |= {f"operate.{s}" for s in ("done", "refused", "expired")}
     ours = {c for c in SENTENCES if c.partition(".")[0] in ("page", "operate", "up", "down")}
     assert ours - said == set()
-    found = constants([ROOT / "auto_trading" / "preflight.py"])
+    found = constants([ROOT / "auto_trading" / name for name in ("preflight.py", "modes.py")])
     found |= {f"database.{s}" for s in ("current", "missing", "behind", "ahead")}
     checks = {c.partition(".")[2] for c in SENTENCES if c.startswith("preflight.")}
     assert checks - found == set()
