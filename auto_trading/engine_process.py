@@ -4,6 +4,7 @@ Order of a start: log, database, lease and first heartbeat, then everything that
 """
 
 import logging
+import os
 import random
 import signal
 import threading
@@ -19,6 +20,7 @@ from sqlalchemy import Engine as Database
 from auto_trading import engine_file
 from auto_trading.command_inbox import CommandInbox, InboxTools
 from auto_trading.flags import Flags
+from auto_trading.modes import refusal
 from auto_trading.operations import Answer
 from auto_trading.session_inputs import Command
 from auto_trading.shared import Databases, Shared, Wish
@@ -44,6 +46,7 @@ from utils.logging import setup_logging
 from utils.notifications import NotificationManager
 from utils.processes import ProcessId, is_gone, own_process
 from utils.redaction import secrets_of
+from utils.texts import language_of, say
 
 if TYPE_CHECKING:
     from auto_trading.living_session import LivingSession
@@ -72,6 +75,9 @@ def run_engine(
         JournalUnavailable: the database does not serve at the start.
         LeaseLost: another engine has taken the account; this one has stopped.
     """
+    if code := refusal(settings.engine.mode):
+        language = language_of(settings.engine.language, os.environ)
+        raise ConfigError(say(language, f"preflight.{code}", mode=settings.engine.mode.value))
     with ExitStack() as stack:
         signals: list[CommandKind] = []
         _catch_signals(signals, stack)
@@ -117,6 +123,7 @@ class _Process:
         self._wishes: list[Wish] = []
         self._wished = threading.Lock()
         self._is_lost = False
+        self._error: str | None = None  # why this process ends
         self._desired = DesiredState.STOPPED
         self._inbox = CommandInbox(self._inbox_tools())
 
@@ -131,6 +138,16 @@ class _Process:
         self.sign_of_life()
         self._inbox.start()
         stack.callback(self._inbox.close, 2.0)
+        try:
+            self._serve()
+        except Exception as e:
+            self._error = str(e) or repr(e)
+            raise
+        if self._is_lost:
+            raise LeaseLost("another engine has taken the account; this one has stopped")
+        return 0
+
+    def _serve(self) -> None:
         # what a session needs takes half a second to import; the first heartbeat is out by now
         from auto_trading.living_session import LivingSession  # noqa: PLC0415
 
@@ -145,9 +162,6 @@ class _Process:
                 left_over = living.supervisor.left_over()
             if not living.supervisor.wants_restart:
                 break
-        if self._is_lost:
-            raise LeaseLost("another engine has taken the account; this one has stopped")
-        return 0
 
     # --- for the session --------------------------------------------------------------------
 
@@ -237,7 +251,7 @@ class _Process:
         shared = self._shared
         try:
             with unit_of_work(shared.databases.inbox, "the lease") as session:
-                lease.release(session, shared.epoch, shared.now())
+                lease.release(session, shared.epoch, shared.now(), error=self._error)
         except JournalUnavailable as e:
             log.warning("%s: the lease ends by itself", e)
         engine_file.remove(shared.environment.var_dir, own_process())

@@ -6,12 +6,11 @@ it did, so that a crash in between loses no stop.
 
 import logging
 import os
-import threading
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from crypto_trader_pro.domain.enums import CommandKind
-from crypto_trader_pro.domain.errors import ConfigError
+from utils.flags import put_flag
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +42,7 @@ class Flags:
         Raises:
             ConfigError: the file cannot be written.
         """
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            waiting = self._folder / f".{kind.value}.{os.getpid()}.{threading.get_ident()}"
-            waiting.write_text(by, encoding="utf-8")
-            waiting.replace(self.path(kind))
-        except OSError as e:
-            raise ConfigError(f"flag {self.path(kind)} cannot be written: {e.strerror}") from e
+        put_flag(self._folder.parent, kind, by)
 
     def up(self) -> list[Flag]:
         """Return the flags that are up, most urgent first. What is in a file does not matter."""

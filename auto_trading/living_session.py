@@ -303,7 +303,7 @@ class LivingSession:
     def _say(
         self, kind: NotificationType, severity: str, code: str, numbers: Mapping[str, int]
     ) -> None:
-        message = worded(f"risk.{code}", numbers, _language(self._shared.settings))
+        message = worded(code, numbers, _language(self._shared.settings))
         self._shared.notifications.send_notification(
             kind, message, severity=severity, data=dict(numbers)
         )

@@ -115,7 +115,7 @@ class Watch:
             if trip.trigger not in self._tripped:
                 self._tripped.add(trip.trigger)
                 self._tools.tell(
-                    NotificationType.EMERGENCY_STOP, "critical", trip.code, trip.numbers
+                    NotificationType.EMERGENCY_STOP, "critical", f"risk.{trip.code}", trip.numbers
                 )
                 self._stop(trip.trigger)
         settings = self._tools.settings()
@@ -128,7 +128,7 @@ class Watch:
             self._tripped.add(lost)
             numbers = {"seconds": int(age), "limit": limit}
             self._tools.tell(
-                NotificationType.API_CONNECTION_LOST, "critical", "connection_lost", numbers
+                NotificationType.API_CONNECTION_LOST, "critical", "risk.connection_lost", numbers
             )
             self._stop(lost)
 
@@ -157,9 +157,12 @@ class Watch:
         if found:
             reason = found[0]
             self._rollback.clear()
-            taken_back = self._tools.roll_back(reason.code)
-            code = "rolled_back" if taken_back else "rollback_impossible"
-            self._tools.tell(NotificationType.CONFIG_CHANGED, "error", code, {})
+            kind = NotificationType.CONFIG_CHANGED
+            self._tools.tell(kind, "error", f"rollback.{reason.code}", reason.numbers)
+            if self._tools.roll_back(reason.code):
+                self._tools.tell(kind, "error", "risk.rolled_back", {})
+            else:
+                self._tools.tell(kind, "error", "risk.rollback_impossible", {})
 
     # --- checks before each cycle -----------------------------------------------------------
 

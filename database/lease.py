@@ -87,12 +87,25 @@ def renew(
     return DesiredState(found)
 
 
-def release(session: Session, epoch: int, now: datetime, *, account: str = ACCOUNT) -> None:
-    """Give the lease back; one that another has taken since is left alone."""
+def release(
+    session: Session, epoch: int, now: datetime, *, error: str | None = None,
+    account: str = ACCOUNT,
+) -> None:  # fmt: skip
+    """Give the lease back; one that another has taken since is left alone.
+
+    Args:
+        error: why the engine ends, if it was not asked to.
+    """
     row = EngineLeaseRow
     mine = update(row).where(col(row.account) == account, col(row.epoch) == epoch)
     session.exec(
-        mine.values(owner="", expires_at=now, observed_state=ObservedState.STOPPED.value, view=None)
+        mine.values(
+            owner="",
+            expires_at=now,
+            view=None,
+            last_error=error,
+            observed_state=(ObservedState.FAULTED if error else ObservedState.STOPPED).value,
+        )
     )
 
 

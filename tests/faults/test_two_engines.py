@@ -149,7 +149,8 @@ def test_a_paused_engine_that_wakes_writes_and_sends_nothing(crowded: Site) -> N
     os.kill(first.pid, signal.SIGCONT)
     ended = finish(first)
     assert ended.code == 4
-    assert ended.complaint() == ("another engine has taken the account; this one has stopped")
+    # whoever notices first says it: the heartbeat, or the commit
+    assert "another engine" in ended.complaint()
     time.sleep(0.5)
     assert holds(crowded, second)
     late = crowded.rows("orders", "WHERE epoch = 1")
