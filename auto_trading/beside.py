@@ -5,6 +5,8 @@ Each has threads or a process of its own. None of them can hold up or stop the s
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from decimal import Decimal
@@ -37,6 +39,7 @@ from utils.texts import language_of
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 2.0
 
 
 class Beside:
@@ -57,16 +60,24 @@ class Beside:
             spec, source, shared.databases.background, shared.environment.database_url,
             lambda: shared.settings, self._training_failed,
         )  # fmt: skip
-        stack.callback(self._models.close)
         self.model = self._models.make
         self._store = MarketStore(
             shared.environment.database_url, spec.instruments, spec.timeframe_ms,
             Origin(source.venue, source.name), facts=source.facts,
         )  # fmt: skip
-        stack.callback(self._store.close)
         self._jobs = Jobs(self._job_tools(), shared.settings)
-        stack.callback(self._jobs.close)
+        stack.callback(self._close)
         self._jobs.start()
+
+    def _close(self) -> None:
+        """End all of it together; a database that hangs holds nobody up for long."""
+        closing = (self._store.close, self._models.close, self._jobs.close)
+        threads = [threading.Thread(target=close, daemon=True) for close in closing]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     # --- store ------------------------------------------------------------------------------
 

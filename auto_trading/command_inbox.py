@@ -39,7 +39,8 @@ class InboxTools:
         reader: a read-only connection pool: looking for commands is no write.
         writer: with a short timeout.
         beat: returns what the heartbeat tells.
-        ready: False while no session can take commands; they wait in their table.
+        begun: False while there is nobody to hand commands to; they wait in their table.
+        ready: False while a session is being built; only stops are handed on then.
         handle: does what a command asks, or hands it on; None: its answer comes with the
             session's commit.
         wanted: told what people want, once a second.
@@ -52,6 +53,7 @@ class InboxTools:
     now: Callable[[], datetime]
     beat: Callable[[], Beat]
     switchboard: Switchboard
+    begun: Callable[[], bool]
     ready: Callable[[], bool]
     handle: Callable[[Command], Answer | None]
     wanted: Callable[[DesiredState], None]
@@ -117,7 +119,7 @@ class CommandInbox:
         self._store_answers()
         if self._unserved is not None:
             self._serve(self._unserved)
-        if self._tools.ready() and self._has_waiting():
+        if self._tools.begun() and self._has_waiting():
             while (row := self._claim()) is not None:
                 self._take(row)
                 if self._is_beat_due:
@@ -157,7 +159,8 @@ class CommandInbox:
             if not lease.is_held(session, self._tools.epoch):
                 return None
             commands.expire(session, self._tools.now())
-            return commands.claim_next(session, self._tools.now())
+            kinds = None if self._tools.ready() else STOPS  # a stop need not wait for a session
+            return commands.claim_next(session, self._tools.now(), kinds)
 
     def _take(self, row: CommandRow) -> None:
         """Refuse what cannot be a command; serve the others."""

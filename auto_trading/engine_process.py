@@ -23,7 +23,7 @@ from auto_trading.flags import Flags
 from auto_trading.modes import refusal
 from auto_trading.operations import Answer
 from auto_trading.session_inputs import Command
-from auto_trading.shared import Databases, Shared, Wish
+from auto_trading.shared import Databases, Shared
 from auto_trading.switchboard import Switchboard, boot_seconds
 from config.environment import Environment
 from config.settings import Settings
@@ -42,6 +42,7 @@ from database.migrations import REVISIONS
 from database.models import EngineLeaseRow
 from database.outbox import DatabaseOutbox
 from utils.clocks import SystemClock
+from utils.hurry import within
 from utils.logging import setup_logging
 from utils.notifications import NotificationManager
 from utils.processes import ProcessId, is_gone, own_process
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_RELEASE_SECONDS: Final = 1.0  # that giving the lease back may take
 _SIGNALS: Final = {
     signal.SIGTERM: CommandKind.SHUTDOWN,
     signal.SIGINT: CommandKind.SHUTDOWN,
@@ -90,14 +92,14 @@ def run_engine(
             environment.var_dir / "logs", level=logging.INFO, console=console,
             table_sink=table, clock=clock, secrets=secrets,
         )  # fmt: skip
-        stack.callback(logs.close)
+        stack.callback(logs.close, 1.5)
         epoch = _take_lease(databases.inbox, settings, signals, wait=wait_for_lease)
         if epoch is None:
             return 0  # told to end while waiting
         outbox = DatabaseOutbox.open(environment.database_url)
         stack.callback(outbox.close)
         notifications = NotificationManager(settings, outbox, clock, secrets=secrets)
-        stack.callback(notifications.close)
+        stack.callback(notifications.close, 1.5)
         flags, switchboard = Flags(environment.var_dir), Switchboard()
         switchboard.lease_renewed(boot_seconds(), LEASE_SECONDS - 1)
         shared = Shared(
@@ -120,8 +122,6 @@ class _Process:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._living: LivingSession | None = None
-        self._wishes: list[Wish] = []
-        self._wished = threading.Lock()
         self._is_lost = False
         self._error: str | None = None  # why this process ends
         self._desired = DesiredState.STOPPED
@@ -137,7 +137,7 @@ class _Process:
         stack.callback(self._release)
         self.sign_of_life()
         self._inbox.start()
-        stack.callback(self._inbox.close, 2.0)
+        stack.callback(self._inbox.close, 1.0)
         try:
             self._serve()
         except Exception as e:
@@ -170,12 +170,6 @@ class _Process:
         """What people want, as of the newest heartbeat."""
         return self._desired
 
-    def wish(self, wish: Wish) -> None:
-        """Store soon what people want now, so that it holds after a restart."""
-        with self._wished:
-            self._wishes.append(wish)
-        self._inbox.beat_soon()
-
     def answer(self, command_id: str, answer: Answer) -> None:
         """Store soon what became of a command that no session could carry out."""
         self._inbox.answer(command_id, answer)
@@ -187,8 +181,12 @@ class _Process:
         return InboxTools(
             reader=shared.databases.reader, writer=shared.databases.inbox, epoch=shared.epoch,
             now=shared.now, beat=self._beat, switchboard=shared.switchboard,
-            ready=self._is_ready, handle=self._handle, wanted=self._wanted, lost=self._lost,
+            begun=self._has_begun, ready=self._is_ready, handle=self._handle,
+            wanted=self._wanted, lost=self._lost,
         )  # fmt: skip
+
+    def _has_begun(self) -> bool:
+        return self._living is not None and not self._living.supervisor.is_ending
 
     def _is_ready(self) -> bool:
         return self._living is not None and self._living.supervisor.is_ready
@@ -201,17 +199,6 @@ class _Process:
 
     def _wanted(self, desired: DesiredState) -> None:
         self._desired = desired
-        while self._wishes:
-            wish = self._wishes[0]
-            now = self._shared.now()
-            with unit_of_work(self._shared.databases.inbox, "the desired state") as session:
-                if wish.desired is None:
-                    lease.unlatch(session, now)
-                else:
-                    self._desired = lease.want(session, wish.desired, now)
-            wish.stored()
-            with self._wished:
-                self._wishes.pop(0)
 
     def _lost(self) -> None:
         log.critical("another engine has taken the account")
@@ -249,10 +236,14 @@ class _Process:
 
     def _release(self) -> None:
         shared = self._shared
-        try:
+
+        def give_back() -> None:
             with unit_of_work(shared.databases.inbox, "the lease") as session:
                 lease.release(session, shared.epoch, shared.now(), error=self._error)
-        except JournalUnavailable as e:
+
+        try:
+            within(_RELEASE_SECONDS, give_back)
+        except (JournalUnavailable, TimeoutError) as e:
             log.warning("%s: the lease ends by itself", e)
         engine_file.remove(shared.environment.var_dir, own_process())
 

@@ -13,13 +13,13 @@ from auto_trading.bootstrap import LivingTools, RunSpec, build_living, check_pla
 from auto_trading.config_manager import Change, ConfigManager
 from auto_trading.operations import Answer
 from auto_trading.session import TradingSession
-from auto_trading.session_inputs import Command
+from auto_trading.session_inputs import SWITCHED, Command
 from auto_trading.session_store import Origin, find_or_begin, unfinished
-from auto_trading.shared import Shared, Wish
+from auto_trading.shared import Shared
 from auto_trading.sources import choose, open_source, probe_venue
-from auto_trading.supervisor import SWITCHED, Supervisor, SupervisorTools
+from auto_trading.supervisor import Supervisor, SupervisorTools
 from auto_trading.translation import enabled_strategies
-from auto_trading.watch import KILL_SWITCH, Watch, WatchTools
+from auto_trading.watch import Watch, WatchTools
 from auto_trading.why_text import worded
 from auto_trading.worker import Worker, WorkerTools
 from config.settings import Settings
@@ -37,11 +37,7 @@ from utils.texts import Language, language_of
 
 log = logging.getLogger(__name__)
 
-_WISHES: Final = {
-    CommandKind.START: DesiredState.RUNNING,
-    CommandKind.STOP: DesiredState.STOPPED,
-    CommandKind.EMERGENCY_STOP: DesiredState.EMERGENCY,
-}
+_STARTS_OR_STOPS: Final = (CommandKind.START, CommandKind.STOP, CommandKind.EMERGENCY_STOP)
 _CONFIG: Final = (CommandKind.APPLY_CONFIG, CommandKind.ROLLBACK_CONFIG)
 _STORED: Final = 0  # alert id of a message whose alert the journal has stored already
 
@@ -51,8 +47,6 @@ class Owner(Protocol):
 
     @property
     def desired(self) -> DesiredState: ...
-
-    def wish(self, wish: Wish) -> None: ...
 
     def answer(self, command_id: str, answer: Answer) -> None: ...
 
@@ -243,21 +237,12 @@ class LivingSession:
         return "too_late" if age_ms > self._spec.interval_ms else ""
 
     def _answered(self, command: Command) -> None:
-        """Note that a command is done and stored."""
-        shared, kind = self._shared, command.kind
-        log.info("%s done", kind.value, extra={"correlation_id": command.command_id})
-        wish = _WISHES.get(kind)
-        if wish is not None and self._is_ours(command):
-            self._owner.wish(Wish(wish, lambda: shared.flags.take_down(kind)))
-        elif kind is CommandKind.REARM:
-            self._owner.wish(Wish(None, lambda: None))
-        if wish is not None:
+        """Note that a command is done and stored, what is wanted with it."""
+        log.info("%s done", command.kind.value, extra={"correlation_id": command.command_id})
+        if command.is_switched:
+            self._shared.flags.take_down(command.kind)
+        if command.kind in _STARTS_OR_STOPS:
             self._changed_by = command.by
-
-    @staticmethod
-    def _is_ours(command: Command) -> bool:
-        """True for a stop that did not come by the database: what is wanted is not stored yet."""
-        return command.command_id.startswith(SWITCHED) or command.by == KILL_SWITCH
 
     def _tell(self, news: Sequence[News]) -> None:
         """Tell people what was stored; the manager's queue takes it and returns at once."""

@@ -1,7 +1,7 @@
 """What a command does to a session; each answers with a code that the catalogue words."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from auto_trading.session_store import structure
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import (
     CommandKind,
+    DesiredState,
     EmergencyTrigger,
     NotificationType,
     OrderRole,
@@ -32,10 +33,16 @@ class Answer:
 
     status: CommandStatus
     data: dict[str, Any]
+    wanted: DesiredState | None = None  # of the engine from now on, None: as before
+    rearms: bool = False  # a person has lifted an emergency
 
     @classmethod
     def done(cls, code: str, **numbers: Any) -> "Answer":
         return cls(CommandStatus.DONE, {"code": f"answer.{code}", **numbers})
+
+    def wanting(self, desired: DesiredState, *, rearms: bool = False) -> "Answer":
+        """Return this answer with what is wanted of the engine because of it."""
+        return replace(self, wanted=desired, rearms=rearms)
 
     @classmethod
     def refused(cls, code: str, **numbers: Any) -> "Answer":
@@ -80,14 +87,15 @@ class Operations:
         if session.engine.risk.halt_reason:
             return Answer.refused("latched", trigger=session.engine.risk.halt_reason)
         session.enabled = True
-        return Answer.done("started")
+        return Answer.done("started").wanting(DesiredState.RUNNING)
 
     async def _stop(self, _: Command) -> Answer:
         session = self._session
         session.enabled = False
         await session.engine.parts.executor.cancel_entries()
         await session.engine.parts.executor.settle()
-        return Answer.done("stopped", open_positions=session.engine.parts.positions.open_count)
+        count = session.engine.parts.positions.open_count
+        return Answer.done("stopped", open_positions=count).wanting(DesiredState.STOPPED)
 
     async def _emergency_stop(self, command: Command) -> Answer:
         session = self._session
@@ -104,7 +112,9 @@ class Operations:
                 {"trigger": trigger.value, "by": command.by, "positions": positions,
                  "closing": closing}, command.at_ms,
             )  # fmt: skip
-        return Answer.done("halted", positions=positions, closing=closing)
+        return Answer.done("halted", positions=positions, closing=closing).wanting(
+            DesiredState.EMERGENCY
+        )
 
     async def _rearm(self, command: Command) -> Answer:
         parts = self._session.engine.parts
@@ -123,7 +133,8 @@ class Operations:
         parts.journal.alert(
             NotificationType.TRADING_STATE_CHANGED, "warning", "rearmed", numbers, command.at_ms
         )
-        return Answer.done("rearmed", trigger=was)
+        done = Answer.done("rearmed", trigger=was)
+        return done.wanting(DesiredState.STOPPED, rearms=True) if was else done
 
     async def _close_position(self, command: Command) -> Answer:
         parts = self._session.engine.parts

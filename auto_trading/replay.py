@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ from auto_trading.engine import AutoTradingEngine
 from auto_trading.replay_market import Market, ReplayRequest, played
 from auto_trading.run_report import report
 from config.settings import Settings
-from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.errors import InputError, JournalUnavailable
 from crypto_trader_pro.domain.timeframes import timeframe_ms
 from database import lease, runs
 from database.auto_trading_db import unit_of_work
@@ -97,7 +96,13 @@ class Replay:
         """
         tools, account, what = self._tools, f"run-r{run_id}", f"run r{run_id}"
         me = own_process()
-        holder = Holder(uuid.uuid4().hex, me.host, me.pid, me.started, runs.installed_version())
+        holder = Holder(
+            f"{me.host}-{me.pid}-{me.started}"[-36:],
+            me.host,
+            me.pid,
+            me.started,
+            runs.installed_version(),
+        )
         with exclusive(tools.var_dir / "locks" / f"run-{run_id}.lock", what):
             with unit_of_work(tools.database) as session:
                 epoch = lease.take(
@@ -107,9 +112,12 @@ class Replay:
             if epoch is None:
                 other = "another process" if row is None else f"process {row.pid}"
                 raise InputError(f"{what} is being played by {other}; wait or stop it")
-            yield account, epoch
-            with unit_of_work(tools.database) as session:
-                lease.release(session, epoch, tools.now(), account=account)
+            try:
+                yield account, epoch
+            finally:
+                # a database that does not answer keeps it until this process has ended
+                with suppress(JournalUnavailable), unit_of_work(tools.database) as session:
+                    lease.release(session, epoch, tools.now(), account=account)
 
     def _play(
         self, run_id: int, request: ReplayRequest, settings: Settings, market: Market,

@@ -265,6 +265,8 @@ class TradingSession:
                 command.command_id, command.kind.value, command.payload, command.by,
                 command.asked, answer.status.value, answer.data,
             )  # fmt: skip
+            if answer.wanted is not None and (command.is_switched or answer.rearms):
+                self._journal.wanted(answer.wanted, rearms=answer.rearms)
         await self.settle()
         return answer
 

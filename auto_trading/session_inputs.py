@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import Backfill, MarketEvent, MarketSlice, Missed, Prices
+
+SWITCHED: Final = "flag-"  # begins the ids of commands that came by a flag or a signal
+KILL_SWITCH: Final = "kill switch"  # who asks for the stops of the rolling windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,11 @@ class Command:
     by: str
     asked: datetime  # system time
     at_ms: int = 0  # market time at which the session took it
+
+    @property
+    def is_switched(self) -> bool:
+        """True when it did not come by its table: what is wanted was not stored with it."""
+        return self.command_id.startswith(SWITCHED) or self.by == KILL_SWITCH
 
 
 class Opened(NamedTuple):

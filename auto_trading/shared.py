@@ -12,7 +12,7 @@ from auto_trading.flags import Flags
 from auto_trading.switchboard import Switchboard
 from config.environment import Environment
 from config.settings import Settings
-from crypto_trader_pro.domain.enums import CommandKind, DesiredState
+from crypto_trader_pro.domain.enums import CommandKind
 from database.auto_trading_db import open_database
 from utils.clocks import SystemClock
 from utils.logging import LoggingHandle
@@ -60,11 +60,3 @@ class Shared:
     now: Callable[[], datetime] = field(default_factory=lambda: SystemClock().now)
     signals: list[CommandKind] = field(default_factory=list)
     last_error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What people want, to be stored. `desired` None lifts an emergency: a person has re-armed."""
-
-    desired: DesiredState | None
-    stored: Callable[[], None]

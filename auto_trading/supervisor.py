@@ -19,7 +19,6 @@ from auto_trading.command_inbox import STOPS
 from auto_trading.flags import Flags
 from auto_trading.session_inputs import Command
 from auto_trading.switchboard import STOPPED, Switchboard
-from auto_trading.switches import SWITCHED as SWITCHED
 from auto_trading.switches import Switches
 from auto_trading.worker import Worker
 from crypto_trader_pro.domain.enums import CommandKind, ObservedState
@@ -29,8 +28,9 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 0.02
 BEAT_SECONDS: Final = 0.8
-PATIENCE_SECONDS: Final = 0.4  # that a command may wait for the worker
+PATIENCE_SECONDS: Final = 0.3  # that a command may wait for the worker
 HANG_SECONDS: Final = 60.0  # that one step may take with nobody waiting
+BEGIN_PATIENCE: Final = 0.5  # that it may take first while a stop waits for it
 BEGIN_SECONDS: Final = 30.0  # that building the session may take, whoever waits
 FAULTS: Final = 5  # new workers within `FAULT_WINDOW` before the engine calls itself faulted
 FAULT_WINDOW: Final = 300.0
@@ -81,6 +81,7 @@ class Supervisor:
         self._blamed: Counter[str] = Counter()  # and how often it was busy with them
         self._stops: set[str] = set()  # that forbid entries until they are stored
         self._given_up: list[Worker] = []
+        self._begins = 0  # workers in a row that were given up before their session stood
         self._takeovers: deque[float] = deque(maxlen=FAULTS)
         self._switches = Switches(tools.flags, tools.signals, tools.now, self.submit, self.end)
         self._ending = threading.Event()
@@ -121,6 +122,10 @@ class Supervisor:
     @property
     def wants_restart(self) -> bool:
         return self._restart.is_set()
+
+    @property
+    def is_ending(self) -> bool:
+        return self._ending.is_set()
 
     @property
     def worker(self) -> Worker | None:
@@ -231,7 +236,10 @@ class Supervisor:
             return False
         quiet = min(worker.quiet_seconds, now - self._held_at)
         if worker.session is None:
-            return quiet > BEGIN_SECONDS
+            # a stop that waits makes us impatient, but each next one is given twice the time
+            hurried = BEGIN_PATIENCE * 2.0**self._begins
+            return quiet > (min(hurried, BEGIN_SECONDS) if self._stops else BEGIN_SECONDS)
+        self._begins = 0
         since = worker.commands.waiting_since
         if since is not None and now - since > PATIENCE_SECONDS:
             return quiet > PATIENCE_SECONDS / 2
@@ -241,6 +249,7 @@ class Supervisor:
         if not worker.fence.close(0.05):
             return  # a commit began this moment; look again
         stuck = worker.quiet_seconds
+        self._begins += worker.session is None
         worst = self._take_from(worker)
         worker.give_up()
         self._given_up = [w for w in (*self._given_up, worker) if w.is_alive]

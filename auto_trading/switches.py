@@ -3,16 +3,13 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
 
 from auto_trading.flags import Flag, Flags
-from auto_trading.session_inputs import Command
+from auto_trading.session_inputs import SWITCHED, Command
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import ConfigError
 
 log = logging.getLogger(__name__)
-
-SWITCHED: Final = "flag-"  # begins the ids of commands that came by a flag or a signal
 
 
 class Switches:

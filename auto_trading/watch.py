@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from auto_trading.safety import KillSwitch, RollbackTriggers, SafetyInputs, SafetySystem
-from auto_trading.session_inputs import Command
+from auto_trading.session_inputs import KILL_SWITCH, Command
 from auto_trading.worker import Worker
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind, EmergencyTrigger, NotificationType
@@ -22,7 +22,6 @@ from crypto_trader_pro.domain.ports import MarketSource
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0
-KILL_SWITCH: Final = "kill switch"  # who asks for its stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Watch:
 
     def close(self) -> None:
         self._closing.set()
-        self._thread.join(2.0)
+        self._thread.join(0.5)
 
     @property
     def failing(self) -> dict[str, dict[str, int]]:

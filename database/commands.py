@@ -1,6 +1,6 @@
 """Commands: a person or a job asks, the engine takes, applies and answers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -79,8 +79,13 @@ def take_back(session: Session, now: datetime | None = None) -> int:
     return session.exec(taken.values(status=CommandStatus.ASKED, claimed_at=None)).rowcount
 
 
-def claim_next(session: Session, now: datetime) -> CommandRow | None:
+def claim_next(
+    session: Session, now: datetime, kinds: Collection[str] | None = None
+) -> CommandRow | None:
     """Take the oldest waiting command that has not expired, or return None.
+
+    Args:
+        kinds: only of these; None is any.
 
     Safe against a second engine: the UPDATE repeats the test, so of two claims of one command
     only one matches a row, and the other goes on to the next command.
@@ -89,6 +94,8 @@ def claim_next(session: Session, now: datetime) -> CommandRow | None:
     waiting = col(row.status) == CommandStatus.ASKED
     in_time = or_(col(row.expires_at).is_(None), col(row.expires_at) > now)
     oldest = select(row).where(waiting, in_time).order_by(col(row.id)).limit(1)
+    if kinds is not None:
+        oldest = oldest.where(col(row.kind).in_(kinds))
     while (found := session.exec(oldest).first()) is not None:
         claim = update(row).where(col(row.id) == found.id, waiting)
         claim = claim.values(status=CommandStatus.TAKEN, claimed_at=now)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Engine
 
-from crypto_trader_pro.domain.enums import NotificationType, OrderRole
+from crypto_trader_pro.domain.enums import DesiredState, NotificationType, OrderRole
 from crypto_trader_pro.domain.errors import JournalBusy, LeaseLost
 from crypto_trader_pro.domain.instruments import Instrument, plain
 from crypto_trader_pro.domain.ledger import Transaction, holding_asset
@@ -105,6 +105,7 @@ class Journal:
         self._shadows: list[tuple[Any, ...]] = []
         self._shadows_closed: list[tuple[Any, ...]] = []
         self._models: list[tuple[Any, ...]] = []
+        self._wanted: tuple[str, bool] | None = None
         self._inputs: list[Any] = []
         self._candles: list[tuple[Any, ...]] = []
         self._commands: list[tuple[Any, ...]] = []
@@ -371,6 +372,10 @@ class Journal:
              json(answer))
         )  # fmt: skip
 
+    def wanted(self, desired: DesiredState, *, rearms: bool) -> None:
+        """Add what is wanted of the engine from now on; only a re-arm lifts an emergency."""
+        self._wanted = (desired.value, rearms)
+
     def emergency(
         self, trigger: str, by: str, status: str, started: datetime, finished: datetime | None,
         positions: int, remaining: int, steps: Sequence[Mapping[str, Any]],
@@ -453,6 +458,9 @@ class Journal:
             statements.candles.execute(cursor, self._candles)
             statements.commands.execute(cursor, self._commands)
             statements.emergencies.execute(cursor, list(self._emergencies.values()))
+            if self._wanted is not None and self._account is not None:
+                desired, rearms = self._wanted
+                statements.wanted.execute(cursor, [(desired, self._account, rearms)])
             if self._inputs:
                 record = (self._run_id, self._taken, at_ms, packed(self._inputs))
                 statements.inputs.execute(cursor, [record])

@@ -95,6 +95,7 @@ class Statements:
     emergencies: Statement
     inputs: Statement
     lease: Statement
+    wanted: Statement
     checkpoint: Statement
 
 
@@ -159,6 +160,11 @@ def for_dialect(dialect: str) -> Statements:
         inputs=insert("session_events", ("run_id", "seq", "at_ms", "body"), dialect),
         # shared, so that a takeover waits for this commit and this commit for a takeover
         lease=Statement(_LEASE[dialect], dialect),
+        wanted=Statement(
+            "UPDATE engine_lease SET desired_state = ?"
+            " WHERE account = ? AND (desired_state <> 'emergency' OR ?)",
+            dialect,
+        ),
         checkpoint=upsert(
             "checkpoints", ("run_id", "at_ms", "state"), ("run_id",), ("at_ms", "state"), dialect
         ),

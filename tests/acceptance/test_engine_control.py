@@ -156,7 +156,6 @@ def test_an_emergency_stop_that_is_killed_half_way_goes_on_at_the_next_start(
     crowded.prove(process)
 
 
-@pytest.mark.xfail(strict=True, reason="a refused re-arm unlatches what people want")
 def test_a_refused_rearm_leaves_the_emergency_as_what_is_wanted(site: Site) -> None:
     site.up()
     assert site.ask(CommandKind.EMERGENCY_STOP).code == "answer.halted"
@@ -166,7 +165,6 @@ def test_a_refused_rearm_leaves_the_emergency_as_what_is_wanted(site: Site) -> N
     assert site.lease()["desired_state"] == "emergency"
 
 
-@pytest.mark.xfail(strict=True, reason="re-arm starts trading where the ladder had stopped it")
 @pytest.mark.slow
 def test_a_rearm_after_the_ladders_emergency_trades_only_once_started(tmp_path: Path) -> None:
     limits = {
@@ -183,7 +181,6 @@ def test_a_rearm_after_the_ladders_emergency_trades_only_once_started(tmp_path: 
         no_entries_for(site, 1.5)
 
 
-@pytest.mark.xfail(strict=True, reason="re-arm reaches the lease only with a later heartbeat")
 def test_a_rearm_that_was_answered_holds_after_a_kill(site: Site) -> None:
     process = site.trading()
     site.ask(CommandKind.EMERGENCY_STOP)

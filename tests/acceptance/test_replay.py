@@ -142,7 +142,7 @@ def test_status_answers_before_there_is_anything(tmp_path: Path) -> None:
     answer = ended.result()
     assert ended.stderr == ""
     counts = {k for k in answer if k.endswith("_total") or k.startswith("open_")}
-    counts |= {"working_orders"}
+    counts |= {"working_orders", "waiting_commands"}
     assert {answer[key] for key in counts} == {0}
     states = {"desired_state": "stopped", "observed_state": "stopped"}
     assert {k: v for k, v in answer.items() if k not in counts} == {

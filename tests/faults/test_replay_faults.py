@@ -24,7 +24,8 @@ from auto_trading.replay import Replay, ReplayTools
 from auto_trading.replay_market import ReplayRequest
 from config.loading import load
 from crypto_trader_pro.domain.errors import JournalUnavailable
-from database.auto_trading_db import open_database
+from database import lease
+from database.auto_trading_db import open_database, unit_of_work
 from tests.oracle import audit
 from tests.processes import DATABASE, Ended, Moment, Platform, finish, kill, locked, play
 from tests.stored import Played, Stored, count_runs, differences, read_run
@@ -149,6 +150,9 @@ def _struck(
             Replay(tools).start(request_of(whole), load(environ={}))
     finally:
         holder.close()
+        # the lock kept the lease from being given back; the end of a process does it too
+        with unit_of_work(database) as session:
+            lease.release(session, 1, SystemClock().now(), account="run-r1")
         database.dispose()
     return platform, raised.value
 

@@ -160,7 +160,6 @@ def test_a_paused_engine_that_wakes_writes_and_sends_nothing(crowded: Site) -> N
     crowded.prove(second)
 
 
-@pytest.mark.xfail(strict=True, reason="it removes the file of the engine that took over")
 @pytest.mark.slow
 def test_a_woken_zombie_leaves_the_sign_of_life_of_the_other_alone(crowded: Site) -> None:
     first = crowded.trading(1, prepare=short_lease)

@@ -46,14 +46,15 @@ class Office:
         self.lost: list[bool] = []
         self.beats = 0
         self.ready = True
+        self.building = False
         self.act: Callable[[Command], Answer | None] = lambda _: ANSWER
         self.now = NOW
         self.epoch = self.take("this process")
         self.inbox = CommandInbox(
             InboxTools(
                 self.reader, self.writer, self.epoch, lambda: self.now, self._beat, self.board,
-                lambda: self.ready, self._handle, self.wanted.append,
-                lambda: self.lost.append(True),
+                lambda: self.ready or self.building, lambda: self.ready, self._handle,
+                self.wanted.append, lambda: self.lost.append(True),
             )
         )  # fmt: skip
 
@@ -367,3 +368,15 @@ def test_the_database_is_free_while_the_beat_is_made(office: Office) -> None:
     object.__setattr__(office.inbox._tools, "beat", beat)
     with at_work(office):
         assert free
+
+
+def test_a_stop_is_handed_on_while_the_session_is_being_built_and_nothing_else(
+    office: Office,
+) -> None:
+    office.ready, office.building = False, True
+    office.ask(CommandKind.START, "c1")
+    office.ask(CommandKind.STOP, "c2")
+    office.inbox.start()
+    until(lambda: [c.command_id for c in office.handled] == ["c2"])
+    office.ready = True
+    until(lambda: [c.command_id for c in office.handled] == ["c2", "c1"])

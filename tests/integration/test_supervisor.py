@@ -280,6 +280,16 @@ def test_a_session_that_takes_long_to_begin_is_no_hang(stage: Stage) -> None:
         until(lambda: len(stage.workers) == 1)
         stage.supervisor.submit(command(STOP))
         until(lambda: "stop" in stage.answered)
+        assert (
+            len(stage.workers) == 2
+        )  # a stop hurries it once; the next one is given twice the time
+
+
+def test_a_session_that_takes_long_to_begin_is_given_its_time(stage: Stage) -> None:
+    stage.on_begin = lambda _: time.sleep(0.8)
+    with stage.supervised(wait=False):
+        stage.supervisor.submit(command(START))
+        until(lambda: "start" in stage.answered)
         assert len(stage.workers) == 1
 
 
