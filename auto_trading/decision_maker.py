@@ -20,6 +20,7 @@ from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.risk.rules import RiskInputs, Verdict
 from database.journal import Journal
 
+_encoded: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _NO_SIGNAL: Final = Signal("", 0, "")
 # reading `.value` of an enum member costs more than the rest of a quiet row's fields
 _TEXT: Final = {id(m): m.value for e in (GateState, GateReason, TradingState, Outcome) for m in e}
@@ -151,8 +152,8 @@ class DecisionMaker:
                 self._risk.equity,
                 self._monitor.window_hash[i],
                 order.client_order_id if order else None,
-                json.dumps(inputs, separators=(",", ":")) if inputs else None,
-                json.dumps(detail, separators=(",", ":")) if detail else None,
+                f"[{','.join(map(str, inputs))}]" if inputs else None,
+                _encoded(detail) if detail else None,
             )
         )
 

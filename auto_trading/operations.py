@@ -1,7 +1,7 @@
 """What a command does to a session; each answers with a code that the catalogue words."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -33,8 +33,10 @@ class Answer:
 
     status: CommandStatus
     data: dict[str, Any]
-    wanted: DesiredState | None = None  # of the engine from now on, None: as before
-    rearms: bool = False  # a person has lifted an emergency
+    wanted: DesiredState | None = field(
+        default=None, compare=False
+    )  # of the engine from now on, None: as before
+    rearms: bool = field(default=False, compare=False)  # a person has lifted an emergency
 
     @classmethod
     def done(cls, code: str, **numbers: Any) -> "Answer":

@@ -216,7 +216,12 @@ class TradingSession:
         else:
             self._core.venue.candle_closed(market.close_ms)
         await self.engine.on_slice(market, decide=self.enabled)
-        await self._finish(market.close_ms, has_news=self._journal.has_inputs)
+        if self._journal.has_inputs:  # nothing was decided, so nothing has committed it yet
+            await self._finish(market.close_ms, has_news=True)
+            return
+        # the venue's first answers are stored with the next price; a crash asks for them again
+        self._note_held(market.close_ms)
+        await self.engine.parts.executor.settle()
 
     async def _missed(self, item: Missed) -> None:
         """Play candles nobody saw over the working orders; before the start they only warm up."""
