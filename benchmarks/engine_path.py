@@ -36,6 +36,7 @@ MINUTE_MS = 60_000
 STAGES = {  # file name -> stage; the innermost frame of ours decides
     "replay_feed.py": "feed",
     "simulated_venue.py": "venue",
+    "venue_ledger.py": "venue",
     "matching.py": "venue",
     "costs.py": "venue",
     "market_monitor.py": "gate and window hash",
@@ -54,6 +55,7 @@ STAGES = {  # file name -> stage; the innermost frame of ours decides
     "ledger.py": "execute and book",
     "orders.py": "execute and book",
     "journal.py": "rows and commit",
+    "journal_rows.py": "rows and commit",
     "statements.py": "rows and commit",
     "types.py": "rows and commit",
     "instruments.py": "rows and commit",

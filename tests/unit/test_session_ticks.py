@@ -191,7 +191,7 @@ def test_a_checkpoint_with_news_that_nobody_has_read_is_refused(desk: TickDesk) 
 def test_the_oldest_ended_orders_are_forgotten(
     desk: TickDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auto_trading.gateways.simulated_venue.REMEMBERED", 4)
+    monkeypatch.setattr("auto_trading.gateways.venue_ledger.REMEMBERED", 4)
     for n in range(3):
         desk.enter(BUY, 10, order_id=f"e{n}", stop=5)
         desk.cancel(f"e{n}")
