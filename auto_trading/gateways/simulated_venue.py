@@ -87,6 +87,7 @@ class SimulatedVenue(VenueLedger):
                 raise InvalidOrder("duplicate_client_order_id")
         own = taken(order, self._costs.entry_ttl_bars)
         own.protection = [taken(child, 0) for child in protection]
+        self._working.update(each.client_order_id for each in (own, *own.protection))
         self._place(book, own)
         self._events.append(Acknowledged(own.client_order_id, self._now_ms))
         self._tell(own, self._now_ms)
@@ -105,7 +106,7 @@ class SimulatedVenue(VenueLedger):
 
         Orders that had ended before a restart are the journal's to know, not this venue's.
         """
-        if any(o.client_order_id == client_order_id for b in self._books for o in b.orders()):
+        if client_order_id in self._working:
             return OrderStatus.WORKING
         return self._ended.get(client_order_id, OrderStatus.ABSENT)
 

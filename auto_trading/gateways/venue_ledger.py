@@ -33,6 +33,7 @@ class VenueLedger:
         self._by_symbol = {book.instrument.symbol: book for book in self._books}
         self._costs = costs
         self._events: list[VenueEvent] = []
+        self._working: set[str] = set()  # ids of all orders in the books
         self._ended: dict[str, OrderStatus] = {}  # of this process, the newest of them
         self._trades = 0
         self._now_ms = 0
@@ -112,6 +113,7 @@ class VenueLedger:
         self._events.append(Ended(order.client_order_id, expired, code, at_ms))
 
     def _remember(self, client_order_id: str, status: OrderStatus) -> None:
+        self._working.discard(client_order_id)
         self._ended[client_order_id] = status
         if len(self._ended) > REMEMBERED:
             del self._ended[next(iter(self._ended))]
@@ -157,3 +159,4 @@ class VenueLedger:
             book.entries = [VenueOrder.of(o) for o in entries]
             book.stop = VenueOrder.of(stop) if stop else None
             book.target = VenueOrder.of(target) if target else None
+        self._working = {o.client_order_id for book in self._books for o in book.orders()}

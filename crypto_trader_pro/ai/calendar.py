@@ -1,6 +1,7 @@
 """Months on the UTC calendar; the weeks in which the proving gate looks at its record."""
 
 import calendar
+from functools import lru_cache
 from typing import Final
 
 from crypto_trader_pro.domain.timeframes import to_datetime, to_ms
@@ -11,6 +12,7 @@ WEEK_MS: Final = 7 * DAY_MS
 _MONDAY: Final = 4 * DAY_MS  # 1970-01-05, the first Monday
 
 
+@lru_cache(maxsize=1024)  # asked for the same few instants at every prediction
 def months_after(ms: int, months: int) -> int:
     """Return the same day and time `months` later (earlier if negative).
 
