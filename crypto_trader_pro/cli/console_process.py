@@ -27,15 +27,12 @@ from utils.texts import say
 HOST: Final = "127.0.0.1"
 _SCRIPT: Final = "main_platform.py"
 _READY_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 5.0
 _FLAGS: Final = (
     "--server.address", HOST, "--server.headless", "true",
     "--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none",
 )  # fmt: skip
-
-
-class _Told(Exception):  # noqa: N818  no error
-    """The operating system told us to end."""
 
 
 def free_port(places: Environment) -> bool:
@@ -83,8 +80,7 @@ def serve(places: Environment) -> None:
         except InputError:  # started in the same moment by somebody else
             typer.echo(say(language(), "up.console_runs", url=url_of(port), pid="?"))
             return
-        stack.enter_context(_ends_by_signal())
-        _serve(places)
+        _serve(places, stack.enter_context(_noted_signals()))
 
 
 def tell_end(places: Environment) -> None:
@@ -104,7 +100,7 @@ def _interpreter() -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _serve(places: Environment) -> None:
+def _serve(places: Environment, told: list[int]) -> None:
     file = output_file(places.var_dir, "console.out")
     since = file.stat().st_size if file.exists() else 0
     with file.open("ab") as output:
@@ -118,10 +114,10 @@ def _serve(places: Environment) -> None:
         me = own_process()
         process = ProcessId(me.host, child.pid, start_ticks(child.pid) or 0)
         consoles.register(places.var_dir, process, places.console_port)
-        _wait_until_ready(child, places.console_port)
-        code = child.wait()
-    except (KeyboardInterrupt, _Told):
-        code = 0
+        _wait_until_ready(child, places.console_port, told)
+        while child.poll() is None and not told:
+            time.sleep(_LOOK_SECONDS)
+        code = 0 if told else child.wait()
     finally:
         _end(child)
         consoles.running(places.var_dir)  # clears its file
@@ -133,9 +129,9 @@ def _serve(places: Environment) -> None:
     typer.echo(say(language(), "up.console_over"))
 
 
-def _wait_until_ready(child: "subprocess.Popen[bytes]", port: int) -> None:
+def _wait_until_ready(child: "subprocess.Popen[bytes]", port: int, told: list[int]) -> None:
     deadline = time.monotonic() + _READY_SECONDS
-    while child.poll() is None and time.monotonic() < deadline:
+    while child.poll() is None and not told and time.monotonic() < deadline:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.settimeout(0.2)
             if probe.connect_ex((HOST, port)) == 0:
@@ -147,26 +143,29 @@ def _wait_until_ready(child: "subprocess.Popen[bytes]", port: int) -> None:
 def _end(child: "subprocess.Popen[bytes]") -> None:
     if child.poll() is not None:
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C changes nothing
+    child.terminate()
     try:
-        child.terminate()
-        try:
-            child.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-    finally:
-        signal.signal(signal.SIGINT, before)
+        child.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 @contextmanager
-def _ends_by_signal() -> Iterator[None]:
-    def told(number: int, _: FrameType | None) -> None:
-        raise _Told(signal.Signals(number).name)
+def _noted_signals() -> Iterator[list[int]]:
+    """Note the signals that end the console; a second Ctrl-C changes nothing.
 
-    before = {n: signal.signal(n, told) for n in (signal.SIGTERM, signal.SIGHUP)}
+    An exception out of a handler may come while a lock is held, and then nobody releases it.
+    """
+    told: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        told.append(number)
+
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    before = {n: signal.signal(n, note) for n in numbers}
     try:
-        yield
+        yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
