@@ -127,7 +127,7 @@ def test_a_late_candle_is_dark_first_and_backfilled_when_it_comes(venue: str) ->
         living.until(lambda: bool(living.reader.slices), "the dark slice")
         close_ms = START_MS + 101 * MINUTE
         assert living.reader.slices == [MarketSlice(close_ms, (None, swap_bar(100)))]
-        living.until(lambda: living.reader.told[1] == 25_000, "the price")
+        living.until(lambda: living.reader.told.get(1) == 25_000, "the price")
         assert living.reader.prices[-1].at_ms >= close_ms
         living.market.gaps.clear()
         living.server.send_candle(BTC, opened)
