@@ -114,9 +114,10 @@ class Operations:
                 {"trigger": trigger.value, "by": command.by, "positions": positions,
                  "closing": closing}, command.at_ms,
             )  # fmt: skip
-        return Answer.done("halted", positions=positions, closing=closing).wanting(
-            DesiredState.EMERGENCY
-        )
+        done = Answer.done("halted", positions=positions, closing=closing)
+        if not acts:  # a flag or another command came first: its report has the numbers
+            done = Answer.done("halted_already", positions=positions)
+        return done.wanting(DesiredState.EMERGENCY)
 
     async def _rearm(self, command: Command) -> Answer:
         parts = self._session.engine.parts
@@ -175,7 +176,7 @@ class Operations:
     async def _apply_config(self, command: Command) -> Answer:
         """Go on with a configuration that was checked and written before it came here."""
         session = self._session
-        settings = _settings(command, session.settings)
+        settings = settings_of(command, session.settings)
         await session.reconfigure(settings)
         numbers = {"by": command.by, "config_hash": settings.hash(),
                    "changes": command.payload.get("changes", {})}  # fmt: skip
@@ -207,8 +208,12 @@ def _trigger(command: Command) -> EmergencyTrigger:
     return next(found, EmergencyTrigger.MANUAL_STOP)
 
 
-def _settings(command: Command, now: Settings) -> Settings:
-    """Return the settings of a command, if a session under `now` can go on with them."""
+def settings_of(command: Command, now: Settings) -> Settings:
+    """Return the settings of a command, if a session under `now` can go on with them.
+
+    Raises:
+        InputError: it carries none, or such as take a new session.
+    """
     text = _text(command, "config")
     try:
         wanted = Settings.model_validate_json(text, strict=False)

@@ -12,7 +12,8 @@ from crypto_trader_pro.domain.enums import OrderStatus
 from crypto_trader_pro.domain.instruments import money, plain_text
 
 _GONE: Final = (
-    OrderStatus.ABSENT, OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED,
+    OrderStatus.ABSENT, OrderStatus.REJECTED, OrderStatus.FILLED, OrderStatus.CANCELED,
+    OrderStatus.EXPIRED,
 )  # fmt: skip
 _SENT: Final = (OrderStatus.ACKNOWLEDGED, OrderStatus.WORKING, OrderStatus.PARTIAL)
 
@@ -35,6 +36,9 @@ async def differences(session: TradingSession) -> list[Difference]:
             ours, venue = item.quantity(position.lots), item.quantity(theirs)
             name = f"position {position.symbol}"
             found.append(Difference(name, plain_text(ours), plain_text(venue)))
+    for symbol, lots in account.lots.items():
+        if symbol not in parts.positions.index:  # not ours to count in its unit
+            found.append(Difference(f"position {symbol}", "0", f"{lots} lots"))
     if account.cash != parts.positions.cash:
         ours, venue = money(parts.positions.cash), money(account.cash)
         found.append(Difference("cash", plain_text(ours), plain_text(venue)))

@@ -1,17 +1,20 @@
 """Deciding again what a living session decided: from the record of what came into it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from sqlalchemy import Engine as Database
 
 from auto_trading.findings import Finding, compared
 from auto_trading.market_monitor import MarketMonitor
+from auto_trading.operations import settings_of
 from auto_trading.session_inputs import Command, decoded
 from auto_trading.signal_generator import AISignalGenerator
 from auto_trading.translation import candle_strategies, enabled_strategies, gate_of
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind
+from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.messages import Backfill, MarketSlice, Missed
 from crypto_trader_pro.domain.signals import Signal
@@ -84,7 +87,9 @@ class _Again:
         elif isinstance(item, MarketSlice):
             self._see(item, partial=False)
             if self._enabled and item.close_ms % self._interval_ms == 0:
-                self.said = self._generator.generate_signals(0)
+                # without a candle nobody asked, and what was kept for a decision is kept on
+                seen = self.monitor.bars[0] is not None
+                self.said = self._generator.generate_signals(0) if seen else []
             return item.close_ms >= until_ms
         return False
 
@@ -100,7 +105,8 @@ class _Again:
         elif command.kind in _STOPS:
             self._enabled = False
         elif command.kind in _CONFIGS:
-            self._reconfigure(Settings.model_validate_json(command.payload["config"], strict=False))
+            with suppress(InputError):  # the session refused it and went on as before
+                self._reconfigure(settings_of(command, self._settings))
 
     def _reconfigure(self, settings: Settings) -> None:
         """Go on with other settings, as the session did."""

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from auto_trading.risk_manager import Violation
 from auto_trading.safety import KillSwitch, RollbackTriggers, SafetyInputs, SafetySystem
 from auto_trading.session_inputs import KILL_SWITCH, Command
 from auto_trading.worker import Worker
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind, EmergencyTrigger, NotificationType
+from crypto_trader_pro.domain.errors import TradingError
 from crypto_trader_pro.domain.ports import MarketSource
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,8 @@ class Watch:
             settings.rollback, settings.kill_switch.window_minutes * 60_000
         )
         self._config_hash = ""
+        self._earlier_hash = ""  # of the configuration before that
+        self._coming_back = ""  # the one that a roll-back brings: it is not taken back in turn
         self._tripped: set[EmergencyTrigger] = set()
         self._failing: dict[str, dict[str, int]] = {}
         self._period = 0
@@ -146,22 +150,31 @@ class Watch:
         """Take a configuration back that does badly within the window after it was applied."""
         in_force = self._tools.settings().hash()
         if in_force != self._config_hash:
-            if self._config_hash:  # not the one that the process began with
+            # watched is a new one: neither that of the start nor one that a roll-back brought back
+            if self._config_hash and in_force != self._coming_back:
                 self._rollback.applied(equity)
-            self._config_hash = in_force
+            self._coming_back = ""
+            self._earlier_hash, self._config_hash = self._config_hash, in_force
         while worker.cycles:
             seconds, failed = worker.cycles.popleft()
             self._rollback.cycle(at_ms, round(seconds * 1000), failed=failed)
         found = self._rollback.check(at_ms, equity)
         if found:
-            reason = found[0]
-            self._rollback.clear()
-            kind = NotificationType.CONFIG_CHANGED
-            self._tools.tell(kind, "error", f"rollback.{reason.code}", reason.numbers)
-            if self._tools.roll_back(reason.code):
-                self._tools.tell(kind, "error", "risk.rolled_back", {})
-            else:
-                self._tools.tell(kind, "error", "risk.rollback_impossible", {})
+            self._take_back(found[0])
+
+    def _take_back(self, reason: Violation) -> None:
+        try:
+            is_asked = self._tools.roll_back(reason.code)
+        except TradingError as e:  # nothing is forgotten: the next look asks again
+            log.warning("the configuration cannot be taken back yet: %s", e)
+            return
+        self._rollback.clear()
+        if is_asked:
+            self._coming_back = self._earlier_hash
+        kind = NotificationType.CONFIG_CHANGED
+        self._tools.tell(kind, "error", f"rollback.{reason.code}", reason.numbers)
+        code = "risk.rolled_back" if is_asked else "risk.rollback_impossible"
+        self._tools.tell(kind, "error", code, {})
 
     # --- checks before each cycle -----------------------------------------------------------
 

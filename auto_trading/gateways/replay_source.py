@@ -89,8 +89,12 @@ class ReplaySource:
     def clock(self) -> _Clock:
         return self._clock
 
-    async def events(self, after_ms: int | None) -> AsyncIterator[MarketEvent]:
+    def events(self, after_ms: int | None) -> AsyncIterator[MarketEvent]:
         """Yield what follows `after_ms`; a fresh start warms up first. Never ends by itself."""
+        self._clock.ms = self._begin_ms if after_ms is None else after_ms
+        return self._read(after_ms)
+
+    async def _read(self, after_ms: int | None) -> AsyncIterator[MarketEvent]:
         started, played = time.monotonic(), 0
         for market in merged(self._series):
             if market.close_ms <= (after_ms or 0):

@@ -324,7 +324,7 @@ def test_an_emergency_stop_is_carried_out_once_whatever_dies_in_between(
     assert (answer.data["positions"], answer.data["closing"]) == (1, 1)
     assert reports(life) == [("MANUAL_STOP", "flattening", 1, 1, FLAT[:3])]
     again = life.reborn().ask(K.EMERGENCY_STOP)
-    assert (code(again), again.data["closing"]) == ("answer.halted", 1)
+    assert (code(again), again.data["positions"]) == ("answer.halted_already", 1)
     life = life.reborn()
     life.take(tick(4, 5, 98, 100))
     life = life.reborn()
@@ -354,7 +354,7 @@ def test_a_stop_that_keeps_positions_can_be_followed_by_one_that_closes_them(
     life = with_a_long(database)
     lost = {"trigger": "API_CONNECTION_LOST"}
     assert life.ask(K.EMERGENCY_STOP, lost).data["closing"] == 0
-    assert life.ask(K.EMERGENCY_STOP, lost).data["closing"] == 0
+    assert code(life.ask(K.EMERGENCY_STOP, lost)) == "answer.halted_already"
     life.parts.emergency._now = lambda: SYSTEM_TIME + timedelta(seconds=1)
     assert life.ask(K.EMERGENCY_STOP).data["closing"] == 1
     life.take(tick(2, 40, 97, None))
