@@ -328,7 +328,7 @@ def test_an_emergency_stop_is_carried_out_once_whatever_dies_in_between(
     life = life.reborn()
     life.take(tick(4, 5, 98, 100))
     life = life.reborn()
-    assert code(life.ask(K.EMERGENCY_STOP)) == "answer.halted"
+    assert code(life.ask(K.EMERGENCY_STOP)) == "answer.halted_already"
     assert life.lots == [0, 0]
     assert reports(life) == [("MANUAL_STOP", "flat", 1, 0, FLAT)]
     assert alerts(life) == ["emergency_stop", "emergency_flat"]

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, cast
@@ -77,6 +77,7 @@ class World:
         self.has_earlier = True
         self.fails: Exception | None = None
         self.looked_beside = 0
+        self.on_beside: Callable[[], None] = lambda: None
         self.watch = Watch(
             WatchTools(
                 worker=lambda: cast("Worker | None", self.worker), source=self.source,
@@ -94,6 +95,7 @@ class World:
 
     def _beside(self) -> None:
         self.looked_beside += 1
+        self.on_beside()
 
     def look(self, **report: Any) -> None:
         self.now += timedelta(seconds=1)
@@ -367,26 +369,18 @@ def test_all_checks_look_at_the_account(world: World) -> None:
 # --- the thread ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(watch_module, "LOOK_SECONDS", 0.001)
-    yield
-
-
-@pytest.mark.usefixtures("quick")
 def test_a_bug_does_not_end_the_watch(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(watch_module, "LOOK_SECONDS", 0.001)
     again = threading.Event()
 
     def look() -> None:
-        world.looked_beside += 1
         if world.looked_beside == 1:
             raise ZeroDivisionError("a bug")
         again.set()
 
-    monkeypatch.setattr(world, "_beside", look)
-    object.__setattr__(world.watch._tools, "beside", look)
+    world.on_beside = look
     world.watch.start()
     assert again.wait(10.0)
     world.watch.close()
