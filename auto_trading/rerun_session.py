@@ -20,11 +20,10 @@ from crypto_trader_pro.domain.messages import Backfill, MarketSlice, Missed
 from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.domain.timeframes import timeframe_ms
 from crypto_trader_pro.simulation.instruments import instrument
-from database import runs, session_record
+from database import decisions, runs, session_record
 from database.auto_trading_db import unit_of_work
 from database.models import AiSignalRow, DecisionRow, RunRow
 
-_STOPS = (CommandKind.STOP, CommandKind.EMERGENCY_STOP)
 _CONFIGS = (CommandKind.APPLY_CONFIG, CommandKind.ROLLBACK_CONFIG)
 
 
@@ -40,11 +39,12 @@ def session_findings(
     with unit_of_work(database, "the session") as session:
         origin = runs.find(session, run.inputs["session"]) if "session" in run.inputs else run
         rows = list(session_record.inputs(session, runs.number(origin)))
+        before_ms = decisions.seen_before(session, decision.run_id, decision.symbol, decision.at_ms)
     if not rows:
         return Findings([], [Finding("why.unchecked.source", {})])
     settings = Settings.model_validate_json(origin.config, strict=False)
     place = origin.symbols.index(decision.symbol)
-    again = _Again(instrument(decision.symbol), place, settings)
+    again = _Again(instrument(decision.symbol), place, settings, before_ms)
     for row in rows:
         if again.take(row, decision.at_ms):
             break
@@ -54,15 +54,23 @@ def session_findings(
 
 
 class _Again:
-    """One symbol of a session, as far as signals go."""
+    """One symbol of a session, as far as signals go.
 
-    def __init__(self, item: Instrument, place: int, settings: Settings) -> None:
+    Args:
+        before_ms: when it was last decided on. That decision took what had been said until then,
+            what was said later is kept for the next. Which candles are decided on is not in the
+            record: a stop, a halt or a missing candle leaves one out.
+    """
+
+    def __init__(
+        self, item: Instrument, place: int, settings: Settings, before_ms: int | None
+    ) -> None:
         self._item = item
         self._place = place
         self._length = timeframe_ms(settings.engine.timeframe)
         self._interval_ms = settings.engine.trading_interval * 1000
         self._settings = settings
-        self._enabled = False
+        self._before_ms = before_ms
         self.monitor = MarketMonitor([item], [gate_of(self._length, settings)])
         self._generator = self._strategies(settings)
         self.said: list[Signal] = []
@@ -86,8 +94,7 @@ class _Again:
             self._see(item.market, partial=True)
         elif isinstance(item, MarketSlice):
             self._see(item, partial=False)
-            if self._enabled and item.close_ms % self._interval_ms == 0:
-                # without a candle nobody asked, and what was kept for a decision is kept on
+            if item.close_ms in (self._before_ms, until_ms):
                 seen = self.monitor.bars[0] is not None
                 self.said = self._generator.generate_signals(0) if seen else []
             return item.close_ms >= until_ms
@@ -100,11 +107,7 @@ class _Again:
         self._generator.observe(market.close_ms, self.monitor)
 
     def _command(self, command: Command) -> None:
-        if command.kind is CommandKind.START:
-            self._enabled = True
-        elif command.kind in _STOPS:
-            self._enabled = False
-        elif command.kind in _CONFIGS:
+        if command.kind in _CONFIGS:
             with suppress(InputError):  # the session refused it and went on as before
                 self._reconfigure(settings_of(command, self._settings))
 

@@ -1,7 +1,9 @@
 """Reads decisions: what a cycle decided about a symbol, traded or not."""
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from crypto_trader_pro.domain.enums import Outcome
 from crypto_trader_pro.domain.errors import InputError
 from database.models import DecisionRow
 from database.types import MAX_BIG_ID
@@ -26,6 +28,16 @@ def at(session: Session, run_id: int, symbol: str, at_ms: int) -> DecisionRow | 
         col(row.run_id) == run_id, col(row.symbol) == symbol, col(row.at_ms) == at_ms
     )
     return session.exec(query).first()
+
+
+def seen_before(session: Session, run_id: int, symbol: str, at_ms: int) -> int | None:
+    """Return when a run last decided about `symbol` on a candle, before `at_ms`; None: never."""
+    row = DecisionRow
+    query = select(func.max(row.at_ms)).where(
+        col(row.run_id) == run_id, col(row.symbol) == symbol, col(row.at_ms) < at_ms,
+        col(row.outcome) != Outcome.DARK.value,
+    )  # fmt: skip
+    return session.exec(query).one()
 
 
 def newest(

@@ -21,6 +21,7 @@ from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import MarketSlice, Missed, Prices
+from crypto_trader_pro.domain.orders import Order
 from crypto_trader_pro.simulation.instruments import instrument
 from database.auto_trading_db import open_database, unit_of_work
 from database.models_engine import SessionEventRow
@@ -63,8 +64,12 @@ def tick(k: int, price: int) -> Prices:
 class Recording:
     """A session that trades what it is given, and the file in which it is written down."""
 
-    def __init__(self, var_dir: Path, database: Database, wanted: Settings, source: str) -> None:
+    def __init__(
+        self, var_dir: Path, database: Database, wanted: Settings, source: str,
+        may_enter: Callable[[Order], str] | None,
+    ) -> None:  # fmt: skip
         self.var_dir, self.database = var_dir, database
+        self._may_enter = may_enter
         found = find_or_begin(database, wanted, Origin(source, "binance"), NOW)
         self.run_id = found.run_id
         self.session = self._built(wanted, source)
@@ -76,8 +81,10 @@ class Recording:
             self.run_id, (instrument(SYMBOL),), tuple(enabled_strategies(wanted)),
             FIVE_MINUTES, wanted.engine.trading_interval * 1000, wanted, self.var_dir,
         )  # fmt: skip
-        fills = source == "replay"
-        return build_living(spec, LivingTools(self.database, lambda: NOW, candles_fill=fills))
+        tools = LivingTools(
+            self.database, lambda: NOW, may_enter=self._may_enter, candles_fill=source == "replay"
+        )
+        return build_living(spec, tools)
 
     def take(self, *items: Input) -> None:
         for item in items:
@@ -113,19 +120,25 @@ def bought_and_stopped(recording: Recording) -> None:
     )  # fmt: skip
 
 
+def other_price(inputs: Records) -> None:
+    """Let the price at which the entry filled have been a dollar higher."""
+    of_kind(inputs, "prices")[0][2] = [[0, 6_060_100]]
+
+
 def of_kind(inputs: Records, kind: str) -> Sequence[list[Any]]:
     return [item for item in inputs if item[0] == kind]
 
 
 @contextmanager
 def recording_in(
-    var_dir: Path, migrated: Path, wanted: Settings | None = None, source: str = "demo"
-) -> Iterator[Recording]:
+    var_dir: Path, migrated: Path, wanted: Settings | None = None, *, source: str = "demo",
+    may_enter: Callable[[Order], str] | None = None,
+) -> Iterator[Recording]:  # fmt: skip
     """A recorded session up to its opening; its database is that of the installation."""
     var_dir.mkdir(parents=True, exist_ok=True)
     (var_dir / DATABASE).write_bytes(migrated.read_bytes())
     database = open_database(f"sqlite:///{var_dir / DATABASE}", durable=False)
     try:
-        yield Recording(var_dir, database, wanted or quick(), source)
+        yield Recording(var_dir, database, wanted or quick(), source, may_enter)
     finally:
         database.dispose()

@@ -133,7 +133,10 @@ def test_candles_and_prices_are_in_the_database_when_all_is_closed(world: World)
     assert time.monotonic() - began < 5.0
     query = "SELECT venue, source, symbol, timeframe, close FROM market_data"
     found = [(*names, Decimal(price)) for *names, price in world.rows(query)]
-    assert found == [("demo-7", "demo", BTC, "5m", 300_000 * ITEMS[0].price_unit)]
+    price = 300_000 * ITEMS[0].price_unit
+    assert found == [("demo-7", "demo", BTC, "5m", price)]
+    newest = world.rows("SELECT symbol, price FROM latest_prices")
+    assert [(symbol, Decimal(at)) for symbol, at in newest] == [(BTC, price)]
 
 
 # --- models -------------------------------------------------------------------------------------

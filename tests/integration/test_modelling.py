@@ -57,8 +57,8 @@ def database(migrated_file: Path, tmp_path: Path, opened: Opener) -> Database:
     return opened(f"sqlite:///{file}", durable=False)
 
 
-def a_spec(folder: Path, run_id: int = 1) -> RunSpec:
-    return RunSpec(run_id, ITEMS, ("ai_signal",), FIVE_MINUTES, 300_000, SETTINGS, folder)
+def a_spec(folder: Path) -> RunSpec:
+    return RunSpec(1, ITEMS, ("ai_signal",), FIVE_MINUTES, 300_000, SETTINGS, folder)
 
 
 def a_status(facts: dict[str, Any] | None = None) -> ModelStatus:
@@ -73,13 +73,15 @@ def a_status(facts: dict[str, Any] | None = None) -> ModelStatus:
 # --- the model of a session ---------------------------------------------------------------------
 
 
-def a_model(database: Database, folder: Path, *, keeps: bool = True) -> tuple[LiveModel, Journal]:
+def a_journal(database: Database) -> Journal:
     run_id = stored_run(database, symbols=[BTC, ETH])
-    journal = Journal(
-        database, run_id, ITEMS, epoch=0, config_hash="c0ffee", now=lambda: NOW, batch=1
-    )
+    return Journal(database, run_id, ITEMS, epoch=0, config_hash="c0ffee", now=lambda: NOW, batch=1)
+
+
+def a_model(database: Database, folder: Path, *, keeps: bool = True) -> tuple[LiveModel, Journal]:
+    journal = a_journal(database)
     shelf = ModelShelf(ModelFolder(folder / "models"))
-    made = model_maker(database, ORIGIN, shelf, keeps=keeps)(a_spec(folder, run_id), journal)
+    made = model_maker(database, ORIGIN, shelf, keeps=keeps)(a_spec(folder), journal)
     assert isinstance(made, LiveModel)
     return made, journal
 
@@ -130,6 +132,20 @@ def test_candles_that_are_stored_already_are_not_kept_again(
     play_an_hour(model, [1000] * 12)
     journal.commit(START_MS + HOUR, "{}")
     assert [len(s) for s in model._reload(0, START_MS + HOUR)] == [0, 0]
+
+
+def test_a_session_keeps_its_hours_under_the_venue_and_the_name_of_its_source(
+    database: Database, beside: Callable[[str], "Beside"]
+) -> None:
+    one = beside(HANGS)
+    journal = a_journal(database)
+    model = one.models.make(a_spec(one.folder), journal)
+    assert isinstance(model, LiveModel)
+    play_an_hour(model, [1000] * 12)
+    journal.commit(START_MS + HOUR, "{}")
+    with database.connect() as c:
+        rows = c.execute(text("SELECT venue, source FROM market_data")).all()
+    assert [tuple(row) for row in rows] == [("demo-7", "demo")]
 
 
 # --- training beside it -------------------------------------------------------------------------

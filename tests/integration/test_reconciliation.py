@@ -97,8 +97,17 @@ def test_everything_is_told_at_once(life: Life) -> None:
     assert [d.what for d in found(life)] == [f"order {name}", f"position {BTC}", "cash"]
 
 
+def test_an_order_that_was_not_sent_yet_is_not_missed(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = stop_of(life)
+    life.venue._working.discard(name)
+    monkeypatch.setattr(life.parts.executor.orders[name], "status", OrderStatus.JOURNALED)
+    assert found(life) == []
+
+
 def test_an_order_that_has_ended_in_our_books_is_not_asked_about(life: Life) -> None:
-    life.take(tick(2, 10, 80))  # the stop fills: 10 x 20 lost, fee 0.8
+    life.take(tick(2, 10, 80))  # the stop fills
     assert life.lots == [0]
     life.venue._ended.clear()
     assert found(life) == []

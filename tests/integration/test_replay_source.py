@@ -172,7 +172,8 @@ def test_warm_up_ends_for_all_symbols_with_that_of_the_youngest() -> None:
     found = taken(source, 6)
     assert [type(e) for e in found] == [Missed] * 4 + [MarketSlice] * 2
     first, last = found[0], found[-1]
-    assert isinstance(first, Missed) and isinstance(last, MarketSlice)
+    assert isinstance(first, Missed)
+    assert isinstance(last, MarketSlice)
     assert first.market.bars == (a_bar(0, 100, close=100, bar_ms=FIVE), None)
     assert [bar.close for bar in last.bars if bar] == [105, 55]
 
@@ -206,13 +207,12 @@ def test_facts_are_the_newest_closes_with_the_rate_that_was_settled_last() -> No
             found.append(source.facts())
         return found
 
-    assert asyncio.run(read()) == [
-        [],
-        [],
-        [MarketFacts(BTC, close_of(2), 102, None, None), MarketFacts(ETH, close_of(2), 50, None, None)],
-        [MarketFacts(BTC, close_of(3), 103, 10_000, None), MarketFacts(ETH, close_of(3), 50, None, None)],
-        [MarketFacts(BTC, close_of(4), 104, -2_500, None), MarketFacts(ETH, close_of(4), 50, None, None)],
-    ]  # fmt: skip
+    def at(k: int, price: int, rate: int | None) -> list[MarketFacts]:
+        now = close_of(k)
+        return [MarketFacts(BTC, now, price, rate, None), MarketFacts(ETH, now, 50, None, None)]
+
+    told = [at(2, 102, None), at(3, 103, 10_000), at(4, 104, -2_500)]
+    assert asyncio.run(read()) == [[], [], *told]
 
 
 def test_too_few_candles_to_warm_up_on_are_refused() -> None:

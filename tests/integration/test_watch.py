@@ -268,6 +268,22 @@ def test_what_came_back_is_not_taken_back_in_turn_but_the_next_change_is(world: 
     assert world.taken_back == ["drawdown"] * 2
 
 
+def test_what_came_back_once_is_watched_when_a_person_applies_it_again(world: World) -> None:
+    applied(world)
+    world.equity(900)
+    world.settings = FIRST  # by the roll-back
+    world.look()
+    world.settings = other(1)  # by a person, like the next
+    world.look()
+    world.equity(880)
+    world.settings = FIRST
+    world.look()
+    world.equity(854)  # 3.0 % of 880; 5.1 % of 900, which is not its own
+    assert world.taken_back == ["drawdown"]
+    world.equity(835)  # 5.1 % of 880
+    assert world.taken_back == ["drawdown"] * 2
+
+
 def test_a_change_by_a_person_after_a_roll_back_that_came_to_nothing_is_watched(
     world: World,
 ) -> None:
