@@ -147,7 +147,7 @@ class Watch:
     # --- roll-back --------------------------------------------------------------------------
 
     def _check_rollback(self, worker: Worker, at_ms: int, equity: int) -> None:
-        """Take a configuration back that does badly within the window after it was applied."""
+        """Take a configuration back that does badly since it was applied."""
         in_force = self._tools.settings().hash()
         if in_force != self._config_hash:
             # watched is a new one: neither that of the start nor one that a roll-back brought back
