@@ -25,6 +25,24 @@ LEASE_COLUMNS = ("started_at", "mode", "source", "build", "view")
 
 
 def upgrade() -> None:
+    _jobs()
+    _latest_prices()
+    _notification_outbox()
+    _daily_account_summary()
+    _emergency_stops()
+    _session_events()
+    _lease_columns()
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("engine_lease") as lease:
+        for name in LEASE_COLUMNS:
+            lease.drop_column(name)
+    for table in reversed(TABLES):
+        op.drop_table(table)
+
+
+def _jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("name", sa.String(32), nullable=False),
@@ -36,6 +54,9 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
+
+
+def _latest_prices() -> None:
     op.create_table(
         "latest_prices",
         sa.Column("venue", sa.String(16), nullable=False),
@@ -48,6 +69,9 @@ def upgrade() -> None:
         sa.Column("open_interest", ExactDecimal(), nullable=True),
         sa.PrimaryKeyConstraint("venue", "symbol", "source"),
     )
+
+
+def _notification_outbox() -> None:
     op.create_table(
         "notification_outbox",
         sa.Column("id", BIG_ID, nullable=False),
@@ -69,6 +93,8 @@ def upgrade() -> None:
         "ix_outbox_waiting", "notification_outbox", ["status", "next_try_at"], unique=False
     )
 
+
+def _daily_account_summary() -> None:
     op.create_table(
         "daily_account_summary",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -98,6 +124,8 @@ def upgrade() -> None:
         "ux_daily_summary", "daily_account_summary", ["date", "account", "mode"], unique=True
     )
 
+
+def _emergency_stops() -> None:
     op.create_table(
         "emergency_stops",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -118,6 +146,8 @@ def upgrade() -> None:
     )
     op.create_index("ux_emergency_stops", "emergency_stops", ["run_id", "started_at"], unique=True)
 
+
+def _session_events() -> None:
     op.create_table(
         "session_events",
         sa.Column("run_id", sa.Integer(), nullable=False),
@@ -130,6 +160,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("run_id", "seq"),
     )
+
+
+def _lease_columns() -> None:
     with op.batch_alter_table("engine_lease", schema=None) as batch_op:
         batch_op.add_column(sa.Column("started_at", UtcDateTime(), nullable=True))
         batch_op.add_column(
@@ -138,11 +171,3 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("source", sa.String(16), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("build", sa.String(160), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("view", sa.JSON(none_as_null=True), nullable=True))
-
-
-def downgrade() -> None:
-    with op.batch_alter_table("engine_lease") as lease:
-        for name in LEASE_COLUMNS:
-            lease.drop_column(name)
-    for table in reversed(TABLES):
-        op.drop_table(table)
