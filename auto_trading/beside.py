@@ -24,13 +24,13 @@ from auto_trading.operations import Answer
 from auto_trading.precision_cache import PrecisionCache, precision_of
 from auto_trading.reconciliation import differences
 from auto_trading.shared import Shared
-from auto_trading.why_text import worded
 from auto_trading.worker import Worker
 from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.messages import MarketSlice
 from crypto_trader_pro.domain.portfolio import AccountView
 from crypto_trader_pro.domain.ports import MarketSource
+from crypto_trader_pro.explain.units import worded
 from crypto_trader_pro.simulation.instruments import instrument
 from database.auto_trading_db import open_database
 from database.candles import Origin

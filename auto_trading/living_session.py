@@ -20,7 +20,6 @@ from auto_trading.sources import choose, open_source, probe_venue
 from auto_trading.supervisor import Supervisor, SupervisorTools
 from auto_trading.translation import enabled_strategies
 from auto_trading.watch import Watch, WatchTools
-from auto_trading.why_text import worded
 from auto_trading.worker import Worker, WorkerTools
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind, DesiredState, NotificationType
@@ -28,6 +27,7 @@ from crypto_trader_pro.domain.errors import JournalUnavailable
 from crypto_trader_pro.domain.orders import Order
 from crypto_trader_pro.domain.ports import MarketSource
 from crypto_trader_pro.domain.timeframes import timeframe_ms
+from crypto_trader_pro.explain.units import worded
 from crypto_trader_pro.simulation.instruments import instrument
 from database import alerts, commands, lease, runs
 from database.auto_trading_db import unit_of_work

@@ -1,14 +1,13 @@
 """Deciding again what was decided: from stored numbers, candles and models."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import Engine as Database
 
-from auto_trading.findings import Finding, compared
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.replay_market import Market, ReplayRequest, played
+from auto_trading.rerun_compare import compared
 from auto_trading.rerun_session import session_findings
 from auto_trading.signal_generator import AISignalGenerator
 from auto_trading.translation import candle_strategies, gate_of
@@ -17,27 +16,9 @@ from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.messages import MarketSlice
 from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.domain.timeframes import timeframe_ms
+from crypto_trader_pro.explain.findings import Finding, Rerun
 from crypto_trader_pro.risk.rules import CODES, RiskInputs, evaluate
 from database.models import AiSignalRow, DecisionRow, RunRow
-
-
-@dataclass(frozen=True, slots=True)
-class Rerun:
-    """What deciding again gave. `contributions`: features used by the model, largest first."""
-
-    differs: tuple[Finding, ...] = ()
-    unchecked: tuple[Finding, ...] = ()
-    contributions: tuple[tuple[str, float, float], ...] = field(default=())
-
-    @property
-    def status(self) -> str:
-        """`same`, `differs`, or `partly`: what could be checked is the same."""
-        if self.differs:
-            return "differs"
-        return "partly" if self.unchecked else "same"
-
-    def also(self, differs: Sequence[Finding]) -> "Rerun":
-        return replace(self, differs=(*differs, *self.differs))
 
 
 def rerun_rules(decision: DecisionRow, inputs: RiskInputs) -> list[Finding]:

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from auto_trading.findings import Finding
 from auto_trading.model_store import ModelFolder
 from auto_trading.model_world import on_timeframe
 from auto_trading.replay_market import Market
-from auto_trading.rerun import Rerun
 from auto_trading.translation import ai_config
 from config.settings import Settings
 from crypto_trader_pro.ai import features, gates, labels
@@ -17,6 +15,7 @@ from crypto_trader_pro.ai.candle_features import WINDOW
 from crypto_trader_pro.ai.explain import contributions
 from crypto_trader_pro.ai.features import FundingSeries
 from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.explain.findings import Finding, Rerun
 from database.models import AiSignalRow, DecisionRow
 
 _SHOWN = 8  # contributions that are told

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine as Database
 
-from auto_trading.findings import Finding, compared
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.operations import settings_of
+from auto_trading.rerun_compare import compared
 from auto_trading.session_inputs import Command, decoded
 from auto_trading.signal_generator import AISignalGenerator
 from auto_trading.translation import candle_strategies, enabled_strategies, gate_of
@@ -19,6 +19,7 @@ from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.messages import Backfill, MarketSlice, Missed
 from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.domain.timeframes import timeframe_ms
+from crypto_trader_pro.explain.findings import Finding
 from crypto_trader_pro.simulation.instruments import instrument
 from database import decisions, runs, session_record
 from database.auto_trading_db import unit_of_work

@@ -30,12 +30,16 @@ class Told:
         command_id: of the stored command; None where nothing was stored.
         flagged: a flag file carries the stop.
         trouble: why it was not stored.
+        about: what it was asked of: a symbol, an order, a job.
+        at: when, system time.
     """
 
     kind: CommandKind
     command_id: str | None = None
     flagged: bool = False
     trouble: str = ""
+    about: str = ""
+    at: datetime | None = None
 
 
 class Clicks:
@@ -46,23 +50,27 @@ class Clicks:
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
-        self._last: tuple[CommandKind, str, float] | None = None
+        self._last: tuple[tuple[CommandKind, str], str, float] | None = None
 
-    def command_id(self, kind: CommandKind) -> str:
-        """Return the id of a click on `kind` now."""
+    def command_id(self, kind: CommandKind, about: str = "") -> str:
+        """Return the id of a click on `kind` now.
+
+        Args:
+            about: what it is asked of; two symbols are two clicks.
+        """
         now = self._seconds()
         if self._last is not None:
             last, command_id, at = self._last
-            if last is kind and now - at < DOUBLE_CLICK_SECONDS:
+            if last == (kind, about) and now - at < DOUBLE_CLICK_SECONDS:
                 return command_id
-        self._last = (kind, uuid.uuid4().hex, now)
+        self._last = ((kind, about), uuid.uuid4().hex, now)
         return self._last[1]
 
 
 def ask(
     writer: Callable[[CommandKind], Engine], kind: CommandKind,
     payload: Mapping[str, Any] | None = None, *, command_id: str, by: str, now: datetime,
-    var_dir: Path,
+    var_dir: Path, about: str = "",
 ) -> Told:  # fmt: skip
     """Store a request. A stop that the database does not take at once goes by flag file.
 
@@ -70,6 +78,7 @@ def ask(
         writer: opens the database for a kind of request.
         command_id: of this click, see `Clicks`.
         by: who asks, for the audit.
+        about: what it is asked of, for the page.
     """
     stops = kind in _STOPS
     if kind is CommandKind.EMERGENCY_STOP:
@@ -82,11 +91,13 @@ def ask(
         within(_PATIENCE if stops else _OTHERWISE, store)
     except InputError as e:
         if not isinstance(e, ConfigError) or not stops:
-            return Told(kind, trouble=str(e))
-        return _flagged(kind, by, var_dir, e)
+            return Told(kind, trouble=str(e), about=about, at=now)
+        return _flagged(kind, by, var_dir, e, now)
     except (TimeoutError, RetryableError) as e:
-        return _flagged(kind, by, var_dir, e) if stops else Told(kind, trouble=str(e))
-    return Told(kind, command_id)
+        if stops:
+            return _flagged(kind, by, var_dir, e, now)
+        return Told(kind, trouble=str(e), about=about, at=now)
+    return Told(kind, command_id, about=about, at=now)
 
 
 def rearm_payload(word: str) -> dict[str, str]:
@@ -100,6 +111,6 @@ def rearm_payload(word: str) -> dict[str, str]:
     return {"confirm": wishes.REARM_WORD}
 
 
-def _flagged(kind: CommandKind, by: str, var_dir: Path, error: Exception) -> Told:
+def _flagged(kind: CommandKind, by: str, var_dir: Path, error: Exception, now: datetime) -> Told:
     put_flag(var_dir, kind, by)
-    return Told(kind, flagged=True, trouble=str(error))
+    return Told(kind, flagged=True, trouble=str(error), at=now)

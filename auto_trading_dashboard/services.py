@@ -1,6 +1,5 @@
-"""What every page needs: places, the two connections, the language. Shared by all sessions."""
+"""What every page needs: places, the two connections, the clock. Shared by all sessions."""
 
-import os
 from pathlib import Path
 
 import streamlit as st
@@ -14,10 +13,19 @@ from database.auto_trading_db import open_database, prepare
 from utils import consoles
 from utils.clocks import SystemClock
 from utils.processes import ProcessId, is_gone, own_process
-from utils.texts import Language, language_of, say
 
-HURRY_SECONDS = 0.3  # that a stop waits for the database
+HURRY_SECONDS = 0.3  # that a stop waits for the database, and a page that only reads
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BUSY_SECONDS = 1.0  # that any other request does
+
+
+def address_fault() -> dict[str, str]:
+    """Return the address we are served at if others than this machine could reach it, else {}.
+
+    Whoever reaches the console can trade: without a sign-in only this machine may.
+    """
+    address = str(st.get_option("server.address") or "")
+    return {} if address in _LOOPBACK else {"address": address or "0.0.0.0"}  # noqa: S104  named
 
 
 @st.cache_resource
@@ -32,7 +40,7 @@ def environment() -> Environment:
 @st.cache_resource(on_release=lambda engine: engine.dispose())
 def reader() -> Engine:
     """Return the connections that pages read with; they can write nothing."""
-    return open_database(environment().database_url, read_only=True, busy_seconds=BUSY_SECONDS)
+    return open_database(environment().database_url, read_only=True, busy_seconds=HURRY_SECONDS)
 
 
 @st.cache_resource(on_release=lambda engine: engine.dispose())
@@ -63,15 +71,9 @@ def configuration_fault() -> str:
     return _configured()[1]
 
 
-def language() -> Language:
-    """Return the configured language; "auto" follows the browser, then the shell."""
-    browser = st.context.locale or ""
-    return language_of(_configured()[0], {"LANG": browser} if browser else os.environ)
-
-
-def text(code: str, **values: object) -> str:
-    """Return a sentence of the catalogue in the language of this session."""
-    return say(language(), code, **values)
+def configured_language() -> str:
+    """Return the configured language: auto, ko, en."""
+    return _configured()[0]
 
 
 @st.cache_data(ttl=10, show_spinner=False)

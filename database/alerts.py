@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, func, select, update
 
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.errors import InputError
 from database.models import AlertRow
 from database.types import MAX_ID
+
+COUNTED: Final = 100  # open alerts; more are "100 or more"
 
 
 def raise_alert(
@@ -40,6 +42,13 @@ def open_alerts(
     if before_id is not None:
         query = query.where(col(row.id) < before_id)
     return list(session.exec(query.order_by(col(row.id).desc()).limit(limit)))
+
+
+def count_open(session: Session) -> int:
+    """Return how many alerts nobody has acknowledged, `COUNTED` at most: asked each second."""
+    row = AlertRow
+    some = select(col(row.id)).where(col(row.acknowledged_at).is_(None)).limit(COUNTED)
+    return session.exec(select(func.count()).select_from(some.subquery())).one()
 
 
 def acknowledge(session: Session, alert_id: int, by: str, now: datetime) -> AlertRow:

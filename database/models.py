@@ -20,6 +20,7 @@ from database.models_operation import (
     PerformanceMetricRow,
     RunRow,
 )
+from database.models_rollup import DecisionCountRow, EquitySpanRow, RollupMarkRow
 from database.models_trading import (
     AiSignalRow,
     DecisionRow,
@@ -40,10 +41,12 @@ __all__ = [
     "CheckpointRow",
     "CommandRow",
     "DailyAccountSummaryRow",
+    "DecisionCountRow",
     "DecisionRow",
     "EmergencyStopRow",
     "EngineLeaseRow",
     "EquityRow",
+    "EquitySpanRow",
     "FillRow",
     "JobRow",
     "LatestPriceRow",
@@ -54,6 +57,7 @@ __all__ = [
     "OutboxRow",
     "PerformanceMetricRow",
     "PositionRow",
+    "RollupMarkRow",
     "RunRow",
     "SessionEventRow",
     "ShadowTradeRow",

@@ -151,7 +151,10 @@ class EquityRow(SQLModel, table=True):
     """The account at one instant of trading time."""
 
     __tablename__ = "equity"
-    __table_args__ = (Index("ux_equity", "run_id", "at", unique=True),)
+    __table_args__ = (
+        Index("ux_equity", "run_id", "at", unique=True),
+        Index("ix_equity_run", "run_id", "id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     run_id: int = Field(foreign_key="runs.id")

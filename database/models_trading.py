@@ -8,7 +8,12 @@ from sqlmodel import Field, SQLModel
 
 from database.types import BIG_ID, ExactDecimal, UtcDateTime
 
+NOT_HOLD = "outcome <> 'hold'"  # few of many: only these get indexes beside the unique one
 OPEN_ORDERS = "status NOT IN ('filled', 'canceled', 'expired', 'rejected', 'denied', 'absent')"
+
+
+def _but_holds(name: str, *columns: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(NOT_HOLD), postgresql_where=text(NOT_HOLD))
 
 
 class DecisionRow(SQLModel, table=True):
@@ -21,14 +26,10 @@ class DecisionRow(SQLModel, table=True):
     __tablename__ = "decisions"
     __table_args__ = (
         Index("ux_decisions", "run_id", "at_ms", "symbol", unique=True),
-        Index(
-            "ix_decisions_outcome",
-            "run_id",
-            "outcome",
-            "id",
-            sqlite_where=text("outcome <> 'hold'"),
-            postgresql_where=text("outcome <> 'hold'"),
-        ),
+        _but_holds("ix_decisions_outcome", "run_id", "outcome", "id"),
+        _but_holds("ix_decisions_symbol", "run_id", "symbol", "id"),
+        _but_holds("ix_decisions_strategy", "run_id", "strategy", "id"),
+        _but_holds("ix_decisions_done", "run_id", "id"),
         Index(
             "ix_decisions_refused",
             "run_id",
@@ -135,7 +136,10 @@ class FillRow(SQLModel, table=True):
     """Single executions; the same one is never booked twice."""
 
     __tablename__ = "fills"
-    __table_args__ = (Index("ux_fills", "run_id", "symbol", "trade_id", unique=True),)
+    __table_args__ = (
+        Index("ux_fills", "run_id", "symbol", "trade_id", unique=True),
+        Index("ix_fills_run", "run_id", "id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     run_id: int = Field(foreign_key="runs.id")
@@ -176,6 +180,7 @@ class PositionRow(SQLModel, table=True):
         Index("idx_positions_symbol", "symbol"),
         Index("idx_positions_status", "status"),
         Index("ux_positions_life", "run_id", "symbol", "open_time", unique=True),
+        Index("ix_positions_run", "run_id", "status", "close_time"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -208,6 +213,7 @@ class TradeRow(SQLModel, table=True):
         Index("idx_trades_symbol", "symbol"),
         Index("idx_trades_execution_time", "execution_time"),
         Index("ix_trades_run", "run_id", "execution_time", "id"),
+        Index("ix_trades_order", "run_id", "id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -233,7 +239,11 @@ class ShadowTradeRow(SQLModel, table=True):
     """A model signal that was followed on paper only, joined with how it ended."""
 
     __tablename__ = "shadow_trades"
-    __table_args__ = (Index("ux_shadow", "run_id", "symbol", "side", "decided_at", unique=True),)
+    __table_args__ = (
+        Index("ux_shadow", "run_id", "symbol", "side", "decided_at", unique=True),
+        Index("ix_shadow_run", "run_id", "id"),
+        Index("ix_shadow_model", "run_id", "model_id", "id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     run_id: int = Field(foreign_key="runs.id")

@@ -1,11 +1,16 @@
-"""Numbers and states as people read them."""
+"""Numbers, times and states as people read them; what depends on the reader is an argument."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from crypto_trader_pro.domain.enums import DesiredState, ObservedState, TradingState
+from crypto_trader_pro.domain.instruments import plain
 
 MISSING: Final = "–"
+MINUS: Final = "−"  # U+2212: as wide as a plus
+STALE_SECONDS: Final = 5  # after which a heartbeat is late
 _TRADING: Final = {
     TradingState.ACTIVE: "green", TradingState.REDUCING: "orange", TradingState.HALTED: "red",
 }  # fmt: skip
@@ -14,7 +19,8 @@ _OBSERVED: Final = {
     ObservedState.FAULTED: "red",
 }  # fmt: skip
 _DESIRED: Final = {DesiredState.RUNNING: "green", DesiredState.EMERGENCY: "red"}
-_STALE_SECONDS: Final = 5
+_UP_DOWN: Final = {"kr": ("red", "blue"), "intl": ("green", "red")}
+_UP_DOWN_HEX: Final = {"kr": ("#e5484d", "#3b82f6"), "intl": ("#17a06b", "#e5484d")}
 _MARKDOWN: Final = frozenset("\\`*_{}[]()<>#+!|:$~")
 
 
@@ -24,11 +30,108 @@ def amount(value: Decimal | None) -> str:
     >>> amount(Decimal("-1234.5"))
     '−1,234.50'
     """
-    return MISSING if value is None else f"{value:,.2f}".replace("-", "−")
+    return MISSING if value is None else f"{value:,.2f}".replace("-", MINUS)
 
 
-def whole(value: int) -> str:
-    return f"{value:,}"
+def signed(value: Decimal | None, places: int = 2) -> str:
+    """Return a gain or a loss, always with its sign; zero has none.
+
+    >>> signed(Decimal("12.345")), signed(Decimal("-0.001"))
+    ('+12.35', '0.00')
+    """
+    if value is None:
+        return MISSING
+    shown = f"{abs(value):,.{places}f}"
+    if not any(c in "123456789" for c in shown):
+        return shown
+    return f"{'+' if value > 0 else MINUS}{shown}"
+
+
+def percent(fraction: Decimal | float | None, places: int = 2) -> str:
+    """Return a fraction as percent, without a plus.
+
+    >>> percent(Decimal("0.0123"))
+    '1.23 %'
+    """
+    if fraction is None:
+        return MISSING
+    return f"{fraction * 100:,.{places}f} %".replace("-", MINUS)
+
+
+def signed_percent(fraction: Decimal | float | None, places: int = 2) -> str:
+    """Return a fraction as percent with its sign.
+
+    >>> signed_percent(Decimal("-0.0123"))
+    '−1.23 %'
+    """
+    return MISSING if fraction is None else f"{signed(Decimal(fraction) * 100, places)} %"
+
+
+def exact(value: Decimal | None) -> str:
+    """Return a price or a quantity with every digit it has, and no zeros behind them.
+
+    >>> exact(Decimal("64171.7700"))
+    '64,171.77'
+    """
+    return MISSING if value is None else f"{plain(value):,f}".replace("-", MINUS)
+
+
+def whole(value: int | None) -> str:
+    return MISSING if value is None else f"{value:,}".replace("-", MINUS)
+
+
+def arrow(value: Decimal | float | None) -> str:
+    """Return the direction of a gain or loss: never the colour alone tells it."""
+    return "" if not value else "▲" if value > 0 else "▼"
+
+
+def local(at: datetime | None, zone: ZoneInfo, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Return a time in the reader's zone; a page names the zone once, see `zone_name`."""
+    return MISSING if at is None else at.astimezone(zone).strftime(form)
+
+
+def zone_name(at: datetime, zone: ZoneInfo) -> str:
+    """Return the zone's name at a time: KST, UTC, +03."""
+    return at.astimezone(zone).strftime("%Z")
+
+
+def age(seconds: float) -> str:
+    """Return an age in its largest two units.
+
+    >>> age(4.2), age(3725), age(270_000)
+    ('4 s', '1 h 2 min', '3 d 3 h')
+    """
+    whole_seconds = max(0, int(seconds))
+    minutes, rest = divmod(whole_seconds, 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes_left = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} min"
+    days, hours_left = divmod(hours, 24)
+    return f"{days} d {hours_left} h" if days else f"{hours} h {minutes_left} min"
+
+
+def since(at: datetime, now: datetime) -> str:
+    """Return how long ago something was."""
+    return age((now - at) / timedelta(seconds=1))
+
+
+def up_down(palette: str) -> tuple[str, str]:
+    """Return Streamlit's colour names of gain and loss."""
+    return _UP_DOWN[palette]
+
+
+def up_down_hex(palette: str) -> tuple[str, str]:
+    """Return the colours of gain and loss for charts: mid-tones, legible on light and dark."""
+    return _UP_DOWN_HEX[palette]
+
+
+def profit_colour(value: Decimal | float | None, palette: str) -> str:
+    """Return Streamlit's colour name of a gain or loss; zero is grey."""
+    if not value:
+        return "gray"
+    return _UP_DOWN[palette][0 if value > 0 else 1]
 
 
 def trading_colour(state: TradingState) -> str:
@@ -45,19 +148,24 @@ def desired_colour(state: DesiredState) -> str:
 
 def heartbeat_colour(seconds: float, *, alive: bool) -> str:
     """Return the colour of a heartbeat's age: a living engine that falls silent is alarming."""
-    return "red" if alive and seconds > _STALE_SECONDS else "gray"
+    return "red" if alive and seconds > STALE_SECONDS else "gray"
 
 
 def coloured(value: str, colour: str) -> str:
     """Return Markdown of a word in a colour; grey words stay as they are."""
-    return plain(value) if colour == "gray" else f":{colour}[{plain(value)}]"
+    return escaped(value) if colour == "gray" else f":{colour}[{escaped(value)}]"
 
 
-def badge(value: str, colour: str) -> str:
-    """Return Markdown of a badge."""
-    return f":{colour}-badge[{plain(value)}]"
+def badge(value: str, colour: str, icon: str = "") -> str:
+    """Return Markdown of a badge.
+
+    Args:
+        icon: of the Material set, as "bolt".
+    """
+    mark = f":material/{icon}: " if icon else ""
+    return f":{colour}-badge[{mark}{escaped(value)}]"
 
 
-def plain(sentence: str) -> str:
+def escaped(sentence: str) -> str:
     """Return text that Markdown takes as it stands."""
     return "".join(f"\\{c}" if c in _MARKDOWN else c for c in sentence)

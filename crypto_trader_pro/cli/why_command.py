@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from auto_trading.why import tell
-from auto_trading.why_text import sentences
+from auto_trading.why import sentences, tell
 from crypto_trader_pro.cli.context import database, environment, language, settings
 from crypto_trader_pro.cli.exits import Exit
 from crypto_trader_pro.cli.output import instant, print_json

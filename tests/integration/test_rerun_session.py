@@ -9,7 +9,8 @@ from sqlalchemy import delete
 
 from auto_trading.control import REARM_WORD
 from auto_trading.session_replay import repeat
-from auto_trading.why import Story, tell
+from auto_trading.why import Explained as Story
+from auto_trading.why import tell
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.messages import Backfill
 from database.auto_trading_db import unit_of_work

@@ -19,8 +19,8 @@ import pytest
 
 from auto_trading.replay import Replay, ReplayTools
 from auto_trading.replay_market import ReplayRequest
-from auto_trading.why import Story, tell
-from auto_trading.why_text import sentences
+from auto_trading.why import Explained as Story
+from auto_trading.why import sentences, tell
 from crypto_trader_pro.domain.enums import (
     EmergencyTrigger,
     FillReason,

@@ -8,11 +8,11 @@ import pytest
 
 from auto_trading.rolling_windows import VarBreaches
 from auto_trading.safety import KillSwitch, RollbackTriggers, SafetyInputs, SafetySystem
-from auto_trading.why_text import worded
 from config.loading import load
 from config.risk import KillSwitch as KillSwitchSettings
 from config.risk import Rollback
 from crypto_trader_pro.domain.enums import EmergencyTrigger
+from crypto_trader_pro.explain.units import worded
 from tests.builders import HOUR, MINUTE, USDT
 from utils.texts import Language
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from auto_trading.risk_manager import RiskEvent, RiskManager
-from auto_trading.why_text import worded
 from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import (
     Bound,
@@ -23,6 +22,7 @@ from crypto_trader_pro.domain.enums import (
     SignalType,
     TradingState,
 )
+from crypto_trader_pro.explain.units import worded
 from crypto_trader_pro.risk.config import RiskLimits
 from crypto_trader_pro.risk.rules import RULES, RiskRule
 from tests.builders import HOUR, START_MS, a_round_instrument, risk_inputs
@@ -56,9 +56,16 @@ def test_both_sentences_of_a_code_take_the_same_values(code: str) -> None:
 
 def test_no_code_is_there_twice() -> None:
     for language in Language:
-        path = ROOT / "utils" / "texts" / f"{language.value}.json"
-        keys = [line.split('"')[1] for line in path.read_text().splitlines() if '": "' in line]
+        files = sorted((ROOT / "utils" / "texts" / language.value).glob("*.json"))
+        lines = [line for file in files for line in file.read_text().splitlines()]
+        keys = [line.split('"')[1] for line in lines if '": "' in line]
         assert sorted(keys) == sorted(catalogue(language))
+
+
+def test_both_languages_have_the_same_areas() -> None:
+    folder = ROOT / "utils" / "texts"
+    areas = [{file.name for file in (folder / language.value).iterdir()} for language in Language]
+    assert areas[0] == areas[1]
 
 
 def test_korean_sentences_are_korean() -> None:

@@ -30,9 +30,11 @@ def language_of(configured: str, environ: Mapping[str, str]) -> Language:
 
 @cache
 def catalogue(language: Language) -> Mapping[str, str]:
-    """Return code -> sentence of one language."""
-    text = files(__name__).joinpath(f"{language.value}.json").read_text(encoding="utf-8")
-    found: dict[str, str] = json.loads(text)
+    """Return code -> sentence of one language: a folder, one file for each area."""
+    found: dict[str, str] = {}
+    for file in files(__name__).joinpath(language.value).iterdir():
+        if file.name.endswith(".json"):
+            found |= json.loads(file.read_text(encoding="utf-8"))
     return found
 
 

@@ -1,20 +1,11 @@
-"""What deciding again found out about a decision."""
+"""How the candles and signals of now differ from those of then."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from auto_trading.translation import MODEL_STRATEGY
 from crypto_trader_pro.domain.signals import Signal
+from crypto_trader_pro.explain.findings import Finding
 from database.models import AiSignalRow, DecisionRow
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that differs or could not be checked: a code of the catalogue with values."""
-
-    code: str
-    values: Mapping[str, Any]
 
 
 def compared(

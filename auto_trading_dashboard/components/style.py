@@ -1,10 +1,8 @@
-"""What surrounds every page: the style that configuration cannot give, and the source banner."""
+"""The style that the configuration cannot give. One place, for `st-key-*` classes and test ids."""
 
 from typing import Final
 
 import streamlit as st
-
-from auto_trading_dashboard.services import text
 
 _STYLE: Final = """<style>
 .stApp{font-variant-numeric:tabular-nums}
@@ -16,22 +14,11 @@ _STYLE: Final = """<style>
 .st-key-emergency button{background:#c8202b;border-color:#c8202b;color:#fff;font-weight:600}
 .st-key-emergency button:hover,.st-key-emergency button:focus-visible{background:#a3161f;
   border-color:#a3161f;color:#fff}
+[class*="st-key-stale_"]{opacity:.55}
 @media(max-width:640px){[data-testid=stMainBlockContainer]{padding-left:.75rem;padding-right:.75rem}}
 </style>"""
-_BANNERS: Final = ("demo", "exchange", "replay")
 
 
-def style() -> None:
+def put() -> None:
     """Put the style in place; takes no room."""
     st.html(_STYLE)
-
-
-def banner(source: str) -> None:
-    """Say where the prices come from. Nothing before that is known."""
-    if source not in _BANNERS:
-        return
-    sentence = text(f"banner.{source}")
-    if source == "demo":
-        st.warning(sentence, icon=":material/science:")
-    else:
-        st.info(sentence, icon=":material/info:")

@@ -1,0 +1,42 @@
+"""How every page begins, and what it says where there is nothing to show or nothing fresh."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from auto_trading_dashboard import services
+from auto_trading_dashboard.components import figures
+from auto_trading_dashboard.preferences import text
+from auto_trading_dashboard.reading import Reading
+
+
+def head(name: str) -> None:
+    """Write the title of page `name`, its help in one sentence and the way to the walk."""
+    st.header(text(f"{name}.title"), anchor=False, help=text(f"{name}.help"))
+
+
+def nothing(code: str, **values: Any) -> None:
+    """Say what will appear here, when, and what to do for it; an empty table says nothing."""
+    st.info(text(code, **values), icon=":material/hourglass_empty:")
+
+
+@contextmanager
+def shown(reading: Reading[Any], key: str) -> Iterator[None]:
+    """Draw what was read inside; greyed and with its age while it is not fresh.
+
+    Args:
+        key: unique on the page.
+    """
+    if reading.trouble is None:
+        with st.container(key=f"fresh_{key}"):
+            yield
+        return
+    if reading.value is None:
+        st.caption(text("page.waiting"))
+    else:
+        passed = figures.since(reading.at, services.clock().now())
+        st.caption(f":orange[{text('page.stale', age=passed)}]")
+    with st.container(key=f"stale_{key}"):
+        yield

@@ -1,0 +1,1 @@
+"""What pages show, read from the database into frozen views; one module for each page."""
