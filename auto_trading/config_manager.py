@@ -17,15 +17,15 @@ from typing import Any, Final
 from sqlalchemy import Engine as Database
 
 from auto_trading.config_text import with_value
-from auto_trading.session_store import structure
 from config.catalogue import Path as KeyPath
 from config.catalogue import keys
 from config.documents import label_of, read_document
-from config.environment import project_root, read_dotenv
+from config.effects import structure, value_at
 from config.faults import SettingsError, dotted
-from config.loading import load
+from config.loading import load, overridden
 from config.settings import FILES, Settings
-from config.variables import from_arguments, from_variables
+from config.variables import from_arguments
+from config.versions import fingerprint
 from crypto_trader_pro.domain.errors import ConfigError, InputError
 from database import config_history
 from database.auto_trading_db import unit_of_work
@@ -45,6 +45,10 @@ class Change:
     needs_new_session: bool  # what the session is made of has changed
 
 
+class ConfigChangedError(InputError):
+    """The files are no longer those that the change was made from."""
+
+
 class ConfigManager:
     """Owns the files of one folder. One writer: the engine."""
 
@@ -61,6 +65,19 @@ class ConfigManager:
         finish_writing(self._folder)
         return load(self._folder)
 
+    def check_base(self, base: object) -> None:
+        """Refuse a change that was made from other files than those there now.
+
+        Args:
+            base: `fingerprint` of the files that somebody saw; None: nobody looked.
+
+        Raises:
+            ConfigChangedError: they are others by now.
+        """
+        finish_writing(self._folder)
+        if base is not None and base != fingerprint(self._folder):
+            raise ConfigChangedError("the configuration files have changed since")
+
     def apply(self, changes: Mapping[str, Any], in_force: Settings, *, is_flat: bool) -> Change:
         """Change keys ("limits.max_leverage": 2) in the files, all of them or none.
 
@@ -73,9 +90,9 @@ class ConfigManager:
         assignments, faults = from_arguments(changes)
         if faults:
             raise InputError("; ".join(fault.line for fault in faults))
-        overridden = _overridden()
+        outside = overridden()
         for assignment in assignments:
-            source = overridden.get(assignment.key.path)
+            source = outside.get(assignment.key.path)
             if source is not None:
                 key = dotted(assignment.key.path)
                 raise InputError(f"{key} is set by {source}: change it there")
@@ -91,11 +108,11 @@ class ConfigManager:
             InputError: no such row, or it cannot be used any more.
         """
         wanted = _stored_settings(self._row(config_id))
-        on_disk, overridden = self.load(), _overridden()
+        on_disk, outside = self.load(), overridden()
         changed = {
             path: _plain(value)
             for path in keys()
-            if path not in overridden and (value := _value(wanted, path)) != _value(on_disk, path)
+            if path not in outside and (value := value_at(wanted, path)) != value_at(on_disk, path)
         }
         return self._write(changed, in_force, is_flat=is_flat)
 
@@ -195,13 +212,6 @@ def finish_writing(folder: Path) -> bool:
     return True
 
 
-def _overridden() -> dict[KeyPath, str]:
-    """Return the keys that the environment or `.env` set, and what sets each."""
-    dotenv = read_dotenv(project_root() / ".env")
-    layers = (from_variables(dotenv, ".env")[0], from_variables(os.environ, "environment")[0])
-    return {a.key.path: a.source for layer in layers for a in layer}
-
-
 def _stored_settings(row: AutoTradingConfigRow) -> Settings:
     try:
         return Settings.model_validate_json(row.content, strict=False)
@@ -221,13 +231,6 @@ def _applied(settings: Settings, *, is_enabled: bool) -> AppliedConfig:
         config_hash=settings.hash(),
         content=settings.canonical_json(),
     )
-
-
-def _value(settings: Settings, path: KeyPath) -> Any:
-    found: Any = settings
-    for name in path:
-        found = getattr(found, name)
-    return found
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from auto_trading.beside import Beside
 from auto_trading.bootstrap import LivingTools, RunSpec, build_living, check_playable
-from auto_trading.config_manager import Change, ConfigManager
+from auto_trading.config_manager import Change, ConfigChangedError, ConfigManager
 from auto_trading.operations import Answer
 from auto_trading.session import TradingSession
 from auto_trading.session_inputs import SWITCHED, Command
@@ -337,6 +337,10 @@ class LivingSession:
         in_force = self._shared.settings
         worker = self.supervisor.worker
         is_flat = worker is not None and worker.seen is not None and worker.seen.is_flat
+        try:
+            self._configs.check_base(command.payload.get("base"))
+        except ConfigChangedError:
+            return Answer.refused("config_changed")
         if command.kind is CommandKind.APPLY_CONFIG:
             change = self._configs.apply(command.payload["changes"], in_force, is_flat=is_flat)
         else:

@@ -1,13 +1,18 @@
 """What is told of models: the row of their table, their figures, and the state of the gates."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from crypto_trader_pro.ai import evaluation
 from crypto_trader_pro.ai.evaluation import Metrics
+from crypto_trader_pro.ai.explain import importance
 from crypto_trader_pro.ai.model import Model
 from crypto_trader_pro.ai.proving import Proving
+from crypto_trader_pro.ai.record import Record
+from crypto_trader_pro.domain.market import Floats
 from crypto_trader_pro.domain.timeframes import timeframe_name
+
+_LOOKED_ROWS: Final = 256  # on which is measured what a model looks at
 
 
 def model_facts(
@@ -55,11 +60,23 @@ def gates_report(skill: Mapping[int, float], proving: Proving) -> dict[str, Any]
     }
 
 
-def measures(metrics: Metrics | None) -> dict[str, Any]:
-    """Return the figures of a record as plain values, the model beside its baselines."""
-    if metrics is None:
+def looked_at(model: Model, values: Floats) -> list[list[Any]]:
+    """Return what the model looks at: [feature, long, short], the most moving first.
+
+    Args:
+        values: shape (n, 36), rows in time order; the newest `_LOOKED_ROWS` are used.
+    """
+    found = importance(model, values[-_LOOKED_ROWS:])
+    return [[row.name, rounded(row.long, 5), rounded(row.short, 5)] for row in found]
+
+
+def measures(record: Record | None) -> dict[str, Any]:
+    """Return the figures of a record as plain values, the model beside its baselines, by fold."""
+    if record is None or not len(record):
         return {}
+    metrics: Metrics = evaluation.evaluate(record)
     return {
+        "folds": [_fold(fold) for fold in evaluation.by_model(record)],
         "model": _model_measures(metrics.model),
         "logistic_regression": _model_measures(metrics.baseline),
         "always_long": _trade_measures(metrics.always_long),
@@ -86,6 +103,26 @@ def _model_measures(m: evaluation.ModelMetrics) -> dict[str, Any]:
         },
         "trades": _trade_measures(m.trades),
     }  # fmt: skip
+
+
+def _fold(f: evaluation.Fold) -> dict[str, Any]:
+    sides = {"long": f.long, "short": f.short}
+    return {
+        "from_ms": f.from_ms,
+        "to_ms": f.to_ms,
+        "rows": f.rows,
+        "directional_auc": rounded(f.directional_auc, 4),
+        **{
+            name: {
+                "auc": rounded(s.auc, 4),
+                "brier_skill_pct": rounded(s.skill * 100, 3),
+                "calibration_error": rounded(s.calibration_error, 4),
+            }
+            for name, s in sides.items()
+        },
+        "trades": f.trades,
+        "net_bp": rounded(f.net_bp, 2),
+    }
 
 
 def _trade_measures(t: evaluation.TradeResult) -> dict[str, Any]:

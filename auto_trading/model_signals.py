@@ -21,13 +21,12 @@ from auto_trading.model_judge import (
     Permissions,
     ShadowBook,
 )
-from auto_trading.model_report import gates_report, measures, model_facts
+from auto_trading.model_report import gates_report, looked_at, measures, model_facts
 from auto_trading.model_store import ModelFolder
 from auto_trading.model_world import ModelWorld
-from crypto_trader_pro.ai import evaluation, gates, labels, proving, training, walk_forward
+from crypto_trader_pro.ai import gates, labels, proving, training, walk_forward
 from crypto_trader_pro.ai.calendar import months_after, week_of, week_start_ms
 from crypto_trader_pro.ai.config import AiConfig
-from crypto_trader_pro.ai.evaluation import Metrics
 from crypto_trader_pro.ai.model import Model
 from crypto_trader_pro.ai.predictions import Predictions
 from crypto_trader_pro.ai.proving import ShadowTrade
@@ -162,16 +161,11 @@ class ReplayModel:
         whole = joined(self._records)
         return whole.where(whole.close_ms + self._cfg.horizon_ms < before_ms)
 
-    def metrics(self) -> Metrics | None:
-        """Return the measures of the out-of-sample record so far; None before the first."""
-        record = self.record(self._now_ms)
-        return evaluation.evaluate(record) if record is not None and len(record) else None
-
     def report(self) -> dict[str, Any]:
         """Return what the run says about its models: figures, gates, and the honest sentence."""
         return {
             "models": len(self._trained),
-            "out_of_sample": measures(self.metrics()),
+            "out_of_sample": measures(self.record(self._now_ms)),
             **gates_report(self._judge.skill, self._judge.proving),
         }
 
@@ -187,7 +181,11 @@ class ReplayModel:
             return
         self._folder.save(model)
         self._use(model, cutoff_ms)
-        found = measures(self.metrics())
+        known = self._world.samples.close_ms < cutoff_ms
+        found = {
+            **measures(self.record(self._now_ms)),
+            "importance": looked_at(model, self._world.samples.where(known).values),
+        }
         seconds = perf_counter() - started
         self.training_seconds += seconds
         self._book.model_trained(model_facts(NAME, model, self._expires_ms, found, seconds))

@@ -124,5 +124,7 @@ class Modelling:
             "symbols": status.symbols,
             "training": training.running,
             "training_seconds": round(training.seconds, 1),
+            "training_done": training.done,
+            "training_models": training.models,
             "failure": training.failure,
         }

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from auto_trading.control import REARM_WORD
 from auto_trading.session_inputs import Command
-from auto_trading.session_store import structure
+from config.effects import structure
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import (
     CommandKind,

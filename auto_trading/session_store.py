@@ -10,6 +10,7 @@ from sqlalchemy import Engine as Database
 from sqlmodel import Session
 
 from auto_trading.translation import enabled_strategies
+from config.effects import structure
 from config.settings import Settings
 from crypto_trader_pro.domain.errors import ConfigError
 from crypto_trader_pro.domain.orders import Order
@@ -90,22 +91,6 @@ def find_or_begin(database: Database, settings: Settings, origin: Origin, now: d
         else:
             cash, carried = _cash(state), _risk(state)
         return _begin(session, settings, origin, now, cash, carried)
-
-
-def structure(settings: Settings) -> dict[str, Any]:
-    """Return what a session is made of and cannot change without a new one."""
-    return {
-        "symbols": list(settings.symbols),
-        "timeframe": settings.engine.timeframe,
-        "trading_interval": settings.engine.trading_interval,
-        "mode": settings.engine.mode.value,
-        "paper equity": str(settings.paper_equity),
-        "market": [
-            settings.market_data.source,
-            settings.market_data.venue,
-            settings.market_data.demo_seed,
-        ],
-    }
 
 
 def _unfinished(session: Session) -> RunRow | None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 from auto_trading.live_status import ModelStatus
 from auto_trading.model_shelf import ModelShelf
 from auto_trading.model_window import fingerprint
-from auto_trading.training_spec import TrainingSpec, read_result, read_windows
+from auto_trading.training_spec import TrainingSpec, read_progress, read_result, read_windows
 from crypto_trader_pro.domain.errors import InputError, TradingError
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,8 @@ class TrainingState:
 
     running: str  # why a run is under way, "" if none is
     seconds: float  # since it began
+    done: int  # models of the past that it has measured
+    models: int  # of how many; 0 before that is known
     failures: int  # in a row
     failure: str  # the last one's line, "" after a success
 
@@ -88,6 +90,7 @@ class Trainer:
         self._lock = threading.Lock()
         self._running = ""
         self._began = 0.0
+        self._run_folder: Path | None = None
         self._failures = 0
         self._failure = ""
         self._not_before = 0.0
@@ -133,7 +136,11 @@ class Trainer:
     def state(self) -> TrainingState:
         with self._lock:
             seconds = self._monotonic() - self._began if self._running else 0.0
-            return TrainingState(self._running, seconds, self._failures, self._failure)
+            folder = self._run_folder
+            failures, failure = self._failures, self._failure
+            running = self._running
+        done, models = read_progress(folder) if running and folder is not None else (0, 0)
+        return TrainingState(running, seconds, done, models, failures, failure)
 
     def close(self) -> None:
         """End the run that is under way, and the thread."""
@@ -177,12 +184,14 @@ class Trainer:
         folder = self._folder / f"run-{os.getpid()}-{self._runs}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        self._run_folder = folder
         try:
             code = self._child(request, folder)
             if code is None:
                 return None
             return self._loaded(request, folder, code)
         finally:
+            self._run_folder = None
             shutil.rmtree(folder, ignore_errors=True)
 
     def _child(self, request: Request, folder: Path) -> int | None:

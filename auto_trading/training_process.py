@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from auto_trading.training_spec import RESULT, TrainingSpec, write_json, write_windows
+from auto_trading.training_spec import PROGRESS, RESULT, TrainingSpec, write_json, write_windows
 from crypto_trader_pro.domain.errors import InputError, TradingError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def trained(spec: TrainingSpec, folder: Path) -> dict[str, Any]:
     cfg = ai_config(settings, instruments)
     series, window_ms = _history(spec, settings, instruments, cfg)
 
-    from auto_trading.model_report import model_facts  # noqa: PLC0415
+    from auto_trading.model_report import looked_at, model_facts  # noqa: PLC0415
     from auto_trading.model_store import ModelFolder  # noqa: PLC0415
     from auto_trading.model_window import fingerprint  # noqa: PLC0415
     from crypto_trader_pro.ai import samples, training  # noqa: PLC0415
@@ -80,7 +80,8 @@ def trained(spec: TrainingSpec, folder: Path) -> dict[str, Any]:
     found = samples.build(histories, cfg, btc=btc)
     model = training.fit(found, spec.cutoff_ms, cfg)
     ModelFolder(Path(spec.var_dir) / "models").save(model)
-    record, metrics = _out_of_sample(found, cfg)
+    record, metrics = _out_of_sample(found, cfg, folder)
+    metrics["importance"] = looked_at(model, found.values)
     expires_ms = months_after(spec.cutoff_ms, cfg.expire_months)
     seconds = perf_counter() - started
     return {
@@ -118,23 +119,27 @@ def _history(
 
 
 def _out_of_sample(
-    found: "Samples", cfg: "AiConfig"
+    found: "Samples", cfg: "AiConfig", folder: Path
 ) -> tuple[dict[str, list[int | float]], dict[str, Any]]:
     """Return the record of models of the past, as sums for the skill gate and as figures.
 
     With too short a history both are empty: the gate then says that there is no record.
     """
     from auto_trading.model_report import measures  # noqa: PLC0415
-    from crypto_trader_pro.ai import evaluation, walk_forward  # noqa: PLC0415
+    from crypto_trader_pro.ai import walk_forward  # noqa: PLC0415
     from crypto_trader_pro.ai.live_record import SkillSums  # noqa: PLC0415
 
     long, short = SkillSums(), SkillSums()
     metrics: dict[str, Any] = {}
+
+    def progress(done: int, models: int) -> None:
+        write_json(folder / PROGRESS, {"done": done, "models": models})
+
     # a model of the past that could not be trained leaves no record; the gate then stays closed
     with suppress(InputError):
-        record = walk_forward.run(found, cfg).record
+        record = walk_forward.run(found, cfg, progress=progress).record
         if len(record):
-            metrics = measures(evaluation.evaluate(record))
+            metrics = measures(record)
             long.add_record(record.long)
             short.add_record(record.short)
     return {"long": long.state(), "short": short.state()}, metrics

@@ -14,6 +14,7 @@ from crypto_trader_pro.domain.market import CandleSeries
 
 SPEC: Final = "SPEC.json"
 RESULT: Final = "RESULT.json"
+PROGRESS: Final = "PROGRESS.json"  # while it runs: models of the past measured, of how many
 WINDOWS: Final = "windows.npz"
 
 
@@ -73,6 +74,15 @@ def read_result(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not ({"facts", "failure"} & content.keys()):
         raise InputError("training left a result without facts, needed: facts or failure")
     return content
+
+
+def read_progress(folder: Path) -> tuple[int, int]:
+    """Return (models measured, models in all) of a run; (0, 0) before the first."""
+    try:
+        content = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+        return int(content["done"]), int(content["models"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, 0
 
 
 def write_windows(folder: Path, windows: Sequence[CandleSeries]) -> None:

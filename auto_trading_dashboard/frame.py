@@ -20,8 +20,8 @@ _CLOCK_SECONDS: Final = 2.0  # that a heartbeat may be ahead of us
 def show() -> None:
     """Draw the frame and the page that was asked for."""
     style.put()
-    if fault := services.address_fault():
-        st.error(text("page.address", **fault), icon=":material/lock:")
+    if away := services.address_fault():
+        st.error(text("page.address", **away), icon=":material/lock:")
         st.stop()
     services.environment()
     page = st.navigation(

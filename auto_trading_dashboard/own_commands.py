@@ -19,7 +19,7 @@ from typing import Any, Final
 import streamlit as st
 
 from auto_trading_dashboard import services
-from utils.redaction import redact
+from utils.redaction import Redactor, secrets_of
 
 TIMEOUT_SECONDS: Final = 60.0
 PROGRAM: Final = (sys.executable, "-m", "crypto_trader_pro")
@@ -67,10 +67,14 @@ class OwnCommands:
     Args:
         program: that the arguments are given to.
         now: system time.
+        redactor: takes secrets out of what a command complains of.
     """
 
-    def __init__(self, now: Callable[[], datetime], program: Sequence[str] = PROGRAM) -> None:
+    def __init__(
+        self, now: Callable[[], datetime], redactor: Redactor, program: Sequence[str] = PROGRAM
+    ) -> None:
         self._now = now
+        self._redactor = redactor
         self._program = tuple(program)
         self._results: dict[str, Result] = {}
         self._lock = threading.Lock()
@@ -118,20 +122,24 @@ class OwnCommands:
                 errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )  # fmt: skip
-        except OSError as e:
-            return Failed(f"{' '.join(args)}: {e.strerror}", self._now())
+        except (OSError, ValueError) as e:  # no memory for a child; a NUL in an argument
+            return Failed(self._line(args, str(e)), self._now())
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             _kill(process)
-            return Failed(f"{' '.join(args)}: no answer in {timeout:g} s", self._now())
+            return Failed(self._line(args, f"no answer in {timeout:g} s"), self._now())
         seconds = time.monotonic() - began
         if not prints_json and process.returncode == 0:
             return Done(out.splitlines(), self._now(), seconds)
         answer = _object(out) if prints_json else None
         if answer is not None:
             return Done(answer, self._now(), seconds)
-        return Failed(_complaint(args, process.returncode, err or out), self._now())
+        said = _last(err) or _last(out) or "nothing"
+        return Failed(self._line(args, f"exit code {process.returncode}, said {said}"), self._now())
+
+    def _line(self, args: tuple[str, ...], why: str) -> str:
+        return self._redactor.text(f"{' '.join(args)}: {why}"[:_LINE])
 
 
 def run_soon(
@@ -154,7 +162,8 @@ def result(key: str) -> Result | None:
 
 @st.cache_resource
 def _shared() -> OwnCommands:
-    return OwnCommands(services.clock().now)
+    hidden = Redactor(secrets_of(services.environment()))
+    return OwnCommands(services.clock().now, hidden)
 
 
 def _object(out: str) -> dict[str, Any] | None:
@@ -165,11 +174,9 @@ def _object(out: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _complaint(args: tuple[str, ...], code: int, said: str) -> str:
-    """Return one line: what the command said last, else how it ended."""
+def _last(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = lines[-1] if lines else f"exit code {code}"
-    return redact(f"{' '.join(args)}: {told}"[:_LINE])
+    return lines[-1] if lines else ""
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

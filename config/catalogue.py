@@ -114,6 +114,22 @@ def kind_of(annotation: Any) -> Any:
     return str if origin is Literal else origin or core
 
 
+def marked_as(annotation: Any) -> str:
+    """Return the code of what a text may be (symbol, zone, host, ...); "" for other values."""
+    metadata = _unwrapped(annotation)[1]
+    return next((mark.code for mark in metadata if isinstance(mark, Allowed)), "")
+
+
+def limits_of(annotation: Any) -> dict[str, Any]:
+    """Return the bounds of a number: gt, ge, lt, le, decimal_places, as far as it has them."""
+    return {name: value for mark in _unwrapped(annotation)[1] for name, value in _limits(mark)}
+
+
+def lengths_of(annotation: Any) -> tuple[int, int] | None:
+    """Return the fewest and most items of a list; None where nothing bounds it."""
+    return _lengths(_unwrapped(annotation)[1])
+
+
 def takes_null(annotation: Any) -> bool:
     """True when the key may be null."""
     return type(None) in _members(annotation)
@@ -194,9 +210,14 @@ def _limits(mark: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _size(metadata: tuple[Any, ...]) -> str:
+    found = _lengths(metadata)
+    return "" if found is None else f" of {found[0]} to {found[1]}"
+
+
+def _lengths(metadata: tuple[Any, ...]) -> tuple[int, int] | None:
     least = max((mark.min_length for mark in metadata if isinstance(mark, MinLen)), default=0)
     most = min((mark.max_length for mark in metadata if isinstance(mark, MaxLen)), default=None)
-    return "" if most is None else f" of {least} to {most}"
+    return None if most is None else (least, most)
 
 
 def _likeness(word: str, other: str) -> float:

@@ -36,11 +36,13 @@ class Contradiction(NamedTuple):
 class Allowed:
     """Field metadata: what a fault says is allowed, where type and bounds do not say it.
 
-    `words` gives the closed set to look for the nearest word in, where there is a large one.
+    `words` gives the closed set to look for the nearest word in, where there is a large one;
+    `code` names the sentence in the catalogue of texts: settings.allowed.<code>.
     """
 
     text: str
     words: Callable[[], Iterable[str]] | None = None
+    code: str = ""
 
 
 class Section(BaseModel):
@@ -167,26 +169,32 @@ Timeframe = Literal[
 Symbol = Annotated[
     str,
     AfterValidator(_known_symbol),
-    Allowed("BASE/QUOTE, or BASE/QUOTE:QUOTE for a perpetual, in capitals, as BTC/USDT"),
+    Allowed(
+        "BASE/QUOTE, or BASE/QUOTE:QUOTE for a perpetual, in capitals, as BTC/USDT", code="symbol"
+    ),
 ]
 Zone = Annotated[
-    str, AfterValidator(_known_zone), Allowed("an IANA time zone, as Asia/Seoul or UTC", time_zones)
+    str,
+    AfterValidator(_known_zone),
+    Allowed("an IANA time zone, as Asia/Seoul or UTC", time_zones, code="zone"),
 ]
 TimeOfDay = Annotated[
     str,
     Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),
-    Allowed("HH:MM from 00:00 to 23:59"),
+    Allowed("HH:MM from 00:00 to 23:59", code="time_of_day"),
 ]
 Host = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9.-]{0,253}$"),
-    Allowed("a host name or address without scheme and port, or empty"),
+    Allowed("a host name or address without scheme and port, or empty", code="host"),
 ]
 Mailbox = Annotated[
     str,
     Field(pattern=r"^[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,253}$"),
-    Allowed("a mail address, as name@example.com"),
+    Allowed("a mail address, as name@example.com", code="mailbox"),
 ]
 Text = Annotated[
-    str, Field(pattern=r"^\P{C}*$", max_length=100), Allowed("up to 100 printable characters")
+    str,
+    Field(pattern=r"^\P{C}*$", max_length=100),
+    Allowed("up to 100 printable characters", code="text"),
 ]

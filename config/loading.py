@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from config.catalogue import Path as KeyPath
 from config.checking import Tree, check, known_part
 from config.documents import Document, label_of, read_document
 from config.environment import NOTHING, Environment, config_folder, project_root, read_dotenv
@@ -79,6 +80,17 @@ def validate(path: Path) -> list[str]:
     """
     faults = _assemble(path, [])[1] if path.is_dir() else _checked_file(path)[1]
     return SettingsError(faults).lines
+
+
+def overridden() -> dict[KeyPath, str]:
+    """Return the keys that this process's environment or `.env` set, and what sets each.
+
+    Raises:
+        SettingsError: a `.env` that cannot be read.
+    """
+    dotenv = read_dotenv(project_root() / ".env")
+    layers = (from_variables(dotenv, ".env")[0], from_variables(os.environ, "environment")[0])
+    return {a.key.path: a.source for layer in layers for a in layer}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Insert, Table, text
+from sqlalchemy import Connection, Insert, Table, func, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select, update
 
-from database.models import RollupMarkRow
+from database.models import EquityRow, RollupMarkRow
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
@@ -53,23 +53,24 @@ def insert_into(connection: Connection, model: Any) -> Any:
     return insert
 
 
-def is_settled(session: Session) -> bool:
-    """Say whether no snapshot of the equity is on its way into the table right now.
+def settled_equity(session: Session) -> int | None:
+    """Return an id up to which no snapshot of the equity is still on its way; None: try later.
 
-    Two processes' parts write them: the engine and a job. On PostgreSQL the one that took the lower
-    id may commit after the other, and a mark beyond it would leave it out for good. A lock that is
-    free says that nobody is writing; it is let go of at once and never waited for, so that no
-    writer ever queues behind it. On SQLite a transaction that may write is alone.
+    The engine and a job write them, each on a connection of its own. On PostgreSQL the one that
+    took the lower id may commit after the other, and a mark beyond it would leave it out for good.
+    A lock that is free says that nobody is writing. It is let go of at once, and not waited for, so
+    that no writer ever queues behind it. On SQLite a transaction that may write is alone.
     """
+    newest = select(func.coalesce(func.max(EquityRow.id), 0))
     if session.connection().dialect.name != "postgresql":
-        return True
+        return session.exec(newest).one()
     attempt = session.begin_nested()
     try:
         session.connection().execute(text("LOCK TABLE equity IN SHARE MODE NOWAIT"))
+        return session.exec(newest).one()
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
             raise
-        return False
+        return None
     finally:
-        attempt.rollback()  # also lets go of the lock
-    return True
+        attempt.rollback()  # lets go of the lock

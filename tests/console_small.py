@@ -73,7 +73,7 @@ class Played:
             self.instruments, FIVE_MINUTES, seed=self.settings.market_data.demo_seed, speed=1e9,
             warm_bars=self.settings.market_data.warm_bars, sleep=_no_pause,
         )  # fmt: skip
-        self.origin = Origin(self.source.venue, self.source.name)
+        self.origin = Origin(source=self.source.name, venue=self.source.venue)
         self.run_id = find_or_begin(database, self.settings, self.origin, self.now()).run_id
         self.spec = RunSpec(
             self.run_id, self.instruments, tuple(enabled_strategies(self.settings)), FIVE_MINUTES,

@@ -1,4 +1,4 @@
-"""Which run a page is about: the newest unless a person chose one; kept from page to page."""
+"""Which run a page is about: the engine's unless a person chose one; kept from page to page."""
 
 import streamlit as st
 
@@ -13,9 +13,10 @@ _CHOSEN = "chosen_run"  # its number
 
 def choose() -> Run | None:
     """Draw the selector and return the run; None before the first."""
-    found = read("runs", runs.newest).value or []
-    if not found:
+    working = read("run in work", runs.in_work).value
+    if working is None:
         return None
+    found = [working, *(read("runs", runs.newest).value or [])]
     chosen = st.session_state.get(_CHOSEN, 0)
     names = {run.number: run for run in found}
     numbers = list(names)
@@ -25,7 +26,7 @@ def choose() -> Run | None:
         label_visibility="collapsed",
     )  # fmt: skip
     if picked == numbers[0]:
-        st.session_state.pop(_CHOSEN, None)  # stays with the newest when another begins
+        st.session_state.pop(_CHOSEN, None)  # stays with the engine's when another begins
     else:
         st.session_state[_CHOSEN] = picked
     return names[picked]

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from database import alerts, equity, runs, wishes
+from auto_trading_dashboard.queries.runs import in_work
+from database import alerts, equity, wishes
 from database.commands import CommandStatus
 from database.engine_state import EngineState, IsGone, engine_state
 from database.status import Counts, counts
@@ -72,8 +73,8 @@ def head(session: Session, now: datetime, is_gone: IsGone) -> Head:
     engine = engine_state(session, now, is_gone)
     source = engine.source if engine is not None and engine.alive else ""
     if not source:
-        row = runs.last(session)
-        source = "" if row is None else row.source
+        run = in_work(session)
+        source = "" if run is None else run.source
     return Head(engine, source, alerts.count_open(session))
 
 
@@ -91,14 +92,13 @@ def account(session: Session, now: datetime, is_gone: IsGone) -> Account | None:
             ),
             datetime.fromisoformat(told["at"]) if told["at"] else None, is_live=True,
         )  # fmt: skip
-    row = runs.last(session)
-    if row is None:
+    run = in_work(session)
+    if run is None:
         return None
-    number = runs.number(row)
-    last = equity.latest(session, number)
+    last = equity.latest(session, run.number)
     return Account(
-        runs.public_id(row), asset_of(row.symbols), None if last is None else last.equity,
-        None if last is None else last.cash, counts(session, number),
+        run.public_id, run.asset, None if last is None else last.equity,
+        None if last is None else last.cash, counts(session, run.number),
         None if last is None else last.at, is_live=False,
     )  # fmt: skip
 
@@ -109,8 +109,3 @@ def requests(session: Session, command_ids: Sequence[str]) -> list[Request]:
         Request(row.command_id, row.kind, CommandStatus(row.status), row.answer or {})
         for row in wishes.found(session, command_ids)
     ]
-
-
-def asset_of(symbols: Sequence[str]) -> str:
-    """Return the currency of an account: all its symbols are quoted in one."""
-    return symbols[0].split("/")[1].split(":")[0] if symbols else ""

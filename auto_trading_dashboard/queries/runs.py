@@ -1,12 +1,12 @@
 """Runs to choose from: results of two of them are never mixed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session
 
-from auto_trading_dashboard.queries.overview import asset_of
-from database import runs
+from database import lease, runs
 from database.models import RunRow
 
 
@@ -26,6 +26,17 @@ class Run:
     asset: str
 
 
+def in_work(session: Session) -> Run | None:
+    """Return the engine's session: of the engine at work or of the last; else the newest run.
+
+    A replay that was run beside the engine is newer and is not what the engine does.
+    """
+    held = lease.read(session)
+    row = None if held is None or held.run_id is None else session.get(RunRow, held.run_id)
+    row = row or runs.last(session)
+    return None if row is None else _view(row)
+
+
 def newest(session: Session, limit: int = 30) -> list[Run]:
     """Return runs, newest first."""
     return [_view(row) for row in runs.newest(session, limit=limit)]
@@ -35,6 +46,11 @@ def one(session: Session, number: int) -> Run | None:
     """Return a run, None where it is not stored."""
     row = session.get(RunRow, number)
     return None if row is None else _view(row)
+
+
+def asset_of(symbols: Sequence[str]) -> str:
+    """Return the currency of an account: all its symbols are quoted in one."""
+    return symbols[0].split("/")[1].split(":")[0] if symbols else ""
 
 
 def _view(row: RunRow) -> Run:

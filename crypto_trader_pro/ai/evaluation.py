@@ -77,6 +77,21 @@ class ModelMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """How one model of a walk-forward did until the next took over; too short for an interval."""
+
+    index: int  # of the model
+    from_ms: int  # first and last decision
+    to_ms: int
+    rows: int
+    long: Scores
+    short: Scores
+    directional_auc: float
+    trades: int
+    net_bp: float  # mean of a trade after the record's costs; NaN without one
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
     """The whole of what may be shown of a record."""
 
@@ -110,6 +125,29 @@ def evaluate(record: Record, *, margin_bp: float = 0.0) -> Metrics:
         _model_metrics(record, margin_bp, baseline=False),
         _model_metrics(record, margin_bp, baseline=True),
         trade_result(record, always_long(record)),
+    )
+
+
+def by_model(record: Record, *, margin_bp: float = 0.0) -> tuple[Fold, ...]:
+    """Return the measures of each model's own part of `record`, oldest model first."""
+    return tuple(
+        _fold(record.where(record.model == index), index, margin_bp)
+        for index in np.unique(record.model).tolist()
+    )
+
+
+def _fold(part: Record, index: int, margin_bp: float) -> Fold:
+    trades = gated(part, margin_bp)
+    return Fold(
+        index,
+        int(part.close_ms.min()),
+        int(part.close_ms.max()),
+        len(part),
+        _side_scores(part.long, baseline=False),
+        _side_scores(part.short, baseline=False),
+        _directional_auc(part, baseline=False),
+        len(trades.row),
+        float(trades.net_bp.mean()) if len(trades.row) else float("nan"),
     )
 
 
@@ -212,15 +250,19 @@ def block_bootstrap(opened_ms: Ints, net_bp: Floats) -> Interval:
 
 
 def _model_metrics(record: Record, margin_bp: float, *, baseline: bool) -> ModelMetrics:
-    long_edge, short_edge = (_edge(s, baseline=baseline) for s in (record.long, record.short))
-    better = record.long.net_bp - record.short.net_bp
-    decided = better != 0.0
     return ModelMetrics(
         _side_scores(record.long, baseline=baseline),
         _side_scores(record.short, baseline=baseline),
-        auc((long_edge - short_edge)[decided].astype(np.float64), better[decided] > 0.0),
+        _directional_auc(record, baseline=baseline),
         trade_result(record, gated(record, margin_bp, baseline=baseline)),
     )
+
+
+def _directional_auc(record: Record, *, baseline: bool) -> float:
+    long_edge, short_edge = (_edge(s, baseline=baseline) for s in (record.long, record.short))
+    better = record.long.net_bp - record.short.net_bp
+    decided = better != 0.0
+    return auc((long_edge - short_edge)[decided].astype(np.float64), better[decided] > 0.0)
 
 
 def _side_scores(side: SideRecord, *, baseline: bool) -> Scores:

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -33,17 +34,17 @@ MINUTES = 5
 COOLDOWN = 1 << CODES.index("cooldown")
 
 
-def said(run_id: int, strategy: str, kind: SignalType, **changes: object) -> AiSignalRow:
-    values: dict[str, object] = {
+def said(run_id: int, strategy: str, kind: SignalType, **changes: Any) -> AiSignalRow:
+    values: dict[str, Any] = {
         "run_id": run_id, "symbol": SYMBOL, "strategy": strategy, "signal_type": kind.value,
         "confidence_score": 60, "reason": "cross_up", "created_at": after(MINUTES),
     }  # fmt: skip
     return AiSignalRow(**(values | changes))
 
 
-def entry(run_id: int, **changes: object) -> DecisionRow:
+def entry(run_id: int, **changes: Any) -> DecisionRow:
     """A decision to buy 50 lots, with the numbers of every rule."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "outcome": "ordered", "strategy": "ema_cross", "direction": 1, "lots": 50,
         "bound": int(Bound.RISK), "inputs": json.dumps(list(risk_inputs())),
     }  # fmt: skip

@@ -255,5 +255,16 @@ def test_the_screen_shows_the_model_in_use(beside: Callable[[str], Beside]) -> N
         "code": "few_trades", "model_id": "m1", "trained_ms": START_MS,
         "due_ms": START_MS + 31 * 24 * HOUR,  # a month later: 2024-02-01
         "expires_ms": START_MS + 60 * 24 * HOUR, "ready_symbols": 1, "symbols": 2,
-        "training": "", "training_seconds": 0.0, "failure": "",
+        "training": "", "training_seconds": 0.0, "training_done": 0, "training_models": 0,
+        "failure": "",
     }  # fmt: skip
+
+
+def test_the_screen_shows_how_far_a_run_has_come(beside: Callable[[str], Beside]) -> None:
+    one = beside(
+        "import pathlib, sys, time; f = pathlib.Path(sys.argv[1]).parent;"
+        """ (f/'PROGRESS.json').write_text('{"done": 3, "models": 7}'); time.sleep(60)"""
+    )
+    assert one.models.train_now()
+    until(lambda: one.shown()["training_models"] == 7, what="the progress")
+    assert one.shown()["training_done"] == 3

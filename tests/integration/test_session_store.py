@@ -12,7 +12,7 @@ from sqlalchemy import Engine as Database
 from auto_trading.bootstrap import LivingTools, RunSpec, build_living
 from auto_trading.gateways.demo_source import DemoSource
 from auto_trading.risk_manager import RiskManager
-from auto_trading.session_store import CARRIED, Found, Origin, find_or_begin, structure, unfinished
+from auto_trading.session_store import CARRIED, Found, Origin, find_or_begin, unfinished
 from auto_trading.sources import choose, open_source
 from auto_trading.translation import enabled_strategies, limits_of
 from config.settings import Settings

@@ -204,3 +204,24 @@ def test_a_record_knows_its_sides() -> None:
     assert r.side(1) is r.long
     assert r.side(-1) is r.short
     assert len(r) == 6
+
+
+def test_each_model_is_measured_on_its_own_part_of_the_record() -> None:
+    whole = replace(example(), model=np.array([4, 4, 4, 5, 5, 5], dtype=np.int64))
+    first, second = ev.by_model(whole)
+    assert (first.index, first.rows, first.from_ms, first.to_ms) == (
+        4, 3, MONDAY, MONDAY + HOUR,
+    )  # fmt: skip
+    assert (second.index, second.rows) == (5, 3)
+    # A at 0 h long until 3 h, B at 1 h short: 10 and -3; then A at 2 h short until 4, at 4 h long
+    assert (first.trades, first.net_bp) == (2, (10 - 3) / 2)
+    assert (second.trades, second.net_bp) == (2, (-4 + 60) / 2)
+    alone = ev.evaluate(whole.where(whole.model == 5))
+    assert (second.long, second.short) == (alone.model.long, alone.model.short)
+    assert second.directional_auc == alone.model.directional_auc
+
+
+def test_a_fold_without_a_trade_brings_nothing_that_could_be_shown() -> None:
+    (fold,) = ev.by_model(example(), margin_bp=100.0)
+    assert fold.trades == 0
+    assert math.isnan(fold.net_bp)

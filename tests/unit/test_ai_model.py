@@ -145,6 +145,22 @@ def test_contributions_name_what_the_model_used_largest_first() -> None:
     assert opposite[0].log_odds < -0.2
 
 
+def test_importance_is_the_mean_movement_of_the_contributions() -> None:
+    model, values = trained(), planted().values[:5]
+    expected: dict[str, list[float]] = {}
+    for k, side in enumerate((1, -1)):
+        for row in values:
+            for c in explain.contributions(model, 1 if side > 0 else -1, row):
+                expected.setdefault(c.name, [0.0, 0.0])[k] += abs(c.log_odds) / 5
+    found = explain.importance(model, values)
+    assert {f.name for f in found} == expected.keys()
+    for f in found:
+        assert [f.long, f.short] == pytest.approx(expected[f.name])
+    sums = [f.long + f.short for f in found]
+    assert sums == sorted(sums, reverse=True)
+    assert explain.importance(model, values[:0]) == []
+
+
 def test_contributions_add_up_to_the_calibrated_score() -> None:
     model, row = trained(), planted().values[7]
     p = int(model.predict(row.reshape(1, -1), np.array([150.0])).long.probability[0]) / 1e6

@@ -19,7 +19,7 @@ ITEM = an_instrument()  # BTC perpetual, a price unit is 0.1
 KOREAN, ENGLISH = Language.KOREAN, Language.ENGLISH
 
 
-def line(code: str, language: Language = ENGLISH, **changes: int) -> ToldRule:
+def line(code: str, changes: dict[str, int], language: Language = ENGLISH) -> ToldRule:
     """Return the line of one rule for an entry with `changes`, verdict and size as decided."""
     x = risk_inputs(**changes)
     verdict = evaluate(x)
@@ -86,7 +86,7 @@ def line(code: str, language: Language = ENGLISH, **changes: int) -> ToldRule:
 def test_a_rule_that_passed_shows_its_value_and_its_limit(
     code: str, changes: dict[str, int], value: str, limit: str
 ) -> None:
-    shown = line(code, **changes)
+    shown = line(code, changes)
     assert (shown.value, shown.limit) == (value, limit)
     assert (shown.refused, shown.verdict) == (False, "passed")
 
@@ -124,10 +124,10 @@ def test_every_rule_is_shown_refused_below() -> None:
 def test_a_rule_that_refused_shows_its_value(
     code: str, changes: dict[str, int], value: str
 ) -> None:
-    shown = line(code, **changes)
+    shown = line(code, changes)
     assert shown.value == value
     assert (shown.refused, shown.verdict) == (True, "refused")
-    assert line(code, KOREAN, **changes).verdict == "거부"
+    assert line(code, changes, KOREAN).verdict == "거부"
 
 
 @pytest.mark.parametrize("language", Language)
@@ -135,7 +135,7 @@ def test_a_rule_that_refused_shows_its_value(
 def test_no_line_shows_a_code_or_a_number_without_its_unit(
     code: str, changes: dict[str, int], value: str, language: Language
 ) -> None:
-    shown = line(code, language, **changes)
+    shown = line(code, changes, language)
     for text in (shown.name, shown.value, shown.limit, shown.sentence):
         assert text
         assert not any(mark in text for mark in ("{", "None", "_", "exit only")), text

@@ -1,0 +1,32 @@
+"""What the figures of a key are measured in, by the ending of its name."""
+
+from types import MappingProxyType
+from typing import Final
+
+from config.catalogue import Path, keys, kind_of
+
+_ENDINGS: Final = MappingProxyType({
+    "_pct": "percent", "_bp": "bp", "_seconds": "seconds", "_ms": "ms", "_minutes": "minutes",
+    "_days": "days", "_months": "months", "_bars": "candles", "_timeframes": "candles",
+    "_atr": "atr", "_leverage": "times", "_multiple": "times", "_notional": "quote",
+    "_equity": "quote", "_positions": "positions", "_per_day": "entries", "_per_cycle": "entries",
+    "_count": "times", "_stops": "stops",
+})  # fmt: skip
+_NAMES: Final = MappingProxyType({
+    "trading_interval": "seconds", "demo_speed": "times", "capital": "quote", "fast": "candles",
+    "slow": "candles",
+})  # fmt: skip
+PLAIN: Final = frozenset({"demo_seed", "port"})  # numbers that measure nothing
+
+
+def unit_of(path: Path) -> str:
+    """Return the unit's word of the texts: settings.unit.<word>; "" for a value without one."""
+    if kind_of(keys()[path].annotation) in (bool, str, tuple) or path[-1] in PLAIN:
+        return ""
+    found = (unit for ending, unit in _ENDINGS.items() if path[-1].endswith(ending))
+    return _NAMES.get(path[-1]) or next(found, "")
+
+
+def units() -> frozenset[str]:
+    """Return every unit's word."""
+    return frozenset({*_ENDINGS.values(), *_NAMES.values()})

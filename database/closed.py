@@ -1,0 +1,204 @@
+"""Closed positions and executed trades of a run, read on from where the last read ended.
+
+Positions have no order in which they were closed: their rows are updated, and their times are the
+venue's. Executions have one. Their rows are only added, by the one writer of a run, in the same
+transaction as what they do to the position: after an id, none with a lower one appears. So the
+executions are followed, and when those of a symbol add up to nothing, a position was closed; its
+row is found by the symbol and the time of the first.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import Table, select, tuple_
+from sqlmodel import Session
+
+from crypto_trader_pro.domain.enums import Side
+from database.models import FillRow, PositionRow, TradeRow
+
+_fills: Table = FillRow.__table__  # type: ignore[attr-defined]
+_trades: Table = TradeRow.__table__  # type: ignore[attr-defined]
+_positions: Table = PositionRow.__table__  # type: ignore[attr-defined]
+_ZERO: Final = Decimal(0)
+_ONE: Final = Decimal(1)
+_FEW: Final = 200  # positions looked up by their key; more are read as a whole
+_MONEY: Final = Decimal("0.00000001")
+_Key = tuple[str, datetime]  # symbol, opened
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutedTrade:
+    """One order that was executed and has ended; amounts in the quote asset."""
+
+    id: int
+    order_id: str
+    symbol: str
+    side: str
+    role: str
+    strategy: str | None
+    size: Decimal
+    price: Decimal  # average of its executions
+    notional: Decimal
+    fees: Decimal
+    slippage: Decimal | None  # fraction of the price, > 0 worse than expected
+    realized_pnl: Decimal | None  # None: it opened a position
+    at: datetime  # last execution, trading time
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPosition:
+    """One position from its first execution until flat; amounts in the quote asset."""
+
+    id: int
+    symbol: str
+    strategy: str
+    side: str  # LONG, SHORT
+    opened_at: datetime
+    closed_at: datetime
+    size: Decimal  # bought or sold in all to open it
+    entry_price: Decimal  # average
+    exit_price: Decimal  # average
+    realized_pnl: Decimal  # after fees
+    fees: Decimal
+    slippage: Decimal  # money lost by it, of the orders that had ended when it was closed
+    reason: str  # of its last execution: entry, exit, stop, target, liquidation, ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLife:
+    """The executions of a position so far."""
+
+    opened_at: datetime
+    lots: Decimal = _ZERO  # signed
+    size: Decimal = _ZERO
+    left: Decimal = _ZERO  # size of what reduced it
+    left_value: Decimal = _ZERO
+    fees: Decimal = _ZERO
+    slippage: Decimal = _ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How far the executions of a run were followed, and what of open positions was seen."""
+
+    fill_id: int = 0
+    lives: Mapping[str, OpenLife] = field(default_factory=dict)
+
+
+START: Final = Followed()
+
+
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    """A position whose executions add up to nothing."""
+
+    life: OpenLife
+    closed_at: datetime
+    reason: str
+
+
+def executed_trades(
+    session: Session, run_id: int, after_id: int = 0, *, limit: int | None = None
+) -> list[ExecutedTrade]:
+    """Return the executed orders of a run after an id, in the order in which they were stored."""
+    c = _trades.c
+    columns = (
+        c.id, c.order_id, c.symbol, c.side, c.role, c.strategy, c.size, c.price, c.notional,
+        c.commission, c.slippage, c.realized_pnl, c.execution_time,
+    )  # fmt: skip
+    query = select(*columns).where(c.run_id == run_id, c.id > after_id).order_by(c.id).limit(limit)
+    return [
+        ExecutedTrade(*row[:9], _ZERO if row[9] is None else row[9], *row[10:])
+        for row in session.connection().execute(query)
+    ]
+
+
+def closed_positions(
+    session: Session, run_id: int, after: Followed = START
+) -> tuple[list[ClosedPosition], Followed]:
+    """Return the positions that were closed since `after`, and what to give the next time.
+
+    Each is returned once, in the order in which they were closed. None is missed: see above.
+    """
+    lives = dict(after.lives)
+    flat: dict[_Key, _Flat] = {}
+    last_id = after.fill_id
+    for last_id, symbol, side, size, price, fee, reason, at, slipped in _executions(
+        session, run_id, after.fill_id
+    ):
+        life = lives.pop(symbol, None) or OpenLife(at)
+        life = _grown(life, size if side == Side.BUY else -size, price, fee, slipped)
+        if life.lots:
+            lives[symbol] = life
+        else:
+            flat[symbol, life.opened_at] = _Flat(life, at, reason)
+    return _closed(session, run_id, flat), Followed(last_id, lives)
+
+
+def _executions(session: Session, run_id: int, after_id: int) -> Iterable[tuple[Any, ...]]:
+    f, t = _fills.c, _trades.c
+    columns = (f.id, f.symbol, f.side, f.size, f.price, f.fee, f.reason, f.filled_at)
+    query = (
+        select(*columns, t.slippage, t.notional, t.size.label("whole"))
+        .select_from(_fills.outerjoin(_trades, t.order_id == f.client_order_id))
+        .where(f.run_id == run_id, f.id > after_id)
+        .order_by(f.id)
+    )
+    for *values, slippage, notional, whole in session.connection().execute(query):
+        yield (*values, _slipped(values[2], values[3], slippage, notional, whole))
+
+
+def _slipped(
+    side: str, size: Decimal, slippage: Decimal | None, notional: Decimal | None,
+    whole: Decimal | None,
+) -> Decimal:  # fmt: skip
+    """Return the money that an execution lost to slippage: its share of its order's."""
+    if not slippage or not notional or not whole:
+        return _ZERO
+    # the fraction is one of the expected price, and the value is that of the price it came to
+    expected = notional / (_ONE + slippage if side == Side.BUY else _ONE - slippage)
+    return (expected * slippage * size / whole).quantize(_MONEY)
+
+
+def _grown(
+    life: OpenLife, lots: Decimal, price: Decimal, fee: Decimal, slipped: Decimal
+) -> OpenLife:  # fmt: skip
+    """Return a life after one more execution."""
+    opens = not life.lots or (life.lots > 0) == (lots > 0)
+    size = abs(lots)
+    return replace(
+        life, lots=life.lots + lots, fees=life.fees + fee, slippage=life.slippage + slipped,
+        size=life.size + size if opens else life.size,
+        left=life.left if opens else life.left + size,
+        left_value=life.left_value if opens else life.left_value + size * price,
+    )  # fmt: skip
+
+
+def _closed(session: Session, run_id: int, flat: Mapping[_Key, _Flat]) -> list[ClosedPosition]:
+    rows = {(row[1], row[4]): row for row in _rows_of(session, run_id, flat)}
+    found: list[ClosedPosition] = []
+    for key, end in flat.items():
+        number, symbol, strategy, side, opened_at, entry_price, realized = rows[key]
+        life = end.life
+        found.append(
+            ClosedPosition(
+                number, symbol, strategy, side, opened_at, end.closed_at, life.size, entry_price,
+                life.left_value / life.left, realized or _ZERO, life.fees, life.slippage,
+                end.reason,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _rows_of(session: Session, run_id: int, flat: Mapping[_Key, _Flat]) -> Iterable[Any]:
+    if not flat:
+        return ()
+    c = _positions.c
+    columns = (c.id, c.symbol, c.strategy, c.side, c.open_time, c.entry_price, c.realized_pnl)
+    query = select(*columns).where(c.run_id == run_id)
+    if len(flat) <= _FEW:
+        query = query.where(tuple_(c.symbol, c.open_time).in_(list(flat)))
+    return session.connection().execute(query)

@@ -1,0 +1,34 @@
+"""Each test of a page has an installation of its own, and nothing cached of another's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from sqlalchemy import Engine
+
+from config.environment import Environment
+from database.auto_trading_db import open_database, prepare
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
+    """Where everything is written; the language is English."""
+    for name in ("CTP_DATABASE_URL", "DATABASE_URL", "CTP_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CTP_VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield Environment.current()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def database(places: Environment) -> Iterator[Engine]:
+    """The installation's database with its schema and no rows, open for writing."""
+    engine = open_database(places.database_url)
+    prepare(engine)
+    yield engine
+    engine.dispose()
