@@ -17,6 +17,7 @@ from typing import Any, Final
 from sqlalchemy import Engine as Database
 
 from auto_trading.config_text import with_value
+from auto_trading.modes import refusal
 from config.catalogue import Path as KeyPath
 from config.catalogue import keys
 from config.documents import label_of, read_document
@@ -31,6 +32,7 @@ from database import config_history
 from database.auto_trading_db import unit_of_work
 from database.config_history import AppliedConfig
 from database.models import AutoTradingConfigRow
+from utils.texts import language_of, say
 
 _SCRATCH: Final = ".config."
 _READY: Final = ".config-ready"
@@ -168,6 +170,7 @@ class ConfigManager:
         except SettingsError as e:  # the lines name files of the scratch folder
             lines = [line.replace(f"{label_of(scratch)}/", "") for line in e.lines]
             raise InputError("; ".join(lines)) from e
+        _check_mode(settings)
         needs_new_session = structure(settings) != structure(in_force)
         if needs_new_session and not is_flat:
             now, wanted = structure(in_force), structure(settings)
@@ -210,6 +213,13 @@ def finish_writing(folder: Path) -> bool:
     except OSError as e:
         raise ConfigError(f"configuration {folder} cannot be written: {e}") from e
     return True
+
+
+def _check_mode(settings: Settings) -> None:
+    """Refuse a mode that no engine would start in; the change would end it for good."""
+    if code := refusal(settings.engine.mode):
+        language = language_of(settings.engine.language, os.environ)
+        raise InputError(say(language, f"preflight.{code}", mode=settings.engine.mode.value))
 
 
 def _stored_settings(row: AutoTradingConfigRow) -> Settings:

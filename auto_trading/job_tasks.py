@@ -23,11 +23,12 @@ from database import commands, daily, marking
 from database.auto_trading_db import unit_of_work
 from database.daily import DaySummary
 from database.retention import Present, prune
+from database.rollups import catch_up, never_rolled_up
 
 Task = Callable[[bool], bool]
 
 ENGINE_SNAPSHOT_MS: Final = 3_600_000  # the engine itself writes the equity of each full hour
-_RETENTION_PAUSE_SECONDS: Final = 0.02  # between two batches, so that writers get their turn
+_PAUSE_SECONDS: Final = 0.02  # between two batches, so that writers get their turn
 _RETENTION_EVERY: Final = timedelta(days=1)
 _SUMMARY: Final = "daily summary"
 _CENT: Final = Decimal("0.01")
@@ -65,6 +66,7 @@ class Tasks:
             "precision_cache": self.precision_cache,
             "train": self.train,
             "expire_commands": self.expire_commands,
+            "roll_up": self.roll_up,
         }
 
     # --- the account ------------------------------------------------------------------------
@@ -212,7 +214,19 @@ class Tasks:
         return Present(now, run.run_id, account.at_ms, run.speed)
 
     def _pause(self) -> bool:
-        return self.stopping.wait(_RETENTION_PAUSE_SECONDS)
+        return self.stopping.wait(_PAUSE_SECONDS)
+
+    def roll_up(self, asked: bool) -> bool:
+        """Bring the sums that the console reads up to date; those of a run without any, too."""
+        run = self._tools.run()
+        rows = 0 if run is None else catch_up(self._database, run.run_id, self._pause)
+        with unit_of_work(self._reader, "roll-ups") as session:
+            waiting = never_rolled_up(session)
+        for run_id in waiting:
+            if self.stopping.is_set():
+                break
+            rows += catch_up(self._database, run_id, self._pause, whole=True)
+        return bool(rows)
 
     def precision_cache(self, asked: bool) -> bool:
         """Forget the instruments' precision that is older than an hour."""

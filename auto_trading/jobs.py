@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from apscheduler.executors.base import (  # type: ignore[import-untyped]
     BaseExecutor,
@@ -22,6 +22,7 @@ from apscheduler.schedulers.background import (  # type: ignore[import-untyped]
 
 from auto_trading.job_tasks import Tasks
 from auto_trading.job_tools import JobTools
+from config.job_schedule import HANGING_SECONDS, SCHEDULE, Turn
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.errors import InputError, TradingError
@@ -29,30 +30,6 @@ from database import job_rows
 from database.auto_trading_db import open_database, unit_of_work
 
 log = logging.getLogger(__name__)
-
-_HANGING_SECONDS: Final = 600.0  # the longest catch-up of daily figures takes a fraction of this
-
-
-class Turn(NamedTuple):
-    """Jobs that run one after the other, every so many seconds."""
-
-    seconds: float
-    names: tuple[str, ...]
-    quiet: bool = False  # looks often and seldom has something to do: only then there is a row
-
-
-# Trading days end by trading time, which on the demo market runs hundreds of times faster: so the
-# trading day is looked at, not waited for. The summary comes first, it must see a day unfinished.
-SCHEDULE: Final = {
-    "equity_snapshot": Turn(60, ("equity_snapshot",)),
-    "unrealized_pnl": Turn(300, ("unrealized_pnl",)),
-    "order_status": Turn(30, ("order_status",)),
-    "trading_day": Turn(2, ("daily_summary", "daily_metrics"), quiet=True),
-    "retention": Turn(600, ("retention",), quiet=True),  # works once a day
-    "precision_cache": Turn(3600, ("precision_cache",)),
-    "train": Turn(5, ("train",), quiet=True),
-    "expire_commands": Turn(60, ("expire_commands",)),
-}
 
 
 class DaemonThreads(BaseExecutor):  # type: ignore[misc]
@@ -235,7 +212,7 @@ class Jobs:
         now = time.monotonic()
         for name, since in list(self._since.items()):
             seconds = int(now - since)
-            if seconds < _HANGING_SECONDS or name in self._hanging:
+            if seconds < HANGING_SECONDS or name in self._hanging:
                 continue
             self._hanging.add(name)
             if not self._failures[name]:

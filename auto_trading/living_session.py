@@ -23,7 +23,7 @@ from auto_trading.watch import Watch, WatchTools
 from auto_trading.worker import Worker, WorkerTools
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind, DesiredState, NotificationType
-from crypto_trader_pro.domain.errors import JournalUnavailable
+from crypto_trader_pro.domain.errors import InputError, JournalUnavailable
 from crypto_trader_pro.domain.orders import Order
 from crypto_trader_pro.domain.ports import MarketSource
 from crypto_trader_pro.domain.timeframes import timeframe_ms
@@ -316,11 +316,7 @@ class LivingSession:
         if kind in _CONFIG:
             return self._configure(command)
         if kind is CommandKind.ACKNOWLEDGE_ALERT:
-            with unit_of_work(self._shared.databases.inbox, "the alert") as session:
-                alerts.acknowledge(
-                    session, int(command.payload["alert_id"]), command.by, self._shared.now()
-                )
-            return Answer.done("acknowledged", alert_id=int(command.payload["alert_id"]))
+            return self._acknowledge(command)
         if kind is CommandKind.TRAIN_NOW:
             return self._beside.train_now()
         if kind is CommandKind.RUN_JOB:
@@ -330,6 +326,17 @@ class LivingSession:
             return Answer.done("ending")
         self.supervisor.submit(command)
         return None
+
+    def _acknowledge(self, command: Command) -> Answer:
+        given = command.payload["alert_ids"]
+        if not isinstance(given, list) or not all(type(number) is int for number in given):
+            told = repr(given)[:80]
+            raise InputError(f"alert_ids was {told}, allowed: a list of whole numbers")
+        with unit_of_work(self._shared.databases.inbox, "the alerts") as session:
+            alerts.acknowledge_all(session, given, command.by, self._shared.now())
+        if len(given) == 1:
+            return Answer.done("acknowledged", alert_id=given[0])
+        return Answer.done("acknowledged_all", count=len(set(given)))
 
     def _configure(self, command: Command) -> Answer | None:
         """Write a change of the configuration, then let the session go on with it."""

@@ -39,24 +39,28 @@ def model_facts(
 
 def gates_report(skill: Mapping[int, float], proving: Proving) -> dict[str, Any]:
     """Return the state of the two gates that look at the record."""
-    p = proving
-    shown = p.decided  # before that, never a preliminary profit
     return {
         "brier_skill_gate_pct": {
             "long": rounded(skill[1] * 100, 3),
             "short": rounded(skill[-1] * 100, 3),
         },
-        "proving": {
-            "open": p.open,
-            "code": p.code,
-            "shadow_trades": p.trades,
-            "needed_trades": p.needed_trades,
-            "weeks": p.weeks,
-            "expected_bp": rounded(p.expected_bp, 2) if shown else None,
-            "realized_bp": rounded(p.mean_bp, 2) if shown else None,
-            "interval_bp": [rounded(x, 2) for x in p.interval_bp] if shown else None,
-            "lower_bp": rounded(p.lower_bp, 2) if shown else None,
-        },
+        "proving": proving_report(proving),
+    }
+
+
+def proving_report(p: Proving) -> dict[str, Any]:
+    """Return what the shadow trades prove; before enough of them, never a preliminary profit."""
+    shown = p.decided
+    return {
+        "open": p.open,
+        "code": p.code,
+        "shadow_trades": p.trades,
+        "needed_trades": p.needed_trades,
+        "weeks": p.weeks,
+        "expected_bp": rounded(p.expected_bp, 2) if shown else None,
+        "realized_bp": rounded(p.mean_bp, 2) if shown else None,
+        "interval_bp": [rounded(x, 2) for x in p.interval_bp] if shown else None,
+        "lower_bp": rounded(p.lower_bp, 2) if shown else None,
     }
 
 

@@ -10,6 +10,7 @@ from auto_trading.bootstrap import LiveSignals, RunSpec
 from auto_trading.live_model import LiveModel
 from auto_trading.live_status import ModelStatus
 from auto_trading.model_judge import Permissions
+from auto_trading.model_report import proving_report
 from auto_trading.model_shelf import ModelShelf
 from auto_trading.model_store import ModelFolder
 from auto_trading.training import Request, Trainer
@@ -127,4 +128,5 @@ class Modelling:
             "training_done": training.done,
             "training_models": training.models,
             "failure": training.failure,
+            "proving": proving_report(status.proving),
         }

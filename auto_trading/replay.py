@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Engine as Database
 
@@ -23,9 +23,11 @@ from database import lease, runs
 from database.auto_trading_db import unit_of_work
 from database.lease import Holder
 from database.models import EngineLeaseRow
+from database.rollups import catch_up
 from utils.locks import exclusive
 from utils.processes import ProcessId, is_gone, own_process
 
+_ROLL_UP: Final = 5_000  # decisions of one transaction; a session may trade beside it
 Progress = Callable[[int, int], None]  # instants played, instants in all
 
 
@@ -142,7 +144,14 @@ class Replay:
         )  # fmt: skip
         with unit_of_work(tools.database) as session:
             runs.finish(session, run_id, "finished", result, tools.now())
+        self._roll_up(run_id)
         return result
+
+    def _roll_up(self, run_id: int) -> None:
+        """Make the sums that the console reads fast; it reads the same without, and an engine's
+        job makes those that are missing."""
+        with suppress(JournalUnavailable):
+            catch_up(self._tools.database, run_id, lambda: False, limit=_ROLL_UP, whole=True)
 
     def _progress(self, instants: int) -> Callable[[int], None] | None:
         told = self._tools.progress

@@ -1,71 +1,74 @@
-"""Control panel: what is wanted, what is so, and the four things an operator may ask."""
+"""Control panel: what is wanted, what is so, whether it is safe, and what was asked."""
 
 import streamlit as st
 
-from auto_trading_dashboard import actions, frame, services
-from auto_trading_dashboard.components import asking, figures, page
+from auto_trading_dashboard import services
+from auto_trading_dashboard.components import (
+    control_config,
+    control_first,
+    control_progress,
+    control_reading,
+    control_safety,
+    control_state,
+    page,
+)
 from auto_trading_dashboard.components.live import live
-from auto_trading_dashboard.preferences import text
-from auto_trading_dashboard.queries import overview
+from auto_trading_dashboard.queries import control, requests
 from auto_trading_dashboard.reading import read
-from crypto_trader_pro.domain.enums import CommandKind
-from crypto_trader_pro.domain.errors import InputError
-from database.wishes import REARM_WORD
 
 
-@live(1.0)
+@live()
 def states() -> None:
-    """Show the engine and the account as they are."""
+    """How things are, the buttons, the first steps. Containers keep what follows in its place."""
     now = services.clock().now()
-    reading = read("account", lambda s: overview.account(s, now, services.process_is_gone))
-    view, head = reading.value, frame.head().value
-    engine = None if head is None else head.engine
-    with page.shown(reading, "states"), st.grid(4, min_column_width=150, border=True):
-        st.metric(
-            text("page.desired"),
-            figures.MISSING if engine is None else text(f"desired.{engine.desired.value}"),
-        )
-        st.metric(
-            text("page.observed"),
-            figures.MISSING if engine is None else text(f"observed.{engine.observed.value}"),
-        )
-        asset = figures.MISSING if view is None else view.asset
-        st.metric(
-            text("page.equity", asset=asset), figures.amount(None if view is None else view.equity)
-        )
-        st.metric(
-            text("page.cash", asset=asset), figures.amount(None if view is None else view.cash)
-        )
+    reading = control_reading.panel(now)
+    with page.shown(reading, "control_state"):
+        control_state.sentence(reading.value, now)
+        control_state.states(reading.value, now)
+    control_state.buttons(reading.value, fresh=not reading.is_stale)
+    with st.container(key="control_rearm_place"):
+        control_state.rearm(reading.value)
+    with st.container(key="control_first_place"):
+        control_first.steps(reading, has_traded=control_reading.has_traded())
 
 
-def buttons() -> None:
-    with st.container(horizontal=True, key="buttons"):
-        st.button(
-            text("page.start"), key="control_start", icon=":material/play_arrow:",
-            on_click=asking.ask, args=(CommandKind.START,),
-        )  # fmt: skip
-        st.button(
-            text("page.stop"), key="control_stop", icon=":material/stop:",
-            on_click=asking.ask, args=(CommandKind.STOP,),
-        )  # fmt: skip
+@live()
+def account_and_safety() -> None:
+    reading, found = control_reading.panel(services.clock().now()), control_reading.settings()
+    if control_reading.is_new(reading.value):
+        page.nothing("control.nothing")
+        return
+    with page.shown(reading, "control_account"):
+        most = None if found is None else found.engine.max_concurrent_positions
+        control_state.account(None if reading.value is None else reading.value.books, most)
+        control_safety.draw(reading.value, found, fresh=not reading.is_stale)
 
 
-def rearm() -> None:
-    word = str(st.session_state.get("control_rearm_word", ""))
-    try:
-        asking.ask(CommandKind.REARM, actions.rearm_payload(word))
-    except InputError as e:
-        asking.refuse(CommandKind.REARM, str(e))
+@live()
+def progress() -> None:
+    now = services.clock().now()
+    stop = read("emergency", requests.emergency)
+    asked = read("asked", lambda s: requests.newest(s, control_progress.SHOWN))
+    if stop.value is not None or asked.value:
+        with page.shown(asked, "control_progress"):
+            control_progress.emergency(stop.value, now)
+            control_progress.requests(asked.value, now)
+    else:
+        st.empty()
+
+
+@live()
+def beside() -> None:
+    found = read("in_force", control.in_force)
+    with st.grid(2, min_column_width=340):
+        with st.container():
+            control_config.configuration(found.value)
+        with st.container():
+            control_config.preflight(services.clock().now())
 
 
 page.head("control")
-buttons()
 states()
-with st.form("control_rearm_form", border=True, clear_on_submit=True):
-    st.caption(text("page.rearm_help", word=REARM_WORD))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(
-            text("page.rearm"), key="control_rearm_word", placeholder=REARM_WORD,
-            label_visibility="collapsed", width=160, autocomplete="off",
-        )  # fmt: skip
-        st.form_submit_button(text("page.rearm"), key="control_rearm", on_click=rearm)
+account_and_safety()
+progress()
+beside()

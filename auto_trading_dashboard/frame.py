@@ -63,7 +63,12 @@ def head() -> Reading[overview.Head]:
 @live(HEAD_SECONDS)
 def _states() -> None:
     """One line of badges: one element is a third of the traffic of six."""
-    st.markdown(" ".join(_badges(head())))
+    reading = head()
+    st.markdown(" ".join(_badges(reading)))
+    was_silent = st.session_state.get("was_silent", False)
+    st.session_state["was_silent"] = reading.is_stale
+    if was_silent and not reading.is_stale:
+        st.rerun(scope="app")  # what could not be drawn can be now
 
 
 @live(HEAD_SECONDS)
@@ -96,7 +101,9 @@ def banner(source: str) -> None:
 def _badges(reading: Reading[overview.Head]) -> list[str]:
     view = reading.value
     engine = None if view is None else view.engine
-    if view is None or engine is None or not engine.epoch:
+    if view is None:
+        return [figures.badge(text("head.unknown"), "gray", "help")]
+    if engine is None or not engine.epoch:
         shown = [figures.badge(text("head.no_engine"), "gray", "power_settings_new")]
     else:
         stale = reading.is_stale  # what we saw last is no state of now
@@ -111,12 +118,12 @@ def _badges(reading: Reading[overview.Head]) -> list[str]:
             ),
             figures.badge(text(f"mode.{engine.mode}"), "blue", "school"),
         ]  # fmt: skip
-    if view is not None and view.source:
+    if view.source:
         colour = "orange" if view.source == "demo" else "blue"
         shown.append(figures.badge(text(f"source.{view.source}"), colour, "candlestick_chart"))
     if engine is not None and engine.epoch:
         shown.append(_heartbeat(reading))
-    unread = 0 if view is None else view.unread
+    unread = view.unread
     count = f"{alerts.COUNTED - 1}+" if unread >= alerts.COUNTED else str(unread)
     shown.append(
         figures.badge(

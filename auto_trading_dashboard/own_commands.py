@@ -163,7 +163,7 @@ def result(key: str) -> Result | None:
 @st.cache_resource
 def _shared() -> OwnCommands:
     hidden = Redactor(secrets_of(services.environment()))
-    return OwnCommands(services.clock().now, hidden)
+    return OwnCommands(services.clock().now, hidden, PROGRAM)
 
 
 def _object(out: str) -> dict[str, Any] | None:

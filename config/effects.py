@@ -42,8 +42,6 @@ def structure(settings: Settings) -> dict[str, Any]:
     }
 
 
-
-
 _MADE_OF: Final[Mapping[str, frozenset[str]]] = MappingProxyType({
     "symbols": frozenset({"symbols"}),
     "timeframe": frozenset({"engine.timeframe"}),

@@ -1,6 +1,6 @@
 """Alerts: what a person should know, as a code with numbers that the catalogue words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from database.models import AlertRow
 from database.types import MAX_ID
 
 COUNTED: Final = 100  # open alerts; more are "100 or more"
+AT_ONCE: Final = 1000  # alerts of one request
 
 
 def raise_alert(
@@ -57,12 +58,23 @@ def acknowledge(session: Session, alert_id: int, by: str, now: datetime) -> Aler
     Raises:
         InputError: no such alert.
     """
-    if not 0 < alert_id <= MAX_ID:
-        raise InputError(f"there is no alert {alert_id}")
+    acknowledge_all(session, [alert_id], by, now)
+    return session.get_one(AlertRow, alert_id, populate_existing=True)
+
+
+def acknowledge_all(session: Session, alert_ids: Sequence[int], by: str, now: datetime) -> int:
+    """Note who has seen these alerts, all or none; return how many nobody had seen before.
+
+    Raises:
+        InputError: one of them is not there, or they are more than `AT_ONCE`.
+    """
+    wanted = set(alert_ids)
+    if not 0 < len(wanted) <= AT_ONCE:
+        raise InputError(f"{len(wanted)} alerts were named, allowed: 1 to {AT_ONCE}")
     row = AlertRow
-    seen = update(row).where(col(row.id) == alert_id, col(row.acknowledged_at).is_(None))
-    session.exec(seen.values(acknowledged_at=now, acknowledged_by=by))
-    found = session.get(AlertRow, alert_id, populate_existing=True)
-    if found is None:
-        raise InputError(f"there is no alert {alert_id}")
-    return found
+    possible = [number for number in wanted if 0 < number <= MAX_ID]
+    known = set(session.exec(select(row.id).where(col(row.id).in_(possible))))
+    if missing := sorted(wanted - known):
+        raise InputError(f"there is no alert {missing[0]}")
+    seen = update(row).where(col(row.id).in_(possible), col(row.acknowledged_at).is_(None))
+    return session.exec(seen.values(acknowledged_at=now, acknowledged_by=by)).rowcount

@@ -7,17 +7,19 @@ executions are followed, and when those of a symbol add up to nothing, a positio
 row is found by the symbol and the time of the first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Table, select, tuple_
+from sqlalchemy import ColumnElement, Table, select, tuple_, type_coerce
+from sqlalchemy.types import NullType
 from sqlmodel import Session
 
 from crypto_trader_pro.domain.enums import Side
 from database.models import FillRow, PositionRow, TradeRow
+from database.types import canonical
 
 _fills: Table = FillRow.__table__  # type: ignore[attr-defined]
 _trades: Table = TradeRow.__table__  # type: ignore[attr-defined]
@@ -67,9 +69,9 @@ class ClosedPosition:
     reason: str  # of its last execution: entry, exit, stop, target, liquidation, ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenLife:
-    """The executions of a position so far."""
+    """The executions of a position so far; it grows with each."""
 
     opened_at: datetime
     lots: Decimal = _ZERO  # signed
@@ -100,20 +102,49 @@ class _Flat:
     reason: str
 
 
+class _Reader:
+    """Turns what the driver returns into values; by the column types 100,000 rows take a second."""
+
+    def __init__(self, session: Session) -> None:
+        is_sqlite = session.connection().dialect.name == "sqlite"
+        self.number: Callable[[Any], Decimal] = Decimal if is_sqlite else canonical
+        self.time: Callable[[Any], datetime] = _utc_of_text if is_sqlite else _utc
+
+    def number_or_none(self, value: Any) -> Decimal | None:
+        return None if value is None else self.number(value)
+
+
+def _utc_of_text(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}+00:00")
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+def _raw(*columns: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    return [type_coerce(column, NullType()) for column in columns]
+
+
 def executed_trades(
     session: Session, run_id: int, after_id: int = 0, *, limit: int | None = None
 ) -> list[ExecutedTrade]:
     """Return the executed orders of a run after an id, in the order in which they were stored."""
-    c = _trades.c
-    columns = (
-        c.id, c.order_id, c.symbol, c.side, c.role, c.strategy, c.size, c.price, c.notional,
-        c.commission, c.slippage, c.realized_pnl, c.execution_time,
-    )  # fmt: skip
-    query = select(*columns).where(c.run_id == run_id, c.id > after_id).order_by(c.id).limit(limit)
+    c, read = _trades.c, _Reader(session)
+    query = select(
+        c.id, c.order_id, c.symbol, c.side, c.role, c.strategy,
+        *_raw(c.size, c.price, c.notional, c.commission, c.slippage, c.realized_pnl),
+        *_raw(c.execution_time),
+    ).where(c.run_id == run_id, c.id > after_id)  # fmt: skip
+    number, maybe, time = read.number, read.number_or_none, read.time
     return [
-        ExecutedTrade(*row[:9], _ZERO if row[9] is None else row[9], *row[10:])
-        for row in session.connection().execute(query)
-    ]
+        ExecutedTrade(
+            n, order, symbol, side, role, strategy, number(size), number(price), number(value),
+            maybe(fees) or _ZERO, maybe(slippage), maybe(realized), time(at),
+        )
+        for n, order, symbol, side, role, strategy, size, price, value, fees, slippage, realized, at
+        in session.connection().execute(query.order_by(c.id).limit(limit))
+    ]  # fmt: skip
 
 
 def closed_positions(
@@ -123,14 +154,15 @@ def closed_positions(
 
     Each is returned once, in the order in which they were closed. None is missed: see above.
     """
-    lives = dict(after.lives)
+    lives = {symbol: replace(life) for symbol, life in after.lives.items()}
     flat: dict[_Key, _Flat] = {}
     last_id = after.fill_id
-    for last_id, symbol, side, size, price, fee, reason, at, slipped in _executions(
+    for number, symbol, side, size, price, fee, reason, at, slipped in _executions(
         session, run_id, after.fill_id
     ):
+        last_id = number
         life = lives.pop(symbol, None) or OpenLife(at)
-        life = _grown(life, size if side == Side.BUY else -size, price, fee, slipped)
+        _grow(life, size if side == Side.BUY else -size, price, fee, slipped)
         if life.lots:
             lives[symbol] = life
         else:
@@ -138,17 +170,32 @@ def closed_positions(
     return _closed(session, run_id, flat), Followed(last_id, lives)
 
 
-def _executions(session: Session, run_id: int, after_id: int) -> Iterable[tuple[Any, ...]]:
-    f, t = _fills.c, _trades.c
-    columns = (f.id, f.symbol, f.side, f.size, f.price, f.fee, f.reason, f.filled_at)
+def _executions(session: Session, run_id: int, after_id: int) -> Iterator[tuple[Any, ...]]:
+    f, t, read = _fills.c, _trades.c, _Reader(session)
+    columns = _raw(f.size, f.price, f.fee, f.filled_at, t.slippage, t.notional, t.size)
     query = (
-        select(*columns, t.slippage, t.notional, t.size.label("whole"))
+        select(f.id, f.symbol, f.side, f.reason, *columns)
         .select_from(_fills.outerjoin(_trades, t.order_id == f.client_order_id))
         .where(f.run_id == run_id, f.id > after_id)
         .order_by(f.id)
     )
-    for *values, slippage, notional, whole in session.connection().execute(query):
-        yield (*values, _slipped(values[2], values[3], slippage, notional, whole))
+    number, maybe = read.number, read.number_or_none
+    for row in session.connection().execute(query):
+        fill_id, symbol, side, reason, size, price, fee, at, slippage, notional, whole = row
+        lots = number(size)
+        of_order = (maybe(slippage), maybe(notional), maybe(whole))
+        slipped = _slipped(side, lots, *of_order)
+        yield (
+            fill_id,
+            symbol,
+            side,
+            lots,
+            number(price),
+            number(fee),
+            reason,
+            read.time(at),
+            slipped,
+        )
 
 
 def _slipped(
@@ -163,31 +210,33 @@ def _slipped(
     return (expected * slippage * size / whole).quantize(_MONEY)
 
 
-def _grown(
+def _grow(
     life: OpenLife, lots: Decimal, price: Decimal, fee: Decimal, slipped: Decimal
-) -> OpenLife:  # fmt: skip
-    """Return a life after one more execution."""
-    opens = not life.lots or (life.lots > 0) == (lots > 0)
+) -> None:  # fmt: skip
+    """Add one more execution."""
     size = abs(lots)
-    return replace(
-        life, lots=life.lots + lots, fees=life.fees + fee, slippage=life.slippage + slipped,
-        size=life.size + size if opens else life.size,
-        left=life.left if opens else life.left + size,
-        left_value=life.left_value if opens else life.left_value + size * price,
-    )  # fmt: skip
+    if not life.lots or (life.lots > 0) == (lots > 0):
+        life.size += size
+    else:
+        life.left += size
+        life.left_value += size * price
+    life.lots += lots
+    life.fees += fee
+    life.slippage += slipped
 
 
 def _closed(session: Session, run_id: int, flat: Mapping[_Key, _Flat]) -> list[ClosedPosition]:
-    rows = {(row[1], row[4]): row for row in _rows_of(session, run_id, flat)}
+    read = _Reader(session)
+    rows = {(row[1], read.time(row[4])): row for row in _rows_of(session, run_id, flat)}
     found: list[ClosedPosition] = []
     for key, end in flat.items():
-        number, symbol, strategy, side, opened_at, entry_price, realized = rows[key]
+        number, symbol, strategy, side, _, entry_price, realized = rows[key]
         life = end.life
         found.append(
             ClosedPosition(
-                number, symbol, strategy, side, opened_at, end.closed_at, life.size, entry_price,
-                life.left_value / life.left, realized or _ZERO, life.fees, life.slippage,
-                end.reason,
+                number, symbol, strategy, side, key[1], end.closed_at, life.size,
+                read.number(entry_price), life.left_value / life.left,
+                read.number_or_none(realized) or _ZERO, life.fees, life.slippage, end.reason,
             )
         )  # fmt: skip
     return found
@@ -197,8 +246,10 @@ def _rows_of(session: Session, run_id: int, flat: Mapping[_Key, _Flat]) -> Itera
     if not flat:
         return ()
     c = _positions.c
-    columns = (c.id, c.symbol, c.strategy, c.side, c.open_time, c.entry_price, c.realized_pnl)
-    query = select(*columns).where(c.run_id == run_id)
+    columns = (c.id, c.symbol, c.strategy, c.side)
+    query = select(*columns, *_raw(c.open_time, c.entry_price, c.realized_pnl)).where(
+        c.run_id == run_id
+    )
     if len(flat) <= _FEW:
         query = query.where(tuple_(c.symbol, c.open_time).in_(list(flat)))
     return session.connection().execute(query)

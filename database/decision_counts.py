@@ -9,7 +9,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, Table, func, literal_column, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    String,
+    Table,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlmodel import Session
 
 from database.models import DecisionCountRow, DecisionRow, RollupMarkRow
@@ -28,7 +37,8 @@ from database.rollup_marks import (
 _rows: Table = DecisionRow.__table__  # type: ignore[attr-defined]
 _counts: Table = DecisionCountRow.__table__  # type: ignore[attr-defined]
 _marks: Table = RollupMarkRow.__table__  # type: ignore[attr-defined]
-_none: Final = literal_column("''")  # no value of the driver: PostgreSQL would group by another
+# no value of the driver: PostgreSQL would take two of them for different groups
+_none: Final = literal_column("''", String)
 _strategy: Final = func.coalesce(_rows.c.strategy, _none)
 _rule: Final = func.coalesce(_rows.c.first_refusal, _none)
 _KINDS: Final = (_rows.c.symbol, _strategy, _rows.c.outcome, _rule)
@@ -60,12 +70,22 @@ class RefusalCount:
 # --- reads: exact at any time, the sums and the rows above the mark in one statement --------------
 
 
-def outcomes(session: Session, run_id: int) -> list[OutcomeCount]:
-    """Return how the decisions of a run ended, counted by symbol, strategy, outcome and rule."""
-    summed = select(*_KIND_COLUMNS, _counts.c.decisions.label("n")).where(
-        _counts.c.run_id == run_id, _counts.c.width_ms == DAY_MS
+def outcomes(
+    session: Session, run_id: int, since_ms: int = 0, *, width_ms: int = DAY_MS
+) -> list[OutcomeCount]:
+    """Return how the decisions of a run ended, counted by symbol, strategy, outcome and rule.
+
+    Args:
+        since_ms: trading time; the hour or day it lies in counts from its beginning.
+        width_ms: `HOUR_MS` or `DAY_MS`: what `since_ms` lies in.
+    """
+    since = since_ms // width_ms * width_ms
+    c = _counts.c
+    summed = select(*_KIND_COLUMNS, c.decisions.label("n")).where(
+        c.run_id == run_id, c.width_ms == width_ms, c.start_ms >= since
     )
-    tail = select(*_KINDS, func.count().label("n")).where(*_above_mark(run_id)).group_by(*_KINDS)
+    tail = select(*_KINDS, func.count().label("n")).where(*_above_mark(run_id))
+    tail = tail.where(_rows.c.at_ms >= since).group_by(*_KINDS)
     both = union_all(summed, tail).subquery()
     symbol, strategy, outcome, rule, n = both.c
     query = select(symbol, strategy, outcome, rule, func.sum(n))

@@ -70,21 +70,32 @@ ANY: Final = Wanted()
 
 def find(
     session: Session, run_id: int, wanted: Wanted = ANY, *, limit: int = 50,
-    before: DecisionFound | None = None,
+    before: DecisionFound | None = None, after: DecisionFound | None = None,
 ) -> list[DecisionFound]:  # fmt: skip
-    """Return decisions of a run, newest first; `before` continues after the last one shown."""
+    """Return decisions of a run, newest first.
+
+    Args:
+        before: continue after the last one shown, to older ones.
+        after: continue before the first one shown, to those that are next newer; not with `before`.
+    """
     if wanted.outcome == Outcome.HOLD and not wanted.has_holds:
         return []  # no hold has a strategy or a rule
-    query = _with_holds(wanted, before) if wanted.has_holds else _but_holds(wanted, before)
-    query = query.where(_rows.c.run_id == run_id).limit(limit)
-    return [DecisionFound(*row) for row in session.connection().execute(query)]
+    page = _with_holds if wanted.has_holds else _but_holds
+    query = page(wanted, before, after).where(_rows.c.run_id == run_id).limit(limit)
+    found = [DecisionFound(*row) for row in session.connection().execute(query)]
+    return found if after is None else found[::-1]
 
 
-def _with_holds(wanted: Wanted, before: DecisionFound | None) -> Select[Any]:
+def _with_holds(
+    wanted: Wanted, before: DecisionFound | None, after: DecisionFound | None
+) -> Select[Any]:  # fmt: skip
     c = _rows.c
-    query = select(*_COLUMNS).order_by(c.at_ms.desc(), c.symbol.desc())
+    key = (c.at_ms, c.symbol)
+    query = select(*_COLUMNS).order_by(*(x.desc() if after is None else x.asc() for x in key))
     if before is not None:
-        query = query.where(tuple_(c.at_ms, c.symbol) < (before.at_ms, before.symbol))
+        query = query.where(tuple_(*key) < (before.at_ms, before.symbol))
+    if after is not None:
+        query = query.where(tuple_(*key) > (after.at_ms, after.symbol))
     if wanted.symbol is not None:
         query = query.where(c.symbol == wanted.symbol)
     if wanted.outcome is not None:
@@ -92,11 +103,16 @@ def _with_holds(wanted: Wanted, before: DecisionFound | None) -> Select[Any]:
     return query
 
 
-def _but_holds(wanted: Wanted, before: DecisionFound | None) -> Select[Any]:
+def _but_holds(
+    wanted: Wanted, before: DecisionFound | None, after: DecisionFound | None
+) -> Select[Any]:  # fmt: skip
     c = _rows.c
-    query = select(*_COLUMNS).where(_not_hold).order_by(c.id.desc())
+    order = c.id.desc() if after is None else c.id.asc()
+    query = select(*_COLUMNS).where(_not_hold).order_by(order)
     if before is not None:
         query = query.where(c.id < before.id)
+    if after is not None:
+        query = query.where(c.id > after.id)
     filters = (  # the most selective first: its index is the one to walk
         (c.first_refusal, wanted.rule), (c.strategy, wanted.strategy), (c.symbol, wanted.symbol),
         (c.outcome, wanted.outcome),

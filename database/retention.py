@@ -1,6 +1,8 @@
 """Deletes what is older than it has to be kept, in small batches that nobody has to wait for.
 
-Orders, fills, the ledger, trades, positions, equity and daily figures are never deleted.
+Orders, fills, the ledger, trades, positions, equity and daily figures are never deleted. Decisions
+are deleted once they are in the sums of `database.rollups`, which stay: what the console counts of
+a run does not shrink.
 
 There is no VACUUM: on SQLite it rewrites the whole file under a lock that would stop the journal,
 and it is not needed, because pages that became free are used again by the next rows and the file
@@ -17,6 +19,7 @@ from sqlmodel import Session, col
 
 from config.engine import Retention
 from crypto_trader_pro.domain.timeframes import to_datetime
+from database import rollups
 from database.auto_trading_db import unit_of_work
 from database.commands import CommandStatus
 from database.models import (
@@ -80,7 +83,7 @@ def prune(
         JournalUnavailable: the database did not serve; what was deleted stays deleted.
     """
     removed: dict[str, int] = {}
-    for table, chosen in _targets(database, keep, present):
+    for table, chosen in _targets(database, keep, present, pause):
         rows = batch
         while rows == batch:
             with unit_of_work(database, _WHAT) as session:
@@ -102,12 +105,14 @@ def _delete(session: Session, table: Table, chosen: Select[Any]) -> int:
 
 
 def _targets(
-    database: Engine, keep: Retention, present: Present
+    database: Engine, keep: Retention, present: Present, pause: Callable[[], bool]
 ) -> Iterator[tuple[Table, Select[Any]]]:
     """Yield each table with the keys of its rows that go, by a condition that an index answers."""
     for run_id, before_ms in _run_cutoffs(database, keep, present):
         before = to_datetime(before_ms)
-        yield _old(DecisionRow, _of(DecisionRow, run_id), col(DecisionRow.at_ms) < before_ms)
+        summed_ms = _summed(database, run_id, pause, whole=run_id != present.run_id)
+        old = (col(DecisionRow.at_ms) < before_ms, col(DecisionRow.at_ms) <= summed_ms)
+        yield _old(DecisionRow, _of(DecisionRow, run_id), *old)
         yield _old(AiSignalRow, _of(AiSignalRow, run_id), col(AiSignalRow.created_at) < before)
         events = col(SessionEventRow.at_ms) < before_ms
         yield _old(SessionEventRow, _of(SessionEventRow, run_id), events)
@@ -122,6 +127,13 @@ def _targets(
         same = (c == value for c, value in zip(_SERIES, series, strict=True))
         end = _market_end(series[3], keep, present)
         yield _old(MarketDataRow, *same, col(MarketDataRow.timestamp) < end)
+
+
+def _summed(database: Engine, run_id: int, pause: Callable[[], bool], *, whole: bool) -> int:
+    """Return the trading time in ms up to which the decisions of a run are in its sums, now."""
+    rollups.catch_up(database, run_id, pause, whole=whole)
+    with unit_of_work(database, _WHAT) as session:
+        return rollups.rolled_up_to(session, run_id)
 
 
 def _of(model: Any, run_id: int) -> ColumnElement[bool]:

@@ -32,7 +32,7 @@ __all__ = [
     "rolled_up_to", "state_time",
 ]  # fmt: skip
 
-LIMIT: Final = 2_000  # decisions of one transaction: some milliseconds of the writers' queue
+LIMIT: Final = 1_000  # decisions of one transaction: some milliseconds of the writers' queue
 _SNAPSHOT_SHARE: Final = 10  # a snapshot of the equity costs about as much as ten decisions
 
 

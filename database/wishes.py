@@ -27,7 +27,14 @@ _WANTED: Final = {
 }
 # what only made sense when it was asked is not done a minute later
 _EXPIRES: Final = timedelta(seconds=60)
-_LASTING: Final = frozenset({*_WANTED, CommandKind.APPLY_CONFIG, CommandKind.ROLLBACK_CONFIG})
+_LASTING: Final = frozenset(
+    {
+        *_WANTED,
+        CommandKind.APPLY_CONFIG,
+        CommandKind.ROLLBACK_CONFIG,
+        CommandKind.ACKNOWLEDGE_ALERT,
+    }
+)
 # the fields that each kind of command must carry
 FIELDS: Final[Mapping[CommandKind, tuple[str, ...]]] = {
     CommandKind.REARM: ("confirm",),
@@ -37,7 +44,7 @@ FIELDS: Final[Mapping[CommandKind, tuple[str, ...]]] = {
     CommandKind.APPLY_CONFIG: ("changes",),
     CommandKind.ROLLBACK_CONFIG: ("config_id",),
     CommandKind.RUN_JOB: ("job",),
-    CommandKind.ACKNOWLEDGE_ALERT: ("alert_id",),
+    CommandKind.ACKNOWLEDGE_ALERT: ("alert_ids",),
 }
 
 

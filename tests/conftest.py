@@ -4,7 +4,7 @@ import os
 
 from hypothesis import settings
 
-pytest_plugins = ("tests.databases",)
+pytest_plugins = ("tests.databases", "tests.console_fixtures")
 
 # a shared machine may pause for long; CI draws the same examples every time, people draw new ones
 settings.register_profile("local", deadline=None)

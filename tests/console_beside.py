@@ -1,4 +1,4 @@
-"""What lies beside a paper run in its database: log lines, jobs, alerts, waiting requests, the lease.
+"""What lies beside a paper run: log lines, jobs, alerts, waiting requests, the lease.
 
 The rows that a short run does not bring by itself; the sentences and codes are the product's own.
 """
@@ -9,24 +9,18 @@ from typing import Any, Final
 
 from sqlalchemy import Engine as Database
 
-from auto_trading.jobs import SCHEDULE
 from crypto_trader_pro.domain.enums import (
     CommandKind,
     Component,
-    DesiredState,
     NotificationType,
-    ObservedState,
-    TradingState,
 )
 from crypto_trader_pro.domain.ports import LogEntry
-from database import alerts, commands, job_rows, lease
+from database import alerts, commands
 from database.auto_trading_db import unit_of_work
-from database.lease import Beat, Holder
 from database.log_rows import LogTable
+from tests.console_lease import FAILED_JOB, add_jobs, take_lease
 from tests.console_small import Played
-from utils.processes import own_process
 
-BUILD: Final = "demo data"
 C = Component
 # seconds before the end, level, who, what, facts
 LINES: Final[tuple[tuple[int, str, Component, str, Mapping[str, Any] | None], ...]] = (
@@ -47,14 +41,12 @@ LINES: Final[tuple[tuple[int, str, Component, str, Mapping[str, Any] | None], ..
     (30, "INFO", C.CONSOLE, "listening on 127.0.0.1:8501", None),
     (20, "DEBUG", C.EXECUTOR, "nothing to send", None),
 )  # fmt: skip
-FAILED_JOB: Final = "order_status"
-RUNNING_JOB: Final = "retention"
 
 
 def add(played: Played, database: Database) -> None:
     """Store all of it; the engine of the lease is this process, and beats for the last time."""
     _log_lines(played, database)
-    _jobs(played.ends, database)
+    add_jobs(database, played.ends)
     _alerts(played, database)
     _requests(played.ends, database)
     take_lease(database, played.run_id, played.view(), played.ends)
@@ -66,19 +58,6 @@ def _log_lines(played: Played, database: Database) -> None:
         for s, level, who, what, data in LINES
     ]
     LogTable(database).write(sorted([*played.logged, *ours], key=lambda line: line.at))
-
-
-def _jobs(ends: datetime, database: Database) -> None:
-    names = [name for turn in SCHEDULE.values() for name in turn.names]
-    with unit_of_work(database) as session:
-        for place, name in enumerate(names):
-            started = ends - timedelta(seconds=10 * place + 5)
-            job_rows.begun(session, name, started)
-            if name == RUNNING_JOB:
-                continue
-            over = started + timedelta(milliseconds=12 + 31 * place)
-            error = "our books and the venue differ in 1 place" if name == FAILED_JOB else None
-            job_rows.ended(session, name, started, over, error)
 
 
 def _alerts(played: Played, database: Database) -> None:
@@ -115,28 +94,3 @@ def _requests(ends: datetime, database: Database) -> None:
             session, command_id="demo-waiting", kind=CommandKind.RUN_JOB.value,
             payload={"job": "daily_metrics"}, requested_by="console", now=ends,
         )  # fmt: skip
-
-
-def take_lease(
-    database: Database, run_id: int, view: Mapping[str, Any], now: datetime, *,
-    source: str = "demo", last_error: str | None = None,
-) -> int:  # fmt: skip
-    """Let this process be the engine of the account, trading; return its epoch."""
-    me = own_process()
-    holder = Holder(f"{me.pid}-{me.started}", me.host, me.pid, me.started, BUILD)
-    with unit_of_work(database) as session:
-        epoch = lease.take(session, holder, now, is_gone=lambda _: True)
-        assert epoch is not None
-        lease.want(session, DesiredState.RUNNING, now)
-        beat(session, epoch, run_id, view, now, source=source, last_error=last_error)
-    return epoch
-
-
-def beat(
-    session: Any, epoch: int, run_id: int, view: Mapping[str, Any], now: datetime, *,
-    source: str = "demo", last_error: str | None = None,
-) -> DesiredState | None:  # fmt: skip
-    """Beat once; return what is wanted, None where another process has the account."""
-    trading = TradingState(view["trading_state"])
-    told = Beat(ObservedState.RUNNING, trading, "paper", source, run_id, last_error, view)
-    return lease.renew(session, epoch, told, now)

@@ -1,62 +1,20 @@
-"""The books of a made-up run in whole units, and their rows: what was bought, sold, paid, earned."""
+"""The books of a made-up run in whole units: what was bought, sold, paid, earned; and its rows."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from crypto_trader_pro.domain.calendar import TradingCalendar, TradingDay
+from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import OrderRole
 from crypto_trader_pro.domain.ledger import holding_asset
 from crypto_trader_pro.domain.units import rate_ceil
-from database.journal_sql import EQUITY_COLUMNS, FILL_COLUMNS, LEDGER_COLUMNS, ORDER_COLUMNS
-from database.journal_sql import TRADE_COLUMNS as TRADES
 from database.statements import Grid, money_text
+from tests.console_accounts import TABLES, Day, Held
 from tests.console_bulk import Bulk, Row
 from tests.console_market import FIVE_MINUTES, Market
 from tests.console_plan import Life
 
-POSITIONS: Final = (
-    "run_id", "symbol", "side", "size", "entry_price", "current_price", "unrealized_pnl",
-    "realized_pnl", "open_time", "close_time", "status", "created_at", "updated_at", "strategy",
-    "stop_price", "target_price",
-)  # fmt: skip
-TABLES: Final = {
-    "orders": ORDER_COLUMNS, "fills": FILL_COLUMNS, "trades": TRADES, "positions": POSITIONS,
-    "ledger_entries": LEDGER_COLUMNS, "equity": EQUITY_COLUMNS,
-}  # fmt: skip
 _SLIP: Final = 20_000  # parts of 1e8 of the price
 _TO_FILL: Final = 1_000  # ms from the decision
-
-
-@dataclass(slots=True)
-class Held:
-    """An open position."""
-
-    life: Life
-    number: int  # of its entry order
-    lots: int
-    price: int  # of the entry's fill
-    reference: int  # close at the decision
-    fee: int
-    opened_ms: int
-
-
-@dataclass(slots=True)
-class Day:
-    """A trading day of the run, money units."""
-
-    day: TradingDay
-    opened: int  # equity
-    realized_before: int
-    ended: int = 0
-    realized: int = 0
-    unrealized: int = 0
-    fees: int = 0
-    trades: int = 0
-    wins: int = 0
-    losses: int = 0
-    high: int = 0
-    drawdown: float = 0.0
 
 
 class Book:
@@ -224,7 +182,11 @@ class Book:
         item, grid, life = self.market.instruments[i], self.grids[i], held.life
         is_entry = role == "entry"
         side = life.direction if is_entry else -life.direction
-        name, size, told = ("BUY" if side > 0 else "SELL"), grid.quantity(held.lots), grid.price(price)
+        name, size, told = (
+            ("BUY" if side > 0 else "SELL"),
+            grid.quantity(held.lots),
+            grid.price(price),
+        )
         self._executions += 1
         trade_id, at = f"t{self._executions:08d}", self._values.time(at_ms)
         value = price * held.lots * item.tv
@@ -323,4 +285,3 @@ class Book:
 
     def _id(self, number: int) -> str:
         return f"r{self.run_id}o{number:07d}"
-

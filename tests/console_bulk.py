@@ -42,8 +42,9 @@ class Bulk:
         return count
 
     def settle(self) -> None:
-        """Let the database learn what it holds, so that it plans its queries as it would later."""
-        self._cursor.execute("ANALYZE")
+        """Let PostgreSQL learn what it holds, as it does by itself; SQLite never does so itself."""
+        if self._dialect == "postgresql":
+            self._cursor.execute("ANALYZE")
 
 
 @contextmanager

@@ -41,8 +41,8 @@ def small(database_url: str, var_dir: Path, *, now: datetime | None = None) -> S
         now: system time at the end of the run.
     """
     # training and the session take a second to import, and `large` needs neither
-    from tests import console_beside  # noqa: PLC0415
-    from tests.console_small import Played  # noqa: PLC0415
+    from tests import console_beside
+    from tests.console_small import Played
 
     database = open_database(database_url, durable=False)
     try:

@@ -1,6 +1,6 @@
-"""A made-up run whose books are whole: decisions, orders, fills, ledger, positions, equity, days."""
+"""A made-up run: its decisions and signals candle by candle, its trades through the book."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ from tests.console_market import Market
 from tests.console_plan import REFUSALS, STILL_OPEN, Life, lives
 
 OPENING: Final = 1_000_000 * 10**8  # money units
-_DARK, _SHADOW, _REFUSED = 0.005, 0.013, 0.063  # upper ends of the shares of all decisions
+_DARK, _SHADOW, _REFUSED = 0.005, 0.013, 0.080  # upper ends of the shares of what is left
+_REFUSED_HELD: Final = 0.060  # with a position most refusals are the same one
 _STATES: Final = ("active", "reducing", "halted")
 _GATES: Final = (("green", "ok"), ("exit_only", "gap"), ("dark", "missing"))
 _DARK_REASONS: Final = ("missing", "stale", "outlier", "impossible")
@@ -41,6 +42,9 @@ class History:
     book: Book = field(init=False)
     _decisions: list[Row] = field(default_factory=list)
     _signals: list[Row] = field(default_factory=list)
+    _symbols: list[str] = field(default_factory=list)
+    _next: list[Iterator[Life]] = field(default_factory=list)
+    _due: list[Life | None] = field(default_factory=list)
 
     def play(self) -> None:
         plan = lives(self.market, self.positions, self.rng, still_open=self.still_open)
@@ -81,7 +85,7 @@ class History:
         elif held is not None and held.life.role is OrderRole.EXIT and held.life.exit == k:
             order = self.book.leave(i, k, price)
             self._add(at_ms, i, "closed", price, window, order=order)
-        elif roll >= _REFUSED:
+        elif roll >= (_REFUSED if held is None else _REFUSED_HELD):
             self._decisions.append(
                 (self.run_id, at_ms, self._symbols[i], "hold", None, 0, 0, "green", "ok", "active",
                  0, None, 0, 0, price, self.book.equity, window, None, None, None)
@@ -185,21 +189,26 @@ class History:
             probability = 400_000 + at_ms // 1000 % 200_000
             edge = (probability - 420_000) // 2
             model = (self.model_id, probability, 420_000, edge, probability - 9_000,
-                     "proven" if executed else "edge_below_margin")  # fmt: skip
+                     "open" if executed else "edge_below_margin")  # fmt: skip
         prices = (
             grid.price(price), grid.price(price - direction * stop_units),
             grid.price(price + direction * 2 * stop_units),
         )  # fmt: skip
         filled = self.bulk.values.time(at_ms + 1000) if executed else None
+        reason = "model_signal" if executed else "model_shadow"
+        if strategy == "ema_cross":
+            reason = "cross_up" if direction > 0 else "cross_down"
         symbol = self._symbols[i]
         self._signals.append(
             (1, self.run_id, symbol, strategy, "BUY" if direction > 0 else "SELL", confidence,
-             "cross_up" if direction > 0 else "cross_down", *prices, executed, time, *model,
+             reason, *prices, executed, time, *model,
              prices[0] if executed else None, filled)
         )  # fmt: skip
-        other = "ema_cross" if strategy == "ai_signal" else "ai_signal"
+        other, quiet = ("ai_signal", "not_due")
+        if strategy == "ai_signal":
+            other, quiet = ("ema_cross", "no_cross")
         self._signals.append(
-            (1, self.run_id, symbol, other, "HOLD", 0, "no_signal", None, None, None, False, time,
+            (1, self.run_id, symbol, other, "HOLD", 0, quiet, None, None, None, False, time,
              None, None, None, None, None, None, None, None)
         )  # fmt: skip
 

@@ -1,31 +1,34 @@
 """The large data set: twenty runs, the newest with a year of trading on ten symbols."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import numpy as np
 from sqlalchemy import Engine as Database
+from sqlmodel import Session
 
 from config.loading import load
-from config.settings import Settings
 from crypto_trader_pro.domain.timeframes import to_datetime, to_ms
 from crypto_trader_pro.simulation.instruments import instrument
-from database import runs
+from database import rollups, runs
 from database.auto_trading_db import unit_of_work
 from database.candles import CANDLE_COLUMNS
+from database.statements import Grid
 from tests import console_years
 from tests.console_bulk import Bulk, bulk
 from tests.console_history import History
+from tests.console_lease import add_jobs
 from tests.console_market import FIVE_MINUTES, Market, market
+from tests.console_models import model_id
 from tests.console_plan import STILL_OPEN
 
-SYMBOLS: Final = tuple(
-    f"{base}/USDT:USDT" for base in "BTC ETH SOL XRP BNB ADA DOGE LTC AVAX LINK".split()
-)
+BASES: Final = ("BTC", "ETH", "SOL", "XRP", "BNB", "ADA", "DOGE", "LTC", "AVAX", "LINK")
+SYMBOLS: Final = tuple(f"{base}/USDT:USDT" for base in BASES)
 RUNS: Final = 20
 _OLDER_SHARE: Final = 0.01  # of decisions and trades that belong to the nineteen older runs
-_PAUSE: Final = timedelta(hours=12)
+_ROLLED: Final = 50_000  # decisions of a transaction: nobody else writes
+_PAUSE_MS: Final = 36 * 3_600_000  # so that no two runs share a trading day
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,9 @@ class _Writing:
             overrides={"symbols": list(SYMBOLS), "engine.max_concurrent_positions": 10}, environ={}
         )
         self._end_ms = to_ms(now) // FIVE_MINUTES * FIVE_MINUTES
-        self._model = console_years.model_id(0)
+        self._replays: set[int] = set()
+        self._played: list[History] = []
+        self._model = model_id(0)
 
     def write(self) -> Large:
         sizes = self._sizes
@@ -83,7 +88,15 @@ class _Writing:
                 to, sizes.logs, run_ids[-1], self._now, self._rng, list(SYMBOLS)
             )  # fmt: skip
         book = newest.book
+        for history in self._played:
+            if history.run_id not in self._replays:
+                console_years.add_days(self._database, history, "paper-exchange", self._now)
         console_years.add_rest(self._database, self._settings, newest, self._now, self._rng)
+        add_jobs(self._database, self._now)
+        for run_id in run_ids:
+            rollups.catch_up(
+                self._database, run_id, lambda: False, limit=_ROLLED, whole=run_id != run_ids[-1]
+            )
         return Large(
             run_ids[-1], to_datetime(newest.market.first_ms), to_datetime(self._end_ms),
             book.closed + book.open_count, book.open_count,
@@ -96,7 +109,7 @@ class _Writing:
         for span in reversed(spans):
             at_ms -= span
             firsts.append(at_ms)
-            at_ms -= to_ms(to_datetime(0) + _PAUSE)
+            at_ms -= _PAUSE_MS
         firsts.reverse()
         with unit_of_work(self._database) as session:
             made = [
@@ -105,27 +118,29 @@ class _Writing:
             ]
         return made, firsts
 
-    def _run(self, session: object, place: int, first_ms: int, span: int) -> int:
+    def _run(self, session: Session, place: int, first_ms: int, span: int) -> int:
         is_newest, settings = place == RUNS - 1, self._settings
         kind = "paper" if is_newest or place % 4 else "replay"
         symbols = list(SYMBOLS) if is_newest else [SYMBOLS[place % len(SYMBOLS)]]
         began = to_datetime(first_ms)
         run_id = runs.create(
-            session, kind=kind, source="replay" if kind == "replay" else "exchange",  # type: ignore[arg-type]
+            session, kind=kind, source="replay" if kind == "replay" else "exchange",
             timeframe="5m", symbols=symbols, strategies=["ema_cross", "ai_signal"],
             inputs={"venue": "binance", "opening_cash": 0, "carried": None},
             config_hash=settings.hash(), config=settings.canonical_json(), now=began,
         )  # fmt: skip
+        if kind == "replay":
+            self._replays.add(run_id)
         if not is_newest:
             ended = to_datetime(first_ms + span)
-            runs.finish(session, run_id, "finished", None, ended)  # type: ignore[arg-type]
+            runs.finish(session, run_id, "finished", None, ended)
         return run_id
 
     def _older(self, to: Bulk, run_id: int, first_ms: int, count: int, positions: int) -> None:
         own = market([instrument(SYMBOLS[(run_id - 1) % len(SYMBOLS)])], first_ms, count, self._rng)
         history = self._history(to, run_id, own, positions, still_open=0)
         history.play()
-        console_years.add_days(to, history, "replay" if run_id % 4 == 1 else "paper-exchange")
+        self._played.append(history)
 
     def _newest(
         self, to: Bulk, run_id: int, first_ms: int, count: int, older_trades: int
@@ -136,7 +151,7 @@ class _Writing:
         positions = (trades + STILL_OPEN) // 2
         history = self._history(to, run_id, whole, positions, still_open=STILL_OPEN)
         history.play()
-        console_years.add_days(to, history, "paper-exchange")
+        self._played.append(history)
         self._candles(to, whole)
         return history
 
@@ -150,8 +165,10 @@ class _Writing:
     def _candles(self, to: Bulk, whole: Market) -> None:
         """Store the newest candles of each symbol, as a venue's."""
         share = min(len(whole), self._sizes.candles // len(SYMBOLS))
-        for i, grid in enumerate(History.grids_of(whole)):
-            columns = [a[-share:, i].tolist() for a in (whole.open, whole.high, whole.low, whole.close)]
+        for i, grid in enumerate(map(Grid, whole.instruments)):
+            columns = [
+                a[-share:, i].tolist() for a in (whole.open, whole.high, whole.low, whole.close)
+            ]
             volume = whole.volume[-share:, i].tolist()
             first = whole.first_ms + (len(whole) - share) * FIVE_MINUTES
             symbol, price = SYMBOLS[i], grid.price
@@ -161,6 +178,3 @@ class _Writing:
                 for n, (o, h, low, c, lots) in enumerate(zip(*columns, volume, strict=True))
             )  # fmt: skip
             to.add("market_data", CANDLE_COLUMNS, rows)
-
-
-__all__ = ["Large", "Settings", "Sizes"]

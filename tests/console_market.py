@@ -1,4 +1,4 @@
-"""Made-up candles of several symbols in whole units, all at once: a walk with quiet and wild days."""
+"""Made-up candles of several symbols in whole units: a walk with quiet and wild days."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,7 +56,10 @@ def market(
     money = np.exp(rng.normal(14.0, 0.8, (candles, symbols)))
     lot_value = close * np.array([float(i.price_unit) * float(i.lot) for i in instruments])
     volume = np.maximum(1, money / lot_value).astype(np.int64)
-    high, low = np.maximum(high, np.maximum(opened, close)), np.minimum(low, np.minimum(opened, close))
+    high, low = (
+        np.maximum(high, np.maximum(opened, close)),
+        np.minimum(low, np.minimum(opened, close)),
+    )
     return Market(instruments, first_ms, opened, high, low, close, volume)
 
 

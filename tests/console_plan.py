@@ -13,7 +13,7 @@ from tests.console_market import Market
 STRATEGIES: Final = ("ema_cross", "ai_signal")
 STILL_OPEN: Final = 4  # positions at the end
 _STOP, _TARGET = 0.006, 0.012  # of the price
-_RIGHT: Final = 0.63  # of the directions: chance would lose the account to fees within months
+_RIGHT: Final = 0.675  # of the directions: chance would lose the account to fees within months
 _SHORTEST: Final = 8  # candles between two entries
 
 
@@ -42,34 +42,36 @@ def lives(market: Market, positions: int, rng: np.random.Generator, *, still_ope
     """
     symbols = len(market.instruments)
     shares = [positions // symbols + (i < positions % symbols) for i in range(symbols)]
-    width = len(market) // max(1, *shares)
+    width = len(market) // max(1, *shares, 1)
     if width < _SHORTEST:
         raise InputError(
             f"{positions} positions do not fit into {len(market)} candles of {symbols} symbols,"
             f" allowed: {_SHORTEST} candles each"
         )
-    found = [_of_symbol(market, i, share, width, rng) for i, share in enumerate(shares)]
+    found = [_of_symbol(market, i, share, rng) for i, share in enumerate(shares)]
     for own in [own for own in found if own][:still_open]:
         _keep_open(own[-1])
     return found
 
 
-def _of_symbol(
-    market: Market, i: int, count: int, width: int, rng: np.random.Generator
-) -> list[Life]:
+def _of_symbol(market: Market, i: int, count: int, rng: np.random.Generator) -> list[Life]:
+    begins = [len(market) * slot // max(1, count) for slot in range(count + 1)]
+    width = len(market) // max(1, count)
     late = rng.integers(0, width // 4 + 1, count)
     is_right = rng.random(count) < _RIGHT
     strategies = rng.integers(0, len(STRATEGIES), count)
     tick = market.instruments[i].tick_units
     close, made = market.close[:, i], []
     for slot in range(count):
-        entry = slot * width + int(late[slot])
-        last = (slot + 1) * width - 2
+        entry = begins[slot] + int(late[slot])
+        last = begins[slot + 1] - 2
         price = int(close[entry])
         favoured = 1 if close[last] >= price else -1
+        direction = favoured if is_right[slot] else -favoured
+        stop, target = _ticks(price * _STOP, tick), _ticks(price * _TARGET, tick)
         life = Life(
-            i, entry, last, OrderRole.EXIT, "", favoured if is_right[slot] else -favoured,
-            STRATEGIES[strategies[slot]], _ticks(price * _STOP, tick), _ticks(price * _TARGET, tick),
+            i, entry, last, OrderRole.EXIT, "", direction, STRATEGIES[strategies[slot]], stop,
+            target,
         )  # fmt: skip
         _end(life, market, price, last)
         made.append(life)
@@ -101,8 +103,8 @@ def _keep_open(life: Life) -> None:
     life.exit, life.role, life.reason = -1, OrderRole.EXIT, ""
 
 
-# changes of `RiskInputs` that make one rule refuse, weighted as a year of trading has them; "now" is
-# the candle's close, "tomorrow" the end of the trading day, "far" a price beyond the collar
+# changes of `RiskInputs` that make one rule refuse, weighted as a year of trading has them; "now"
+# is the candle's close, "tomorrow" the end of the trading day, "far" a price beyond the collar
 REFUSALS: Final[tuple[tuple[int, Mapping[str, int | str]], ...]] = (
     (18, {"bars_since_exit": 1, "cooldown_bars": 6}),
     (16, {"open_positions": 10}),

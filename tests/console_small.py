@@ -1,7 +1,8 @@
 """A paper run on the demo market as the engine itself trades it, played in a second or two.
 
-Forty hours of market time at the demo's shipped speed: a trained model and `ema_cross` on three
-symbols, three changes of the configuration, two missing candles, an emergency stop with its re-arm.
+Forty hours of market time at the demo's shipped speed: a trained model and `ema_cross` on two
+perpetuals and a spot symbol, three changes of the configuration, two missing candles, an emergency
+stop with its re-arm.
 Everything stored comes from the product's own session, market store and daily books.
 """
 
@@ -10,6 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine as Database
 
+from auto_trading import session_store
 from auto_trading.account_report import account_report
 from auto_trading.bootstrap import LivingTools, RunSpec, build_living
 from auto_trading.config_manager import ConfigManager
@@ -26,7 +29,6 @@ from auto_trading.job_tools import mode_tag
 from auto_trading.modelling import Modelling
 from auto_trading.session import TradingSession
 from auto_trading.session_inputs import Command, Funding, ModelReady
-from auto_trading.session_store import Origin, find_or_begin
 from auto_trading.translation import enabled_strategies
 from config.loading import load
 from crypto_trader_pro.domain.calendar import TradingCalendar
@@ -40,11 +42,12 @@ from crypto_trader_pro.simulation.demo_market import ZERO_MS, DemoMarket
 from crypto_trader_pro.simulation.instruments import instrument
 from database import candles, commands, marking, prices
 from database.auto_trading_db import unit_of_work
+from database.candles import Origin
 from database.prices import LatestPrice
 from tests.market_data import ROOT
 from utils.log_records import entry_of, frozen
 
-SYMBOLS: Final = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT")
+SYMBOLS: Final = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT")
 MINUTE: Final = 60_000
 FIVE_MINUTES: Final = 5 * MINUTE
 HOUR: Final = 60 * MINUTE
@@ -55,7 +58,7 @@ FIRST: Final = {  # two averages that cross often, so that a day has something t
 }  # fmt: skip
 ONE_AT_A_TIME: Final = {"limits.cooldown_bars": 12, "engine.max_concurrent_positions": 1}
 WIDER: Final = {"limits.cooldown_bars": 0, "engine.max_concurrent_positions": 2}
-PROVEN_ONLY: Final = {"paper.trade_unproven": False}
+PROVEN_ONLY: Final = {"paper.trade_unproven": False, "engine.max_concurrent_positions": 3}
 LOST: Final = {(1, 9 * HOUR), (2, 30 * HOUR + 10 * MINUTE)}  # candles that never came
 
 K = CommandKind
@@ -74,15 +77,15 @@ class Played:
             warm_bars=self.settings.market_data.warm_bars, sleep=_no_pause,
         )  # fmt: skip
         self.origin = Origin(source=self.source.name, venue=self.source.venue)
-        self.run_id = find_or_begin(database, self.settings, self.origin, self.now()).run_id
+        began = session_store.Origin(self.source.name, self.source.venue)
+        found = session_store.find_or_begin(database, self.settings, began, self.now())
+        self.run_id = found.run_id
         self.spec = RunSpec(
             self.run_id, self.instruments, tuple(enabled_strategies(self.settings)), FIVE_MINUTES,
             FIVE_MINUTES, self.settings, var_dir, epoch=1,
         )  # fmt: skip
         url = database.url.render_as_string(hide_password=False)
-        self.models = Modelling(
-            self.spec, self.source, database, url, lambda: self.settings, _fail
-        )
+        self.models = Modelling(self.spec, self.source, database, url, lambda: self.settings, _fail)
         self.session: TradingSession = build_living(
             self.spec, LivingTools(database, self.now, model=self.models.make)
         )
@@ -156,8 +159,12 @@ class Played:
         return Funding(at_ms, tuple((places[s], r) for s, r in rates if r is not None))
 
     async def train(self) -> None:
-        """Let the real training process make a model, and install it."""
-        self.models.train_now()
+        """Let the real training process make a model, and install it.
+
+        Here it does not give way to others: beside a full test run it would not get its turn.
+        """
+        asked = self.models._request("asked")
+        self.models._trainer.train_now(replace(asked, spec=replace(asked.spec, gives_way=False)))
         deadline = time.monotonic() + 300
         while (facts := self.models.take()) is None:
             assert time.monotonic() < deadline, "no model in 300 s"
@@ -181,9 +188,7 @@ class Played:
             command_id, kind, changed, by, self.now(), self.session.engine.now_ms
         )  # fmt: skip
         await self.session.take(command)
-        self.configs.record(
-            self.settings, is_enabled=self.session.enabled, by=by, now=self.now()
-        )
+        self.configs.record(self.settings, is_enabled=self.session.enabled, by=by, now=self.now())
 
     async def configure(self, changes: Mapping[str, Any]) -> None:
         """Change the configuration as the settings page asks for it."""

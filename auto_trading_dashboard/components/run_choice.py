@@ -12,8 +12,15 @@ _CHOSEN = "chosen_run"  # its number
 
 
 def choose() -> Run | None:
-    """Draw the selector and return the run; None before the first."""
-    working = read("run in work", runs.in_work).value
+    """Draw the selector and return the run; None before the first.
+
+    The page ends here while the database is silent; it is drawn anew when it answers.
+    """
+    reading = read("run in work", runs.in_work)
+    working = reading.value
+    if working is None and reading.trouble is not None:
+        st.caption(text("page.waiting"))  # it is not known whether there is one
+        st.stop()
     if working is None:
         return None
     found = [working, *(read("runs", runs.newest).value or [])]

@@ -6,8 +6,11 @@ import streamlit as st
 
 _STYLE: Final = """<style>
 .stApp{font-variant-numeric:tabular-nums}
-.st-key-header{position:sticky;top:0;z-index:99;background:var(--st-background-color);
-  border-bottom:1px solid var(--st-border-color);padding:.25rem 0 .5rem}
+[data-testid=stLayoutWrapper]:has(>.st-key-header){position:sticky;top:2.4rem;z-index:99}
+.stApp :has(.st-key-header),.st-key-header{background-color:inherit}
+.st-key-header{border-bottom:1px solid rgba(128,138,150,.3);padding:.25rem 0 .5rem}
+.st-key-notes [data-testid=stVerticalBlock]{gap:0}
+[data-testid=stHeading] h2{padding-top:.2rem}
 [data-testid=stMainBlockContainer]{padding:2.6rem 1.5rem 2rem}
 [data-testid=stHeader]{height:2.4rem;min-height:2.4rem}
 [data-stale="true"]{opacity:1!important;transition:none!important}

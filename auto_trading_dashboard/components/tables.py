@@ -1,6 +1,6 @@
 """Tables of frozen views: one row each, selectable by row."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -12,7 +12,7 @@ from auto_trading_dashboard.preferences import text
 R = TypeVar("R")
 
 ROW_HEIGHT: Final = 30
-_HEAD_HEIGHT: Final = 38
+_HEAD_HEIGHT: Final = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Column(Generic[R]):
             quantities are words instead, aligned right.
         right: words aligned to the right.
         pinned: stays in sight when the table scrolls sideways.
+        chips: word -> Streamlit's colour name; such words are shown on their colour.
     """
 
     code: str
@@ -35,11 +36,12 @@ class Column(Generic[R]):
     pinned: bool = False
     width: Literal["small", "medium", "large"] | int | None = None
     help: str = ""
+    chips: Mapping[str, str] | None = None
 
 
 def table(
     rows: Sequence[R], columns: Sequence[Column[R]], *, key: str, selectable: bool = False,
-    height: int | None = None,
+    height: int | None = None, selected: int | None = None,
 ) -> R | None:  # fmt: skip
     """Draw rows and return the selected one, None while there is none.
 
@@ -48,13 +50,16 @@ def table(
 
     Args:
         height: pixels; None: as many rows as there are, 12 at most.
+        selected: place of the row that is selected at first; see `kept_rows` for rows that move.
     """
     names = [text(c.code) for c in columns]
     frame = pd.DataFrame(
-        {name: [c.value(row) for row in rows] for name, c in zip(names, columns, strict=True)}
+        {name: [_value(c, row) for row in rows] for name, c in zip(names, columns, strict=True)}
     )
     shown = min(len(rows), 12)
     given: dict[str, Any] = {"on_select": "rerun", "selection_mode": "single-row"}
+    if selected is not None:
+        given["selection_default"] = {"selection": {"rows": [selected]}}
     event = st.dataframe(
         frame, hide_index=True, row_height=ROW_HEIGHT, key=key,
         height=_HEAD_HEIGHT + ROW_HEIGHT * shown if height is None else height,
@@ -67,10 +72,19 @@ def table(
     return rows[chosen[0]] if chosen and chosen[0] < len(rows) else None
 
 
+def _value(column: Column[R], row: R) -> Any:
+    value = column.value(row)
+    return value if column.chips is None else [value]  # chips are lists, here of one
+
+
 def _config(column: Column[Any]) -> Any:
     common: dict[str, Any] = {"width": column.width, "pinned": column.pinned or None}
     if column.help:
         common["help"] = text(column.help)
+    if column.chips is not None:
+        return st.column_config.MultiselectColumn(
+            options=list(column.chips), color=list(column.chips.values()), **common
+        )
     if column.form:
         return st.column_config.NumberColumn(format=column.form, **common)
     return st.column_config.Column(alignment="right" if column.right else None, **common)

@@ -54,7 +54,7 @@ def ack(
 
     Example: python -m crypto_trader_pro ack 12
     """
-    ask(CommandKind.ACKNOWLEDGE_ALERT, {"alert_id": alert_id}, as_json=as_json)
+    ask(CommandKind.ACKNOWLEDGE_ALERT, {"alert_ids": [alert_id]}, as_json=as_json)
 
 
 def _worded(alert: dict[str, Any], spoken: Language) -> str:

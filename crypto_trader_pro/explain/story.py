@@ -108,6 +108,11 @@ def story_at(session: Session, run: str, symbol: str, at_ms: int) -> Story:
     return _story(session, found)
 
 
+def first_refusal(decision: DecisionRow) -> RuleAnswer | None:
+    """Return the first rule that refused, with its numbers; None: none did, or none are stored."""
+    return next((r for r in _rules(decision, _inputs(decision)) if r.refused), None)
+
+
 def _story(session: Session, found: DecisionRow) -> Story:
     run = session.get(RunRow, found.run_id)
     if run is None:

@@ -60,8 +60,8 @@ def test_a_stop_between_two_trading_threads_is_not_lost(
 NONSENSE = [
     pytest.param(CommandKind.ROLLBACK_CONFIG, {"config_id": "x"}, id="no number"),
     pytest.param(CommandKind.ROLLBACK_CONFIG, {"config_id": 999}, id="no such configuration"),
-    pytest.param(CommandKind.ACKNOWLEDGE_ALERT, {"alert_id": "x"}, id="no number of an alert"),
-    pytest.param(CommandKind.ACKNOWLEDGE_ALERT, {"alert_id": 999}, id="no such alert"),
+    pytest.param(CommandKind.ACKNOWLEDGE_ALERT, {"alert_ids": ["x"]}, id="no number of an alert"),
+    pytest.param(CommandKind.ACKNOWLEDGE_ALERT, {"alert_ids": [999]}, id="no such alert"),
     pytest.param(CommandKind.RUN_JOB, {"job": "x"}, id="no such job"),
     pytest.param(CommandKind.APPLY_CONFIG, {"changes": "x"}, id="no changes"),
     pytest.param(CommandKind.APPLY_CONFIG, {"changes": {"no.such": 1}}, id="no such key"),

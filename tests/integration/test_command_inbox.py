@@ -178,7 +178,7 @@ def test_what_a_handler_cannot_do_is_refused(office: Office, error: Exception, r
         raise error
 
     office.act = fail
-    office.ask(CommandKind.ACKNOWLEDGE_ALERT, "c1", alert_id="7x")
+    office.ask(CommandKind.ACKNOWLEDGE_ALERT, "c1", alert_ids="7x")
     with at_work(office):
         until(lambda: office.status("c1") == "refused")
     assert office.row("c1").answer == {"code": "refused.input", "reason": reason}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from auto_trading import config_manager
 from auto_trading.config_manager import ConfigManager, finish_writing
 from auto_trading.config_text import with_value
+from config import loading
 from config.environment import SHIPPED
 from config.faults import SettingsError, Unusable
 from config.settings import FILES, Settings
@@ -67,7 +68,7 @@ class Desk:
 def desk(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     for name in [n for n in os.environ if n.startswith("CTP_") and not n.startswith("CTP_TEST_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(config_manager, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(loading, "project_root", lambda: tmp_path)
     folder = tmp_path / "config"
     folder.mkdir()
     file = tmp_path / "desk.db"

@@ -13,8 +13,9 @@ from sqlalchemy import Engine
 from sqlmodel import SQLModel, select
 
 from auto_trading.job_tools import Difference, JobRun, JobTools, mode_tag
-from auto_trading.jobs import SCHEDULE, Jobs, Turn
+from auto_trading.jobs import Jobs
 from auto_trading.precision_cache import PrecisionCache, precision_of
+from config.job_schedule import SCHEDULE, Turn
 from config.loading import load
 from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import NotificationType, TradingState
@@ -461,7 +462,7 @@ def test_a_database_that_is_gone_is_a_failure_of_the_job(tmp_path: Path, world: 
 def test_a_job_that_hangs_is_told_once(
     world: World, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auto_trading.jobs._HANGING_SECONDS", 0.0)
+    monkeypatch.setattr("auto_trading.jobs.HANGING_SECONDS", 0.0)
     entered, leave = threading.Event(), threading.Event()
 
     def hang() -> Sequence[Difference]:

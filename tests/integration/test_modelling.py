@@ -257,6 +257,11 @@ def test_the_screen_shows_the_model_in_use(beside: Callable[[str], Beside]) -> N
         "expires_ms": START_MS + 60 * 24 * HOUR, "ready_symbols": 1, "symbols": 2,
         "training": "", "training_seconds": 0.0, "training_done": 0, "training_models": 0,
         "failure": "",
+        "proving": {
+            "open": False, "code": "few_trades", "shadow_trades": 0, "needed_trades": 200,
+            "weeks": 0, "expected_bp": None, "realized_bp": None, "interval_bp": None,
+            "lower_bp": None,
+        },
     }  # fmt: skip
 
 

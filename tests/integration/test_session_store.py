@@ -15,6 +15,7 @@ from auto_trading.risk_manager import RiskManager
 from auto_trading.session_store import CARRIED, Found, Origin, find_or_begin, unfinished
 from auto_trading.sources import choose, open_source
 from auto_trading.translation import enabled_strategies, limits_of
+from config.effects import structure
 from config.settings import Settings
 from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import TradingState

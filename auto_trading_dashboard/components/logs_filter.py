@@ -1,0 +1,95 @@
+"""Which lines of the log a person wants: level and words in sight, the rest one click away."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import streamlit as st
+
+from auto_trading_dashboard import services
+from auto_trading_dashboard.components import logs_download
+from auto_trading_dashboard.preferences import text, zone
+from auto_trading_dashboard.queries.logs import LEVELS, Wanted
+from crypto_trader_pro.domain.enums import Component
+
+CORRELATION: Final = "correlation"  # in the address and in the session
+FOLLOW: Final = "logs_follow"
+_OWN: Final = "own"
+_SPANS: Final = {
+    "all": None, "m15": timedelta(minutes=15), "h1": timedelta(hours=1), "h6": timedelta(hours=6),
+    "h24": timedelta(hours=24), "d7": timedelta(days=7), _OWN: None,
+}  # fmt: skip
+_MOST: Final = 200  # characters of the words
+
+
+def bar() -> Wanted:
+    """Draw the choices and return what they ask for."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="logs_bar"):
+        level = st.selectbox(
+            text("logs.level"), LEVELS, index=LEVELS.index("INFO"), key="logs_level", width=170,
+            format_func=_level_name,
+        )  # fmt: skip
+        words = st.text_input(
+            text("logs.words"), key="logs_words", max_chars=_MOST, icon=":material/search:",
+            placeholder=text("logs.words_hint"), width=260,
+        )  # fmt: skip
+        with st.popover(text("logs.more"), icon=":material/filter_alt:"):
+            components, span = _more()
+        wanted = _timed(level, tuple(components), words.strip(), span)
+        with st.popover(text("logs.download"), icon=":material/download:"):
+            logs_download.buttons(wanted)
+        st.toggle(text("logs.follow"), value=True, key=FOLLOW, help=text("logs.follow_help"))
+    return wanted
+
+
+def correlation() -> str:
+    """Return the correlation id that the page is about, "" where it is about all lines."""
+    return str(st.session_state.get(CORRELATION) or "").strip()
+
+
+def ask_for(correlation_id: str) -> None:
+    """Let the page be about one id; about all lines where it is "". For `on_click`."""
+    st.session_state[CORRELATION] = correlation_id or None
+
+
+def _level_name(level: str) -> str:
+    return text("logs.all_levels") if level == LEVELS[0] else text("logs.and_above", level=level)
+
+
+def _more() -> tuple[list[str], str]:
+    components = st.pills(
+        text("logs.components"), [c.value for c in Component], selection_mode="multi",
+        key="logs_components", help=text("logs.components_help"),
+    )  # fmt: skip
+    span = st.segmented_control(
+        text("logs.span"), list(_SPANS), default="all", key="logs_span", required=True,
+        format_func=lambda code: text(f"logs.span_{code}"),
+    )  # fmt: skip
+    if span == _OWN:
+        for name in ("since", "until"):
+            st.datetime_input(
+                text(f"logs.{name}", zone=zone().key), value=None, key=f"logs_{name}",
+                format="YYYY-MM-DD", step=timedelta(minutes=1),
+            )  # fmt: skip
+    st.text_input(
+        text("logs.correlation"), key=CORRELATION, bind="query-params", value=None,
+        placeholder=text("logs.correlation_hint"), max_chars=64,
+    )  # fmt: skip
+    return list(components), str(span)
+
+
+def _timed(level: str, components: tuple[str, ...], words: str, span: str) -> Wanted:
+    """Return what is wanted; a span that ends now begins at a full minute, so that it can stay."""
+    if span != _OWN:
+        passed = _SPANS[span]
+        now = services.clock().now().replace(second=0, microsecond=0)
+        return Wanted(level, components, words, None if passed is None else now - passed)
+    since, until = _typed("logs_since"), _typed("logs_until")
+    if since is not None and until is not None and since >= until:
+        st.error(text("logs.bad_span", since=f"{since:%Y-%m-%d %H:%M}", until=f"{until:%H:%M}"))
+        until = None
+    return Wanted(level, components, words, since, until)
+
+
+def _typed(key: str) -> datetime | None:
+    typed: datetime | None = st.session_state.get(key)
+    return None if typed is None else typed.replace(tzinfo=zone())

@@ -1,0 +1,112 @@
+"""Open positions: what they are worth, whether they are protected; closing one."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import streamlit as st
+
+from auto_trading_dashboard.components import asking, figures, kept_rows, monitoring_work
+from auto_trading_dashboard.components.live import live
+from auto_trading_dashboard.components.tables import Column
+from auto_trading_dashboard.preferences import palette, text
+from auto_trading_dashboard.queries import holdings
+from auto_trading_dashboard.queries.holdings import Held, Protection
+from auto_trading_dashboard.queries.monitoring import Work
+from crypto_trader_pro.domain.enums import CommandKind
+
+
+@live()
+def draw() -> None:
+    """Draw the positions, loudly those without protection, and the button that closes one."""
+    reading = monitoring_work.with_work(
+        "held", lambda s, work: holdings.held(s, work.number, work.origin)
+    )
+    work, rows = (None, []) if reading.value is None else reading.value
+    with monitoring_work.shown(reading, "held"):
+        monitoring_work.title("monitoring.positions", len(rows), _total(rows, work))
+        bare = [row for row in rows if not row.protection.is_whole]
+        if bare:
+            st.error("  \n".join(_alarm(row) for row in bare), icon=":material/shield_question:")
+        else:
+            st.empty()
+        if not rows or work is None:
+            st.caption(text("monitoring.no_positions"))
+            st.empty()
+            return
+        chosen = kept_rows.kept(rows, _columns(work.now), lambda r: r.symbol, key="positions")
+        _close(chosen)
+
+
+def _close(chosen: Held | None) -> None:
+    """One click: it reduces risk."""
+    if chosen is None:
+        st.caption(text("monitoring.choose_position"))
+        return
+    st.button(
+        text("monitoring.close", symbol=chosen.symbol), key="monitoring_close",
+        icon=":material/close:", on_click=asking.ask,
+        args=(CommandKind.CLOSE_POSITION, {"symbol": chosen.symbol}, chosen.symbol),
+    )  # fmt: skip
+
+
+def _columns(now: datetime | None) -> list[Column[Held]]:
+    return [
+        Column("monitoring.symbol", lambda r: r.symbol, pinned=True),
+        Column("monitoring.side", lambda r: text(f"monitoring.side_{r.side}")),
+        Column("monitoring.profit_open", _profit, right=True, help="monitoring.profit_open_help"),
+        Column(
+            "monitoring.protected", lambda r: protected(r.protection),
+            help="monitoring.protected_help",
+        ),
+        Column("monitoring.quantity", lambda r: figures.exact(r.quantity), right=True),
+        Column("monitoring.entry", lambda r: figures.exact(r.entry), right=True),
+        Column("monitoring.price", lambda r: figures.exact(r.price), right=True),
+        Column("monitoring.stop", lambda r: figures.exact(r.stop), right=True),
+        Column("monitoring.target", lambda r: figures.exact(r.target), right=True),
+        Column("monitoring.strategy", lambda r: r.strategy),
+        Column(
+            "monitoring.age", lambda r: age(now, r.opened_at), right=True,
+            help="monitoring.age_help",
+        ),
+    ]  # fmt: skip
+
+
+def age(now: datetime | None, since: datetime) -> str:
+    """Return how long ago something was in market time."""
+    return figures.MISSING if now is None else figures.since(since, max(now, since))
+
+
+def protected(found: Protection) -> str:
+    """Return whether a position is protected, and why not."""
+    if found.is_whole:
+        return text("monitoring.protected_yes")
+    values = {"covered": figures.exact(found.covered)}
+    if found.code == "waiting":
+        return text("monitoring.protected_waiting", status=text(f"status.{found.status}"))
+    if found.code == "part":
+        return text("monitoring.protected_part", **values)
+    return text("monitoring.protected_none")
+
+
+def _profit(row: Held) -> str:
+    if row.profit is None:
+        return figures.MISSING
+    share = figures.signed_percent(row.share)
+    return f"{figures.arrow(row.profit)} {figures.signed(row.profit)} ({share})"
+
+
+def _alarm(row: Held) -> str:
+    said = text(
+        "monitoring.unprotected", symbol=row.symbol, quantity=figures.exact(row.quantity),
+        why=protected(row.protection),
+    )  # fmt: skip
+    return figures.escaped(said)
+
+
+def _total(rows: list[Held], work: Work | None) -> str:
+    known = [r.profit for r in rows if r.profit is not None]
+    if not known or work is None:
+        return ""
+    total = sum(known, Decimal(0))
+    shown = f"{figures.arrow(total)} {figures.signed(total)} {work.asset}".strip()
+    return figures.coloured(shown, figures.profit_colour(total, palette()))

@@ -1,0 +1,122 @@
+"""More statistics of an account, beside `metrics`: falls with their length, Calmar, closed trades.
+
+The same conventions: fractions are floats, a statistic of too few samples is None, a year has 365
+daily returns. Profit of trades is money and stays Decimal.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from math import sqrt
+from typing import Final
+
+import numpy as np
+
+from crypto_trader_pro.backtest.metrics import DAYS_PER_YEAR, sharpe_ratio
+from crypto_trader_pro.domain.market import Floats
+
+MIN_CALMAR_RETURNS: Final = 30  # a yearly return from less than a month is an exaggeration
+MIN_CLOSED_TRADES: Final = 10  # fewer say nothing about the next one
+CONFIDENCE_95: Final = 1.959964  # standard errors on each side of a normal estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """The deepest fall of a curve. Its places are indexes into the curve.
+
+    Args:
+        fraction: of the peak, >= 0.
+        recovered: where the peak was reached again; None while it was not.
+    """
+
+    fraction: float
+    peak: int
+    trough: int
+    recovered: int | None
+
+
+def falls(equity: Floats) -> Floats:
+    """Return how far each equity is under the highest before it, fraction >= 0 of that peak.
+
+    A peak that is not above zero has nothing to fall from: 0.
+
+    >>> falls(np.array([100.0, 120.0, 90.0])).tolist()
+    [0.0, 0.0, 0.25]
+    """
+    peaks = np.maximum.accumulate(equity)
+    sound = peaks > 0
+    result: Floats = np.where(sound, (peaks - equity) / np.where(sound, peaks, 1.0), 0.0)
+    return result
+
+
+def deepest_fall(equity: Floats) -> Fall | None:
+    """Return the largest fall from a peak, the earliest of equal ones; None without an equity.
+
+    >>> deepest_fall(np.array([100.0, 120.0, 90.0, 130.0]))
+    Fall(fraction=0.25, peak=1, trough=2, recovered=3)
+    """
+    if not equity.size:
+        return None
+    depth = falls(equity)
+    trough = int(depth.argmax())
+    # of an unbroken row of equal peaks the last: the fall begins where the account leaves it
+    top = equity[: trough + 1].max()
+    peak = int(np.flatnonzero(equity[: trough + 1] == top)[-1])
+    again = np.flatnonzero(equity[trough:] >= top)
+    return Fall(float(depth[trough]), peak, trough, trough + int(again[0]) if again.size else None)
+
+
+def calmar_ratio(growth: float, days: int, drawdown: float) -> float | None:
+    """Return the compounded yearly return over the largest drawdown.
+
+    None with fewer than `MIN_CALMAR_RETURNS` days, without a drawdown, or after a total loss.
+
+    Args:
+        growth: last equity over first.
+        days: that it took.
+        drawdown: fraction of the peak.
+
+    Source: T. W. Young, "Calmar Ratio: A Smoother Tool", Futures 20 (1991).
+
+    >>> round(calmar_ratio(1.1, 365, 0.05), 6)
+    2.0
+    """
+    if days < MIN_CALMAR_RETURNS or drawdown <= 0 or growth <= 0:
+        return None
+    yearly: float = growth ** (DAYS_PER_YEAR / days) - 1.0
+    return yearly / drawdown
+
+
+def sharpe_error(returns: Floats) -> float | None:
+    """Return the standard error of the yearly Sharpe ratio; None where there is no ratio.
+
+    sqrt((1 + S^2 / 2) / n) of the daily ratio S, times sqrt(365). It takes the returns as
+    independent, so it is rather too small than too large.
+
+    Source: A. W. Lo, "The Statistics of Sharpe Ratios", Financial Analysts Journal 58 (2002).
+    """
+    ratio = sharpe_ratio(returns)
+    if ratio is None:
+        return None
+    daily = ratio / sqrt(DAYS_PER_YEAR)
+    return sqrt((1.0 + daily * daily / 2.0) / len(returns)) * sqrt(DAYS_PER_YEAR)
+
+
+def profit_factor(gains: Decimal, losses: Decimal) -> float | None:
+    """Return the sum of all gains over the sum of all losses; None without a loss.
+
+    Args:
+        losses: their size, >= 0.
+
+    >>> profit_factor(Decimal(30), Decimal(20))
+    1.5
+    """
+    return float(gains / losses) if losses else None
+
+
+def expectancy(net: Decimal, closed: int) -> Decimal | None:
+    """Return the mean net profit of a closed trade; None without one.
+
+    >>> expectancy(Decimal(10), 4)
+    Decimal('2.5')
+    """
+    return net / closed if closed else None
