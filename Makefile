@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help run down setup lock test test-all check format clean
+.PHONY: help run down setup lock test test-all check format screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -47,6 +47,9 @@ check: setup ## format, lint, types, layers, tests
 format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: setup ## the pictures of README and docs, of a real engine on the demo market
+	$(BIN)/python -m tests.long.screenshots
 
 clean: ## remove caches; var/ and .venv stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -26,6 +26,8 @@ def states() -> None:
         control_state.sentence(reading.value, now)
         control_state.states(reading.value, now)
     control_state.buttons(reading.value, fresh=not reading.is_stale)
+    with st.container(key="control_emergency_place"):
+        control_progress.emergency_now(control_reading.emergency(), reading.value, now)
     with st.container(key="control_rearm_place"):
         control_state.rearm(reading.value)
     with st.container(key="control_first_place"):
@@ -47,11 +49,11 @@ def account_and_safety() -> None:
 @live()
 def progress() -> None:
     now = services.clock().now()
-    stop = read("emergency", requests.emergency)
     asked = read("asked", lambda s: requests.newest(s, control_progress.SHOWN))
-    if stop.value is not None or asked.value:
+    if asked.value:
         with page.shown(asked, "control_progress"):
-            control_progress.emergency(stop.value, now)
+            stop, panel = control_reading.emergency(), control_reading.panel(now)
+            control_progress.emergency_before(stop, panel.value, now)
             control_progress.requests(asked.value, now)
     else:
         st.empty()

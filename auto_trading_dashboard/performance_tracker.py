@@ -16,4 +16,4 @@ else:
         format_func=lambda name: text(f"performance.period_{name}"), key="performance_period",
         label_visibility="collapsed",
     )  # fmt: skip
-    performance_page.sections(run, period or PERIODS[0])
+    performance_page.sections(run, period)

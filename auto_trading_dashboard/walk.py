@@ -1,5 +1,57 @@
-"""The page "walk"."""
+"""The walk: what happens in one turn of the engine, and how each page is read."""
 
-from auto_trading_dashboard.components import page
+import json
+from typing import Final
+
+import streamlit as st
+
+from auto_trading_dashboard.components import page, walk_text
+from auto_trading_dashboard.components.live import guarded
+from auto_trading_dashboard.components.walk_text import Section
+from auto_trading_dashboard.preferences import language, text
+from crypto_trader_pro.domain.errors import InputError
+
+# headings stop below the frame's head; Korean words are not broken within
+_STYLE: Final = """<style>
+[data-testid=stHeading] [id]{scroll-margin-top:9rem}
+[data-testid=stMarkdownContainer] :is(td,th){word-break:keep-all}
+</style>"""
+# brings the section that an address asks for into sight
+_SCROLL: Final = """<script>
+(() => {
+  const name = %s;
+  let tries = 0;
+  const look = setInterval(() => {
+    const found = document.getElementById(name);
+    if (found) found.scrollIntoView({block: 'start'});
+    if (found || ++tries > 40) clearInterval(look);
+  }, 100);
+})();
+</script>"""
+
+
+@guarded
+def show() -> None:
+    try:
+        parts = walk_text.sections(language())
+    except InputError as e:
+        st.error(text("walk.unreadable", why=str(e)), icon=":material/error:")
+        return
+    st.html(_STYLE)
+    with st.container(border=True, key="walk_contents"):
+        st.markdown("\n".join(map(_entry, parts)))
+    for part in parts:
+        heading = st.header if part.level == 2 else st.subheader
+        heading(part.title, anchor=part.anchor)
+        st.markdown(part.body, anchors=False)
+    wanted = st.query_params.get("section", "")
+    if any(part.anchor == wanted for part in parts):
+        st.html(_SCROLL % json.dumps(wanted), unsafe_allow_javascript=True)
+
+
+def _entry(part: Section) -> str:
+    return f"{'    ' * (part.level - 2)}- [{part.title}](#{part.anchor})"
+
 
 page.head("walk")
+show()

@@ -111,7 +111,7 @@ _LOST: Final = "lost"  # a list without an entry it had
 _ANY: Final = "any"  # whichever way it changes
 _RANKED: Final = "ranked"  # a trading mode
 
-_RISKS: Final[Mapping[str, tuple[str, Reason]]] = MappingProxyType({
+RISKS: Final[Mapping[str, tuple[str, Reason]]] = MappingProxyType({
     "engine.max_concurrent_positions": (_MORE, "more_positions"),
     "engine.enable_paper_trading": (_ANY, "other_mode"),
     "engine.mode": (_ANY, "other_mode"),
@@ -190,7 +190,7 @@ _RAISES: Final[Mapping[str, Callable[[Any, Any], bool]]] = MappingProxyType({
 
 def risk_of(path: Path, before: Settings, after: Settings) -> Reason | None:
     """Return why the change of one key raises risk; None where it does not."""
-    way, reason = _RISKS.get(".".join(path), ("", ""))
+    way, reason = RISKS.get(".".join(path), ("", ""))
     if not way:
         return None
     raises = _RAISES[way](value_at(before, path), value_at(after, path))

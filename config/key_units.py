@@ -9,14 +9,17 @@ _ENDINGS: Final = MappingProxyType({
     "_pct": "percent", "_bp": "bp", "_seconds": "seconds", "_ms": "ms", "_minutes": "minutes",
     "_days": "days", "_months": "months", "_bars": "candles", "_timeframes": "candles",
     "_atr": "atr", "_leverage": "times", "_multiple": "times", "_notional": "quote",
-    "_equity": "quote", "_positions": "positions", "_per_day": "entries", "_per_cycle": "entries",
-    "_count": "times", "_stops": "stops",
+    "_equity": "quote",
 })  # fmt: skip
 _NAMES: Final = MappingProxyType({
     "trading_interval": "seconds", "demo_speed": "times", "capital": "quote", "fast": "candles",
     "slow": "candles",
 })  # fmt: skip
-PLAIN: Final = frozenset({"demo_seed", "port"})  # numbers that measure nothing
+# numbers that count what their name says, or measure nothing
+PLAIN: Final = frozenset({
+    "max_concurrent_positions", "max_entries_per_day", "max_entries_per_cycle",
+    "lock_after_stops", "var_breach_count", "demo_seed", "port",
+})  # fmt: skip
 
 
 def unit_of(path: Path) -> str:

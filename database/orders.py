@@ -54,4 +54,6 @@ def working(session: Session, run_id: int) -> list[OrderRow]:
     """Return the orders of a run that have not ended, oldest first."""
     row = OrderRow
     query = select(row).where(col(row.run_id) == run_id, text(OPEN_ORDERS))
-    return list(session.exec(query.order_by(col(row.decided_at), col(row.client_order_id))))
+    # in this order SQLite takes the index of open orders, in another it reads those of the run
+    found = session.exec(query.order_by(col(row.client_order_id)))
+    return sorted(found, key=lambda order: (order.decided_at, order.client_order_id))

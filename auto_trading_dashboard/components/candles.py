@@ -20,6 +20,7 @@ from auto_trading_dashboard.queries.marks import Line, Marks, SignalMark, TradeM
 _GREY: Final = "#8b97a6"
 _AMBER: Final = "#d08a1e"
 _ACCENT: Final = "#7c8ea6"
+_ROOM: Final = 0.07  # of the height
 _TIME: Final = "%Y-%m-%d %H:%M"
 
 
@@ -64,7 +65,10 @@ def figure(candles: Sequence[Candle], marks: Marks, look: Look) -> str:
                 *placed.signals(marks.signals),
             ],
             "layout": _layout(candles, marks.lines, look),
-            "words": {name: look.text(f"monitoring.candle_{name}") for name in names},
+            "words": {
+                **{name: look.text(f"monitoring.candle_{name}") for name in names},
+                "zone": figures.zone_name(candles[-1].opened_at, look.zone),
+            },
         },
         separators=(",", ":"), ensure_ascii=False,
     )  # fmt: skip
@@ -183,22 +187,32 @@ def reason(code: str, say: Callable[..., str]) -> str:
 
 def _layout(candles: Sequence[Candle], lines: Sequence[Line], look: Look) -> dict[str, Any]:
     form = f",.{market.places(candles)}f"
-    zone = figures.zone_name(candles[-1].opened_at, look.zone)
     return {
         "uirevision": look.revision, "hovermode": "x unified", "bargap": 0.15,
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
         "xaxis": {
             "type": "date", "rangeslider": {"visible": False}, "tickformat": "%H:%M\n%m-%d",
-            "hoverformat": f"{_TIME} {zone}", "anchor": "y2",
+            "hoverformat": _TIME, "anchor": "y2",
         },
-        "yaxis": {"side": "right", "tickformat": form, "domain": [0.2, 1]},
+        "yaxis": {
+            "side": "right", "tickformat": form, "domain": [0.2, 1],
+            "autorangeoptions": {"include": _room(candles, lines)},
+        },
         "yaxis2": {
             "side": "right", "domain": [0, 0.16], "showgrid": False, "fixedrange": True,
             "nticks": 3, "tickformat": ".2~s",
         },
         "shapes": [_shape(line, look) for line in lines],
     }  # fmt: skip
+
+
+def _room(candles: Sequence[Candle], lines: Sequence[Line]) -> list[float]:
+    """Return the bounds of what is drawn with room for the words on the outermost lines."""
+    known = [line.price for line in lines]
+    low = float(min([c.low for c in candles] + known))
+    high = float(max([c.high for c in candles] + known))
+    return [low - (high - low) * _ROOM, high + (high - low) * _ROOM]
 
 
 def _shape(line: Line, look: Look) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from auto_trading_dashboard.components import asking, figures
 from auto_trading_dashboard.preferences import text, zone
+from auto_trading_dashboard.queries.control import Panel
 from auto_trading_dashboard.queries.requests import Asked, Emergency, Step
 from crypto_trader_pro.domain.enums import CommandKind
 from database.commands import CommandStatus
@@ -51,12 +52,33 @@ def request(one: Asked, now: datetime) -> str:
     return "  \n  ".join([*parts, rest] if rest else parts)
 
 
-def emergency(found: Emergency | None, now: datetime) -> None:
-    """Draw the newest emergency stop: its steps as they happen, how long until flat."""
+def emergency_now(found: Emergency | None, panel: Panel | None, now: datetime) -> None:
+    """Draw the emergency stop beside the buttons while it is under way or stands."""
+    if found is not None and _matters(found, panel):
+        _box(found, now)
+    else:
+        st.empty()
+
+
+def emergency_before(found: Emergency | None, panel: Panel | None, now: datetime) -> None:
+    """Draw the last emergency stop once it is over."""
     st.subheader(text("control.emergency"), anchor=False)
     if found is None:
         st.caption(text("control.no_emergency"))
-        return
+    elif _matters(found, panel):
+        st.caption(text("control.emergency_above"))
+    else:
+        _box(found, now)
+
+
+def _matters(found: Emergency, panel: Panel | None) -> bool:
+    return found.is_under_way or (
+        found.status != "rearmed" and panel is not None and panel.is_latched
+    )
+
+
+def _box(found: Emergency, now: datetime) -> None:
+    """Draw the steps as they happened, and how long until flat."""
     with st.container(border=True, key="control_emergency_steps"):
         st.markdown("  \n".join([_summary(found, now), *(_step(found, s) for s in found.steps)]))
 

@@ -7,8 +7,9 @@ import streamlit as st
 
 from auto_trading_dashboard import services
 from auto_trading_dashboard.components import control_config
-from auto_trading_dashboard.queries import control
+from auto_trading_dashboard.queries import control, requests
 from auto_trading_dashboard.queries.control import Panel
+from auto_trading_dashboard.queries.requests import Emergency
 from auto_trading_dashboard.reading import Reading, read
 from config.settings import Settings
 
@@ -25,10 +26,8 @@ def panel(now: datetime) -> Reading[Panel]:
 
 
 def is_new(found: Panel | None) -> bool:
-    """True before anything was ever run: there are no figures to show, not even old ones."""
-    if found is None or found.books is not None:
-        return False
-    return found.engine is None or not found.engine.epoch
+    """True before the first session: there are no figures to show, not even old ones."""
+    return found is not None and found.books is None
 
 
 def settings() -> Settings | None:
@@ -42,3 +41,8 @@ def has_traded() -> bool:
     if not st.session_state.get("has_traded"):
         st.session_state["has_traded"] = bool(read("has_traded", control.has_traded).value)
     return bool(st.session_state["has_traded"])
+
+
+def emergency() -> Emergency | None:
+    """Return the newest emergency stop, None where there was none."""
+    return read("emergency", requests.emergency).value

@@ -42,7 +42,7 @@ def sentence(panel: Panel | None, now: datetime) -> None:
 def states(panel: Panel | None, now: datetime) -> None:
     """Desired beside observed, trading, mode, heartbeat."""
     engine = None if panel is None else panel.engine
-    with st.grid(5, min_column_width=140, border=True):
+    with st.grid(5, min_column_width=130, border=True):
         if engine is None:
             for name in ("desired", "observed", "trading", "mode", "heartbeat"):
                 st.metric(text(f"control.{name}"), figures.MISSING)

@@ -11,10 +11,11 @@ const grouped = (number) => {
   return whole.replace(/\B(?=(\d{3})+(?!\d))/g, ',') + (rest ? '.' + rest : '');
 };
 // prices come as the exact words of the database; only their places on the screen are floats
-const told = (trace, words) => trace.open.map((_, i) =>
-  ['open', 'high', 'low', 'close', 'volume']
-    .map((name) => `${words[name]} ${grouped((name === 'volume' ? trace.volume : trace[name])[i])}`)
-    .join('<br>'));
+const told = (trace, words) => trace.open.map((_, i) => [
+  `${trace.x[i]} ${words.zone}`,
+  ...['open', 'high', 'low', 'close', 'volume']
+    .map((name) => `${words[name]} ${grouped(trace[name][i])}`),
+].join('<br>'));
 const themed = (el, figure) => {
   const style = getComputedStyle(el), value = (name) => style.getPropertyValue(name).trim();
   const axis = {gridcolor: value('--st-border-color'), zeroline: false, automargin: true};
@@ -37,8 +38,9 @@ const themed = (el, figure) => {
   return layout;
 };
 const CONFIG = {
-  responsive: true, scrollZoom: true, displaylogo: false, doubleClick: 'reset',
-  modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d'],
+  responsive: true, scrollZoom: true, displaylogo: false, doubleClick: 'reset', showTips: false,
+  showSendToCloud: false, plotlyServerURL: '',  // nothing leaves this machine
+  modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d'], locale: 'ctp',
 };
 const draw = (el) => {
   const data = el.ctp;
@@ -47,6 +49,7 @@ const draw = (el) => {
   for (const trace of figure.data) {
     if (trace.type === 'candlestick') trace.text = told(trace, figure.words);
   }
+  window.Plotly.register({moduleType: 'locale', name: 'ctp', dictionary: data.buttons, format: {}});
   window.Plotly.react(el, figure.data, themed(el, figure), CONFIG);
 };
 const zoomed = (el, part, shift) => {

@@ -15,6 +15,11 @@ _CSS: Final = """
 .ctp-live:focus-visible{outline:2px solid var(--st-primary-color);outline-offset:2px}
 @media(max-width:640px){.ctp-live{height:320px}}
 """
+_BUTTONS: Final = {  # what Plotly says by itself, and our words for it
+    "Download plot as a PNG": "image", "Zoom": "zoom", "Pan": "pan", "Zoom in": "zoom_in",
+    "Zoom out": "zoom_out", "Reset axes": "reset",
+    "Sorry, there was a problem downloading your image!": "image_failed",
+}  # fmt: skip
 _component = st.components.v2.component(
     "ctp_live_chart", html=_HTML, css=_CSS, js=_SCRIPT, isolate_styles=False
 )
@@ -36,6 +41,7 @@ def draw(figure: str, *, label: str, key: str) -> None:
         data={
             "figure": figure, "label": label, "script": plotly_file.address(),
             "failure": text("monitoring.chart_not_loaded"),
+            "buttons": {said: text(f"monitoring.button_{b}") for said, b in _BUTTONS.items()},
         },
         key=key,
     )  # fmt: skip

@@ -12,17 +12,20 @@ from auto_trading_dashboard.queries.logs import LEVELS, Wanted
 from crypto_trader_pro.domain.enums import Component
 
 CORRELATION: Final = "correlation"  # in the address and in the session
+MOMENT: Final = "at"  # in the address: ISO 8601
 FOLLOW: Final = "logs_follow"
 _OWN: Final = "own"
 _SPANS: Final = {
     "all": None, "m15": timedelta(minutes=15), "h1": timedelta(hours=1), "h6": timedelta(hours=6),
     "h24": timedelta(hours=24), "d7": timedelta(days=7), _OWN: None,
 }  # fmt: skip
+_AROUND: Final = timedelta(seconds=60)  # a moment that is shown
 _MOST: Final = 200  # characters of the words
 
 
 def bar() -> Wanted:
     """Draw the choices and return what they ask for."""
+    _take_moment()
     with st.container(horizontal=True, vertical_alignment="bottom", key="logs_bar"):
         level = st.selectbox(
             text("logs.level"), LEVELS, index=LEVELS.index("INFO"), key="logs_level", width=170,
@@ -49,6 +52,22 @@ def correlation() -> str:
 def ask_for(correlation_id: str) -> None:
     """Let the page be about one id; about all lines where it is "". For `on_click`."""
     st.session_state[CORRELATION] = correlation_id or None
+
+
+def _take_moment() -> None:
+    """Take the moment that a link names in the address; from then on the choices say it."""
+    named = st.query_params.pop(MOMENT, None)
+    if named is None:
+        return
+    try:
+        at = datetime.fromisoformat(named).astimezone(zone()).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        st.error(text("logs.bad_moment", given=named[:40]))
+        return
+    st.session_state["logs_level"] = LEVELS[0]
+    st.session_state["logs_span"] = _OWN
+    st.session_state["logs_since"] = (at - _AROUND).replace(microsecond=0)
+    st.session_state["logs_until"] = (at + _AROUND).replace(microsecond=0)
 
 
 def _level_name(level: str) -> str:

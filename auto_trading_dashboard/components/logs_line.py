@@ -23,13 +23,16 @@ def table(
 ) -> Line | None:  # fmt: skip
     """Draw lines in their order and return the selected one."""
     here = zone()
+    is_one_day = len({line.at.astimezone(here).date() for line in lines}) == 1
+    form = "%H:%M:%S" if is_one_day else "%m-%d %H:%M:%S"  # room is scarce at 390 px
     columns: list[Column[Line]] = [
-        Column("logs.column_at", lambda r: figures.local(r.at, here, "%m-%d %H:%M:%S"), width=118),
-        Column("logs.column_level", lambda r: r.level, chips=COLOURS, width=100),
-        Column("logs.column_component", lambda r: r.component, width=96),
+        Column("logs.column_at", lambda r: figures.local(r.at, here, form),
+               width=72 if is_one_day else 116),
+        Column("logs.column_level", lambda r: r.level, chips=COLOURS, width=94),
         Column("logs.column_message", lambda r: r.message, width="large"),
-        Column("logs.column_correlation", lambda r: r.correlation_id, width=190),
-    ]
+        Column("logs.column_component", lambda r: r.component, width=96),
+        Column("logs.column_correlation", lambda r: r.correlation_id, width=200),
+    ]  # fmt: skip
     return tables.table(lines, columns, key=key, selectable=selectable, height=height)
 
 

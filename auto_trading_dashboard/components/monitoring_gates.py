@@ -13,7 +13,7 @@ from auto_trading_dashboard.preferences import text, zone
 from auto_trading_dashboard.queries import gates
 from auto_trading_dashboard.queries.gates import Gate
 from auto_trading_dashboard.queries.monitoring import Work
-from crypto_trader_pro.domain.enums import CommandKind, GateState
+from crypto_trader_pro.domain.enums import CommandKind, GateReason, GateState
 
 _WORD = "monitoring_lift_word"
 _MARKS = {GateState.GREEN: "●", GateState.EXIT_ONLY: "◐", GateState.DARK: "○"}
@@ -77,7 +77,9 @@ def _state(row: Gate) -> str:
 
 
 def _why(row: Gate) -> str:
-    return text(f"gate.{row.reason}") if row.reason else text("monitoring.no_candle_yet")
+    if not row.reason:
+        return text("monitoring.no_candle_yet")
+    return text("monitoring.gate_ok" if row.reason == GateReason.OK else f"gate.{row.reason}")
 
 
 def _passed(now: datetime | None, at: datetime | None) -> str:

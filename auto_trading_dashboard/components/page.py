@@ -14,7 +14,13 @@ from auto_trading_dashboard.reading import Reading
 
 def head(name: str) -> None:
     """Write the title of page `name`, its help in one sentence and the way to the walk."""
-    st.header(text(f"{name}.title"), anchor=False, help=text(f"{name}.help"))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.header(text(f"{name}.title"), anchor=False, help=text(f"{name}.help"), width="content")
+        if name != "walk":
+            st.page_link(
+                "auto_trading_dashboard/walk.py", label=text("walk.link"),
+                icon=":material/menu_book:", query_params={"section": name},
+            )  # fmt: skip
 
 
 def nothing(code: str, **values: Any) -> None:

@@ -27,9 +27,10 @@ _SHADES: Final = {
     "reducing": "rgba(224,138,30,0.25)", "halted": "rgba(200,32,43,0.20)",
     DARK: "rgba(128,139,154,0.30)",
 }  # fmt: skip
-_LINE: Final = "#3d84f7"
+_LINE: Final = "#5ba7b5"  # no colour of profit in either palette
 _CURVE_HEIGHT: Final = 380
 _ROW_HEIGHT: Final = 24
+_SCALE_ROWS: Final = 4  # a scale has no room beside fewer
 _NO_PROFIT: Final = "rgba(128,139,154,0.14)"  # on light and dark
 
 
@@ -174,6 +175,7 @@ def _heat_map(
         "hovertext": told, "hovertemplate": "%{hovertext}<extra></extra>", "hoverongaps": False,
         "zmin": -(most or 1), "zmax": most or 1,
         "colorscale": [[0, look.down], [0.5, _NO_PROFIT], [1, look.up]],
+        "showscale": len(rows) >= _SCALE_ROWS,
         "colorbar": {"thickness": 10, "title": {"text": look.asset}, "tickformat": ",~r"},
     }  # fmt: skip
     if worded:

@@ -1,6 +1,6 @@
 """The figures of a period: each with its definition, its sample size, or what is still lacking."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -20,7 +20,12 @@ from crypto_trader_pro.backtest.account_metrics import (
 )
 from crypto_trader_pro.backtest.metrics import MIN_RATIO_RETURNS
 
-_WIDTH: Final = 160  # of a figure with its sample, pixels at least
+_WIDTH: Final = 145  # of a figure with its sample, pixels at least
+_FIRST: Final = ("net", "drawdown", "sharpe", "win_rate", "profit_factor")
+_OTHERS: Final = (
+    "sortino", "calmar", "trades", "expectancy", "fees", "slippage", "funding", "exposure",
+    "active", "running",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class Figure:
     """One figure.
 
     Args:
-        code: `performance.<code>` is its name, `performance.<code>_help` its definition.
+        code: `performance.figure_<code>` is its name, `performance.<code>_help` its definition.
         value: as shown; `figures.MISSING` where it would mean nothing.
         under: its sample size, or how many samples it needs.
         gain: colours the value by its sign; None: as it stands.
@@ -40,18 +45,28 @@ class Figure:
     gain: Decimal | None = None
 
 
-def grid(view: View) -> None:
-    """Draw all figures of a period."""
-    with st.grid(6, min_column_width=_WIDTH, border=True, key="performance_figures"):
-        for figure in all_figures(view):
-            _metric(figure, view.run.asset)
+def first(view: View) -> None:
+    """Draw the figures that come before the chart."""
+    _grid(view, _FIRST, "performance_first", 5)
+
+
+def others(view: View) -> None:
+    """Draw all other figures."""
+    _grid(view, _OTHERS, "performance_others", 5)
+
+
+def _grid(view: View, codes: Sequence[str], key: str, columns: int) -> None:
+    found = {figure.code: figure for figure in all_figures(view)}
+    with st.grid(columns, min_column_width=_WIDTH, border=True, key=key):
+        for code in codes:
+            _metric(found[code], view.run.asset)
 
 
 def _metric(figure: Figure, asset: str) -> None:
     colour = "gray" if figure.gain is None else figures.profit_colour(figure.gain, palette())
     arrow = "" if figure.gain is None else f"{figures.arrow(figure.gain)} "
     st.metric(
-        text(f"performance.{figure.code}"),
+        text(f"performance.figure_{figure.code}", asset=asset),
         figures.coloured(f"{arrow}{figure.value}".strip(), colour),
         delta=figure.under, delta_color="off", delta_arrow="off",
         help=text(f"performance.{figure.code}_help", **_VALUES.get(figure.code, {}), asset=asset),
@@ -67,29 +82,21 @@ _VALUES: Final[dict[str, dict[str, int]]] = {
 
 
 def all_figures(view: View) -> list[Figure]:
-    """Return every figure of a period, in the order in which they are read."""
+    """Return every figure of a period."""
     ratios = performance.ratios(view.window)
     total = performance_groups.total(view.account, view.window)
     return [
-        *_of_account(view, ratios), *_of_returns(ratios), *_of_trades(total, view.run.asset),
+        *_of_account(view, ratios), *_of_returns(ratios), *_of_trades(total),
         *_of_costs(view, total), *_of_time(view),
     ]  # fmt: skip
 
 
 def _of_account(view: View, ratios: Ratios) -> Iterable[Figure]:
     days = view.window.days
-    before, after = days[0].before, days[-1].after
-    net = after - before
+    net = days[-1].after - days[0].before
     fraction = None if ratios.growth is None else ratios.growth - 1
-    yield Figure(
-        "net", f"{figures.signed(net)} {view.run.asset}",
-        text("performance.from_to", before=figures.amount(before), after=figures.amount(after)),
-        net,
-    )  # fmt: skip
-    yield Figure(
-        "return", figures.signed_percent(fraction), _days(len(days)),
-        None if fraction is None else Decimal(fraction),
-    )  # fmt: skip
+    under = text("performance.return", fraction=figures.signed_percent(fraction), days=len(days))
+    yield Figure("net", figures.signed(net), under, net)
     length = text(
         "performance.fell_over" if ratios.is_recovered else "performance.falls_since",
         length=figures.age(ratios.drawdown_ms / 1000),
@@ -119,7 +126,7 @@ def _of_returns(ratios: Ratios) -> Iterable[Figure]:
     ))  # fmt: skip
 
 
-def _of_trades(total: Group, asset: str) -> Iterable[Figure]:
+def _of_trades(total: Group) -> Iterable[Figure]:
     few = _few(total)
     under = few or _trades(total.trades)
     lost = figures.whole(total.trades - total.wins)
@@ -133,17 +140,16 @@ def _of_trades(total: Group, asset: str) -> Iterable[Figure]:
         under if factor is not None else text("performance.no_loss", trades=total.trades)
     ))  # fmt: skip
     mean = total.expectancy
-    shown = figures.MISSING if mean is None else f"{figures.signed(mean)} {asset}"
-    yield Figure("expectancy", shown, under, mean)
+    yield Figure("expectancy", figures.signed(mean), under, mean)
 
 
 def _of_costs(view: View, total: Group) -> Iterable[Figure]:
-    asset, under = view.run.asset, _trades(total.trades)
-    yield Figure("fees", f"{figures.amount(total.fees)} {asset}", under)
-    yield Figure("slippage", f"{figures.amount(total.slippage)} {asset}", under)
+    under = _trades(total.trades)
+    yield Figure("fees", figures.amount(total.fees), under)
+    yield Figure("slippage", figures.amount(total.slippage), under)
     funding = view.window.funding
     payments = text("performance.payments", n=figures.whole(view.window.fundings))
-    yield Figure("funding", f"{figures.signed(funding)} {asset}", payments, funding)
+    yield Figure("funding", figures.signed(funding), payments, funding)
 
 
 def _of_time(view: View) -> Iterable[Figure]:
@@ -159,9 +165,8 @@ def _of_time(view: View) -> Iterable[Figure]:
         "performance.states", reducing=share(found.time_in("reducing"), running),
         halted=share(found.time_in("halted"), running),
     ))  # fmt: skip
-    whole = found.end_ms - int(found.at_ms[0])
     dark = found.time_in(DARK)
-    yield Figure("running", share(whole - dark, whole), text(
+    yield Figure("running", share(running, running + dark), text(
         "performance.dark", length=figures.age(dark / 1000)
     ))  # fmt: skip
 

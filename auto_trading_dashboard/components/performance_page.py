@@ -34,51 +34,56 @@ _MAPS: Final = ("by_day", "by_month")
 
 def sections(run: Run, period: Period) -> None:
     """Draw the page of a run that was chosen."""
-    draw = _live_figures if run.status == _RUNNING else _still_figures
-    draw(run, period)
+    is_live = run.status == _RUNNING
+    (_live_first if is_live else _still_first)(run, period)
     reading = performance_data.view(run, period)
     view = reading.value
     if view is None:
         return
-    with page.shown(reading, "performance"):
+    with page.shown(reading, "performance_curve"):
         _curve(view)
+    (_live_others if is_live else _still_others)(run, period)
+    with page.shown(reading, "performance"):
         _maps(view)
         _groups(view)
         _list(view)
 
 
-def _figures(run: Run, period: Period) -> None:
+def _first(run: Run, period: Period) -> None:
     reading = performance_data.view(run, period)
     view = reading.value
-    if view is None:
-        with page.shown(reading, "performance_none"):
+    with page.shown(reading, "performance_first"):
+        if view is None:
             page.nothing("performance.no_snapshots")
-        return
-    with page.shown(reading, "performance_figures"):
-        st.caption(_about(view))
-        performance_metrics.grid(view)
+        else:
+            _about(view)
+            performance_metrics.first(view)
 
 
-_live_figures = live(REFRESH_SECONDS)(_figures)
-_still_figures = guarded(_figures)
+def _others(run: Run, period: Period) -> None:
+    reading = performance_data.view(run, period)
+    with page.shown(reading, "performance_others"):
+        if reading.value is not None:
+            performance_metrics.others(reading.value)
 
 
-def _about(view: View) -> str:
+_live_first, _still_first = live(REFRESH_SECONDS)(_first), guarded(_first)
+_live_others, _still_others = live(REFRESH_SECONDS)(_others), guarded(_others)
+
+
+def _about(view: View) -> None:
     """Say where the prices came from, which days are meant, in which zones."""
     days, end = view.window.days, to_datetime(view.window.end_ms)
-    return " · ".join(
-        (
-            text(f"banner.{view.run.source}"),
-            text(
-                "performance.range", start=days[0].date.isoformat(), end=days[-1].date.isoformat(),
-                zone=view.account.zone,
-            ),
-            text(
-                "performance.until", at=figures.local(end, zone()),
-                zone=figures.zone_name(end, zone()),
-            ),
-        )
+    source = figures.escaped(text(f"banner.{view.run.source}"))
+    colour = "orange" if view.run.source == "demo" else "gray"
+    period = text(
+        "performance.range", start=days[0].date.isoformat(), end=days[-1].date.isoformat(),
+        zone=view.account.zone,
     )  # fmt: skip
+    until = text(
+        "performance.until", at=figures.local(end, zone()), zone=figures.zone_name(end, zone())
+    )
+    st.caption(f":{colour}[{source}] {figures.escaped(f'{period} · {until}')}")
 
 
 @guarded

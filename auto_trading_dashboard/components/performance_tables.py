@@ -11,6 +11,7 @@ from auto_trading_dashboard.preferences import text, zone
 from auto_trading_dashboard.queries import performance_groups
 from auto_trading_dashboard.queries.performance_groups import Group
 from crypto_trader_pro.backtest.account_metrics import MIN_CLOSED_TRADES
+from crypto_trader_pro.domain.timeframes import to_datetime
 
 _KINDS: Final = ("strategy", "symbol", "hour")
 
@@ -40,14 +41,14 @@ def _groups(view: View, kind: str) -> list[Group]:
 
 
 def _columns(view: View, kind: str) -> list[Column[Group]]:
-    local = figures.zone_name(view.run.started_at, zone())
+    local = figures.zone_name(to_datetime(view.window.end_ms), zone())
 
     def name(group: Group) -> str:
         return f"{group.name}:00 {local}" if kind == "hour" else group.name
 
     return [
         Column(f"performance.by_{kind}", name, pinned=True),
-        Column("performance.trades", lambda g: g.trades, form="%d"),
+        Column("performance.trades", lambda g: g.trades, form="localized"),
         Column("performance.net_profit", lambda g: _signed(g), right=True),
         Column("performance.win_rate", lambda g: figures.percent(g.win_rate, 1), right=True),
         Column("performance.profit_factor", lambda g: _factor(g), right=True),

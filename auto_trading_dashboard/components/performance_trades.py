@@ -16,6 +16,7 @@ from auto_trading_dashboard.queries import performance_trades
 from auto_trading_dashboard.queries.performance_trades import LOSERS, WINNERS, Wanted
 from auto_trading_dashboard.reading import read
 from crypto_trader_pro.domain.market import Ints
+from crypto_trader_pro.domain.timeframes import to_datetime
 from database.closed import ClosedPosition
 from utils.texts import catalogue
 
@@ -39,6 +40,12 @@ def trades(view: View) -> None:
     chosen = table(
         shown.positions, _columns(), key=f"performance_trades_{len(began)}", selectable=True
     )
+    st.caption(
+        text(
+            "performance.times_in", zone=figures.zone_name(to_datetime(view.window.end_ms), zone()),
+            asset=view.run.asset,
+        )
+    )  # fmt: skip
     _turn(view, places, began, shown.older)
     if chosen is not None:
         _behind(view, chosen)
@@ -76,17 +83,21 @@ def _turn(view: View, places: Ints, began: list[int], older: int | None) -> None
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             text("performance.newer"), key="performance_newer", icon=":material/chevron_left:",
-            disabled=not began, on_click=lambda: began.pop(),
+            disabled=not began, on_click=_back,
         )  # fmt: skip
         st.button(
             text("performance.older"), key="performance_older", icon=":material/chevron_right:",
-            disabled=older is None, on_click=lambda: began.append(older or 0),
+            disabled=older is None, on_click=began.append, args=(older,),
         )  # fmt: skip
         st.download_button(
             text("performance.download", n=figures.whole(len(places))), _file(view, places),
             file_name=f"{view.run.public_id}-trades-{view.period}.csv", mime="text/csv",
             key="performance_csv", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
+
+
+def _back() -> None:
+    st.session_state[_BEFORE].pop()
 
 
 def _columns() -> list[Column[ClosedPosition]]:

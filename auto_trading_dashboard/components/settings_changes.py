@@ -12,7 +12,7 @@ from auto_trading_dashboard.components import settings_words as words
 from auto_trading_dashboard.components.settings_draft import Step
 from auto_trading_dashboard.components.settings_state import Form
 from auto_trading_dashboard.preferences import text
-from config.effects import Effect
+from config.effects import Effect, value_at
 from database.commands import CommandStatus
 
 WORD: Final = "RAISE"  # typed before risk is raised
@@ -31,8 +31,7 @@ def draw(form: Form, *, alive: bool) -> None:
         if form.moved:
             _moved(form)
         if form.checked.faults:
-            for fault in form.checked.faults:
-                st.markdown(f":red[:material/error: {figures.escaped(words.fault(fault))}]")
+            _faulty(form, draft)
         elif not form.steps:
             st.caption(text("settings.no_changes"))
         listed(form.steps)
@@ -82,8 +81,19 @@ def answered() -> None:
         st.info(text("settings.waiting"), icon=":material/hourglass_top:")
 
 
+def _faulty(form: Form, draft: Mapping[str, Any]) -> None:
+    """Draw what is wrong, and what was changed all the same."""
+    for fault in form.checked.faults:
+        st.markdown(f":red[:material/error: {figures.escaped(words.fault(fault))}]")
+    before = form.files.settings
+    if before is not None:
+        paths = {drafts.path_of(name): given for name, given in draft.items()}
+        lines = [words.change(p, value_at(before, p), given) for p, given in paths.items()]
+        st.markdown("\n".join(f"- {figures.escaped(line)}" for line in lines))
+
+
 def _line(step: Step) -> str:
-    line = figures.escaped(words.change(step))
+    line = figures.escaped(words.change(step.path, step.old, step.new))
     if step.risk is None:
         return line
     return f"{line} {figures.badge(text(f'settings.risk.{step.risk}'), 'orange', 'warning')}"
@@ -98,7 +108,7 @@ def _by_hand(form: Form, draft: Mapping[str, Any]) -> None:
 
 
 def _moved(form: Form) -> None:
-    lines = [f"- {figures.escaped(words.change(step))}" for step in form.moved]
+    lines = [f"- {figures.escaped(words.change(s.path, s.old, s.new))}" for s in form.moved]
     with st.container(border=True):
         st.markdown("\n".join([f":orange[{text('settings.moved')}]", "", *lines]))
         st.button(
@@ -121,8 +131,8 @@ def _buttons(form: Form, draft: Mapping[str, Any], *, alive: bool) -> None:
         st.caption(text("settings.flat_only"))
     with st.container(horizontal=True):
         st.button(
-            text("settings.send", count=len(steps)), key="settings_send", type="primary",
-            disabled=not (ready and agreed), on_click=state.send,
+            text("settings.send", count=len(steps) or len(draft)), key="settings_send",
+            type="primary", disabled=not (ready and agreed), on_click=state.send,
             args=(_changes(form, draft), form.files.base, text("settings.keys", count=len(steps))),
         )  # fmt: skip
         if draft:

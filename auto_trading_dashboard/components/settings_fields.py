@@ -37,6 +37,7 @@ def choose() -> tuple[list[Path], str]:
     section = st.pills(
         text("settings.sections"), names, default=names[0], required=True,
         format_func=_section_text, key=f"settings_section_{file}", label_visibility="collapsed",
+        wrap=True,
     )  # fmt: skip
     return [path for path in keys() if path[0] == (section or names[0])], ""
 
@@ -57,8 +58,7 @@ def draw(form: Form, paths: Sequence[Path]) -> None:
     for path in paths[:_FOUND]:
         groups.setdefault(words.place(path), []).append(path)
     for heading, members in groups.items():
-        if heading:
-            st.markdown(f"**{figures.escaped(heading)}**")
+        st.markdown(f"**{figures.escaped(heading)}**")
         with st.grid(2, min_column_width=_WIDTH, gap="medium"):
             for path in members:
                 with st.container(gap="xsmall", key=f"field_{'_'.join(path)}"):
@@ -75,22 +75,30 @@ def _field(form: Form, key: Key) -> None:
     given = draft.get(name, drafts.plainly(in_files))
     locked = form.files.outside.get(path)
     _control(form, key, given, disabled=locked is not None)
-    notes = [words.allowed(key.annotation), text("settings.default", value=words.default(key))]
+    notes = [words.default(key)]
+    if not _shows_all(key):
+        notes.insert(0, words.allowed(key.annotation))
     if name in draft:
         notes.append(text("settings.was", value=words.value(path, in_files)))
     st.caption(figures.escaped(" · ".join(notes)))
     if locked is not None:
-        st.caption(
-            f":orange[:material/lock: {figures.escaped(text('settings.locked', source=locked))}]"
-        )
+        why = text("settings.locked", source=words.source(locked))
+        st.caption(f":orange[:material/lock: {figures.escaped(why)}]")
     for fault in form.checked.of(path):
         st.markdown(f":red[:material/error: {figures.escaped(words.fault(fault))}]")
+
+
+def _shows_all(key: Key) -> bool:
+    """True when the control itself shows what is allowed."""
+    item = item_of(key.annotation)
+    closed = choices_of(key.annotation) or (item is not None and choices_of(item))
+    return bool(closed) or kind_of(key.annotation) is bool
 
 
 def _control(form: Form, key: Key, given: Any, *, disabled: bool) -> None:
     control = f"setting_{'.'.join(key.path)}_{state.turn()}"
     common: dict[str, Any] = {
-        "label": figures.escaped(words.label(key.path)), "key": control, "disabled": disabled,
+        "label": words.label(key.path), "key": control, "disabled": disabled,
         "help": _help(form, key), "on_change": state.put,
         "args": (key.path, control, form.files),
     }  # fmt: skip

@@ -4,7 +4,6 @@ import re
 from typing import Any, Final
 
 from auto_trading_dashboard.components import settings_draft as drafts
-from auto_trading_dashboard.components.settings_draft import Step
 from auto_trading_dashboard.preferences import text
 from config.catalogue import (
     Key,
@@ -53,10 +52,8 @@ def label(path: Path) -> str:
 
 
 def place(path: Path) -> str:
-    """Return the section of a key in words, empty for a key that is its own section."""
-    if len(path) == 1:
-        return ""
-    return text(f"settings.section.{'.'.join(path[:-1])}")
+    """Return the section of a key in words; a key at the top is its own section."""
+    return text(f"settings.section.{'.'.join(path[:-1] or path)}")
 
 
 def help_of(path: Path) -> str:
@@ -90,8 +87,11 @@ def value(path: Path, given: Any) -> str:
 
 
 def default(key: Key) -> str:
+    """Return "default ...", or that there is none."""
     has, found = drafts.default_of(key)
-    return value(key.path, found) if has else text("settings.value.required")
+    if not has:
+        return text("settings.no_default")
+    return text("settings.default", value=value(key.path, found))
 
 
 def fault(found: Fault) -> str:
@@ -119,10 +119,15 @@ def contradiction(said: str) -> str:
     return ""
 
 
-def change(step: Step) -> str:
+def source(found: str) -> str:
+    """Return the variable that sets a key; one of `.env` says so."""
+    layer, _, name = found.rpartition(" ")
+    return f"{name} (.env)" if layer == ".env" else name
+
+
+def change(path: Path, old: Any, new: Any) -> str:
     """Return "key: old → new"."""
-    old, new = value(step.path, step.old), value(step.path, step.new)
-    return f"{label(step.path)}: {old} {ARROW} {new}"
+    return f"{label(path)}: {value(path, old)} {ARROW} {value(path, new)}"
 
 
 def _allowed(annotation: Any) -> str:

@@ -18,6 +18,10 @@ _STYLE: Final = """<style>
 .st-key-emergency button:hover,.st-key-emergency button:focus-visible{background:#a3161f;
   border-color:#a3161f;color:#fff}
 [class*="st-key-stale_"]{opacity:.55}
+@media(min-width:641px){[data-testid=stColumn]:has(>*>*>.st-key-settings_changes){position:sticky;
+  top:9rem;align-self:flex-start;max-height:calc(100vh - 10rem);overflow-y:auto}}
+@media(min-width:641px){[data-testid=stLayoutWrapper]:has(>.st-key-decisions_narrow){display:none}}
+@media(max-width:640px){[data-testid=stLayoutWrapper]:has(>.st-key-decisions_wide){display:none}}
 @media(max-width:640px){[data-testid=stMainBlockContainer]{padding-left:.75rem;padding-right:.75rem}}
 </style>"""
 

@@ -26,6 +26,7 @@ class Column(Generic[R]):
             quantities are words instead, aligned right.
         right: words aligned to the right.
         pinned: stays in sight when the table scrolls sideways.
+        bar: a share of 0 to 1, drawn as a bar.
         chips: word -> Streamlit's colour name; such words are shown on their colour.
     """
 
@@ -37,6 +38,7 @@ class Column(Generic[R]):
     width: Literal["small", "medium", "large"] | int | None = None
     help: str = ""
     chips: Mapping[str, str] | None = None
+    bar: bool = False
 
 
 def table(
@@ -74,6 +76,8 @@ def table(
 
 def _value(column: Column[R], row: R) -> Any:
     value = column.value(row)
+    if column.bar and isinstance(value, float):
+        return value * 100  # shown as percent
     return value if column.chips is None else [value]  # chips are lists, here of one
 
 
@@ -84,6 +88,10 @@ def _config(column: Column[Any]) -> Any:
     if column.chips is not None:
         return st.column_config.MultiselectColumn(
             options=list(column.chips), color=list(column.chips.values()), **common
+        )
+    if column.bar:
+        return st.column_config.ProgressColumn(
+            min_value=0.0, max_value=100.0, format="%.1f %%", **common
         )
     if column.form:
         return st.column_config.NumberColumn(format=column.form, **common)

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
 from auto_trading_dashboard.queries import requests
-from auto_trading_dashboard.queries.runs import asset_of
 from auto_trading_dashboard.queries.requests import Asked
+from auto_trading_dashboard.queries.runs import asset_of
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind, DesiredState, TradingState
 from database import config_history, equity, runs

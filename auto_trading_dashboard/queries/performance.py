@@ -71,8 +71,9 @@ class Window:
     """The part of a run that a period is about.
 
     Args:
-        start_ms, end_ms: positions closed in [start, end] belong to it.
-        at_ms, equity: snapshots (start, end], before them the equity that it began with.
+        start_ms: positions closed since then belong to it.
+        end_ms: of the newest snapshot or closed position.
+        at_ms, equity: snapshots after the start, before them the equity that it began with.
         days: of the whole period, oldest first.
         chosen: of each closed position, whether it belongs to the period.
     """
@@ -127,22 +128,19 @@ def window(account: Account, period: Period) -> Window | None:
     The days are counted back from the run's own last moment: the time of a replay or of the demo
     market is not that of the clock on the wall.
     """
-    curve = account.curve
+    curve, closed_ms = account.curve, account.closed.closed_ms
     if not curve.at_ms.size:
         return None
-    end_ms = int(curve.at_ms[-1])
+    end_ms = max(int(curve.at_ms[-1]), int(closed_ms.max(initial=0)))  # snapshots are hourly
     start_ms = _start(account, period, end_ms)
     first = int(np.searchsorted(curve.at_ms, start_ms, side="right"))
-    at_ms, equity = curve.at_ms[first:], curve.equity[first:]
-    before = _equity_before(account, first)
-    opened_ms = max(start_ms, account.calendar.day_of(int(curve.at_ms[0]) - 1).start_ms)
-    closed_ms = account.closed.closed_ms
-    paid = (account.funding_ms > start_ms) & (account.funding_ms <= end_ms)
+    began_ms = start_ms if first else int(curve.at_ms[0])
+    paid = account.funding_ms > start_ms
     return Window(
-        start_ms, end_ms, np.concatenate(([min(opened_ms, int(at_ms[0]))], at_ms)),
-        np.concatenate(([before], equity)), _days(account, first, start_ms),
-        *_times(account, first), (closed_ms >= start_ms) & (closed_ms <= end_ms),
-        money(int(account.funding[paid].sum())), int(paid.sum()),
+        start_ms, end_ms, np.concatenate(([began_ms], curve.at_ms[first:])),
+        np.concatenate(([_equity_before(account, first)], curve.equity[first:])),
+        _days(account, first, start_ms, end_ms), *_times(account, first, start_ms),
+        closed_ms >= start_ms, money(int(account.funding[paid].sum())), int(paid.sum()),
     )  # fmt: skip
 
 
@@ -163,36 +161,39 @@ def _equity_before(account: Account, first: int) -> int:
     return int(account.curve.equity[0]) if capital is None else units_of(capital)
 
 
-def _days(account: Account, first: int, start_ms: int) -> tuple[Day, ...]:
+def _days(account: Account, first: int, start_ms: int, end_ms: int) -> tuple[Day, ...]:
     curve, calendar = account.curve, account.calendar
     closed = np.sort(account.closed.closed_ms)
     found: list[Day] = []
     before, place, last_ms = _equity_before(account, first), first, int(curve.at_ms[-1])
+
+    def add(day: TradingDay, after: int) -> None:
+        trades = np.searchsorted(closed, (max(day.start_ms, start_ms), day.end_ms))
+        name, is_over = date.fromisoformat(day.name), last_ms >= day.end_ms
+        found.append(Day(name, money(before), money(after), is_over, int(trades[1] - trades[0])))
+
     while place < len(curve.at_ms):
-        day: TradingDay = calendar.day_of(int(curve.at_ms[place]) - 1)
+        day = calendar.day_of(int(curve.at_ms[place]) - 1)
         place = int(np.searchsorted(curve.at_ms, day.end_ms, side="right"))
         after = int(curve.equity[place - 1])
-        trades = np.searchsorted(closed, (max(day.start_ms, start_ms), day.end_ms))
-        found.append(
-            Day(
-                date.fromisoformat(day.name), money(before), money(after),
-                last_ms >= day.end_ms, int(trades[1] - trades[0]),
-            )
-        )  # fmt: skip
+        add(day, after)
         before = after
+    newest = calendar.day_of(end_ms)
+    if not found or (end_ms > last_ms and newest.name > found[-1].date.isoformat()):
+        add(newest, before)  # it has trades and no snapshot yet
     return tuple(found)
 
 
-def _times(account: Account, first: int) -> tuple[tuple[Stretch, ...], int]:
+def _times(account: Account, first: int, start_ms: int) -> tuple[tuple[Stretch, ...], int]:
     """Return the stretches of the period and how long a position was open in it.
 
     The time between two snapshots goes to the state of the earlier one; where they are further
-    apart than candles come, no engine ran.
+    apart than they come, no engine ran.
     """
     curve, since = account.curve, max(0, first - 1)
-    at_ms = curve.at_ms[since:]
+    dark = np.diff(curve.at_ms[since:]) > account.gap_ms
+    at_ms = np.maximum(curve.at_ms[since:], start_ms)
     length = np.diff(at_ms)
-    dark = length > account.gap_ms
     exposed = int(length[(curve.exposed[since:-1] > 0) & ~dark].sum())
     state = np.where(dark, len(STATES), curve.state[since:-1])
     edges = np.flatnonzero(np.diff(state)) + 1
@@ -219,9 +220,17 @@ def ratios(found: Window) -> Ratios:
     return Ratios(
         len(returns), growth, metrics.sharpe_ratio(returns),
         account_metrics.sharpe_error(returns), metrics.sortino_ratio(returns),
-        account_metrics.calmar_ratio(growth or 0.0, len(returns), drawdown or 0.0),
+        _calmar(found, growth or 0.0, drawdown or 0.0),
         drawdown, length, not length or (fall is not None and fall.recovered is not None),
     )  # fmt: skip
+
+
+def _calmar(found: Window, growth: float, drawdown: float) -> float | None:
+    """Return the ratio over the days that passed, lived through or not."""
+    if len(found.returns) < account_metrics.MIN_CALMAR_RETURNS:
+        return None
+    passed = (found.days[-1].date - found.days[0].date).days + 1
+    return account_metrics.calmar_ratio(growth, passed, drawdown)
 
 
 def months(days: Iterable[Day]) -> dict[tuple[int, int], Day]:

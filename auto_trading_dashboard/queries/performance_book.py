@@ -34,6 +34,7 @@ FIELDS: Final = ("symbol", "strategy", "side", "reason")
 _KEPT: Final = 3  # runs in memory; one of 50,000 positions takes about 50 MB
 _equity: Table = EquityRow.__table__  # type: ignore[attr-defined]
 _ledger: Table = LedgerEntryRow.__table__  # type: ignore[attr-defined]
+_SNAPSHOT_MS: Final = 3_600_000  # they are taken at full hours
 _EMPTY: Final = np.empty(0, np.int64)
 
 
@@ -61,18 +62,18 @@ class Curve:
         exposed: 1 while a position is open.
     """
 
-    at_ms: Ints = _EMPTY
-    equity: Ints = _EMPTY
-    state: Ints = _EMPTY
-    exposed: Ints = _EMPTY
+    at_ms: Ints
+    equity: Ints
+    state: Ints
+    exposed: Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kinds:
     """One field of the closed positions: its values, and for each position the place of its own."""
 
-    names: tuple[str, ...] = ()
-    of: Ints = _EMPTY
+    names: tuple[str, ...]
+    of: Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +101,7 @@ class Account:
     Args:
         version: differs from that of every other state of these books.
         capital: money that the run began with; None where none was booked.
-        gap_ms: snapshots further apart have a time between them in which no engine ran.
+        gap_ms: between snapshots further apart than this no engine ran.
     """
 
     run_id: int
@@ -153,11 +154,14 @@ class RunBook:
         row = session.get(RunRow, self._run_id)
         config = {} if row is None else json.loads(row.config)
         zone = str(config.get("engine", {}).get("trading_day_timezone", "UTC"))
-        gap_ms = 3 * timeframe_ms("1h" if row is None else row.timeframe)
-        none = Closed((), _EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY, {f: Kinds() for f in FIELDS})
+        candle_ms = _SNAPSHOT_MS if row is None else timeframe_ms(row.timeframe)
+        gap_ms = 2 * max(_SNAPSHOT_MS, candle_ms)
+        none = Closed(
+            (), _EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY, {f: Kinds((), _EMPTY) for f in FIELDS}
+        )
         return Account(
             self._run_id, (), daily.capital(session, self._run_id), TradingCalendar(zone), zone,
-            gap_ms, Curve(), none, _EMPTY, _EMPTY,
+            gap_ms, Curve(_EMPTY, _EMPTY, _EMPTY, _EMPTY), none, _EMPTY, _EMPTY,
         )  # fmt: skip
 
     def _curve(self, session: Session, known: Curve) -> tuple[Curve, int]:

@@ -164,7 +164,7 @@ def test_a_step_back_from_the_living_engine_keeps_what_was_there(empty: Engine) 
     before = tables(empty)
     run_id = stored_run(empty)
     a_lease_of_before(empty)
-    prepare(empty)
+    upgrade(empty, "0003")
     assert tables(empty) - before == {
         "jobs", "latest_prices", "notification_outbox", "daily_account_summary", "emergency_stops",
         "session_events",
@@ -176,6 +176,20 @@ def test_a_step_back_from_the_living_engine_keeps_what_was_there(empty: Engine) 
         assert connection.scalar(text("SELECT max(id) FROM runs")) == run_id
         leased = {column["name"] for column in inspect(connection).get_columns("engine_lease")}
     assert not leased & {"started_at", "mode", "source", "build", "view"}
+    prepare(empty)
+    assert differences(empty) == []
+
+
+def test_a_step_back_from_the_sums_keeps_what_they_were_made_of(empty: Engine) -> None:
+    upgrade(empty, "0003")
+    before = tables(empty)
+    run_id = stored_run(empty)
+    prepare(empty)
+    assert tables(empty) - before == {"decision_counts", "equity_spans", "rollup_marks"}
+    downgrade(empty, "0003")
+    assert tables(empty) == before
+    with empty.connect() as connection:
+        assert connection.scalar(text("SELECT max(id) FROM runs")) == run_id
     prepare(empty)
     assert differences(empty) == []
 

@@ -22,7 +22,7 @@ from crypto_trader_pro.domain.enums import NotificationType, TradingState
 from crypto_trader_pro.domain.errors import GatewayUnavailable, InputError
 from crypto_trader_pro.domain.portfolio import AccountView
 from crypto_trader_pro.domain.timeframes import to_ms
-from database import commands
+from database import commands, rollups, runs
 from database.auto_trading_db import open_database, unit_of_work
 from database.models import (
     CommandRow,
@@ -163,6 +163,24 @@ def test_open_positions_are_marked(world: World, jobs: Jobs) -> None:
     assert jobs.run("unrealized_pnl")
     (row,) = world.rows(PositionRow)
     assert row.unrealized_pnl == 5  # 0.05 x (42,100.1 - 42,000.1)
+
+
+def test_the_sums_of_the_session_and_of_runs_without_any_are_made(world: World, jobs: Jobs) -> None:
+    ended = stored_run(world.database)
+    stored(
+        world.database, *(a_decision(run, 5 * k) for run in (world.run_id, ended) for k in range(3))
+    )
+    with unit_of_work(world.database) as session:
+        runs.finish(session, ended, "finished", None, world.now)
+    assert jobs.run("roll_up", quiet=True)
+    with unit_of_work(world.database) as session:
+        assert rollups.rolled_up_to(session, world.run_id) == T0_MS + 5 * 60_000  # one may grow
+        assert rollups.rolled_up_to(session, ended) == T0_MS + 10 * 60_000
+    row = world.job("roll_up")
+    assert row is not None
+    world.now += timedelta(seconds=30)
+    jobs.run("roll_up", quiet=True)  # nothing to do
+    assert world.job("roll_up") == row
 
 
 def test_a_difference_is_told_once_until_it_is_resolved(world: World, jobs: Jobs) -> None:
