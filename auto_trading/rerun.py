@@ -39,9 +39,17 @@ def rerun_candles(
     signals: Sequence[AiSignalRow],
 ) -> Rerun:  # fmt: skip
     """Play the run's candles up to the decision again, with the strategies of then."""
+    asked = next((s for s in signals if s.model_id), None)
     if run.kind != "replay" or "session" in run.inputs:
         again = session_findings(database, run, decision, signals)
-        return Rerun(tuple(again.differs), tuple(again.unchecked))
+        result = Rerun(tuple(again.differs), tuple(again.unchecked))
+        if asked is None or again.origin is None or again.settings is None:
+            return result
+        from auto_trading.rerun_session_model import rerun_session_model  # noqa: PLC0415
+
+        return rerun_session_model(
+            result, asked, database, again.origin, again.settings, var_dir, decision
+        )
     try:
         request, market = played(run, database)
     except InputError as e:
@@ -50,7 +58,6 @@ def rerun_candles(
     settings = Settings.model_validate_json(run.config, strict=False)
     found = _candle_findings(request, market, settings, decision, signals)
     result = Rerun(differs=tuple(found))
-    asked = next((s for s in signals if s.model_id), None)
     if asked is None:
         return result
     # the model's libraries are slow to import and only needed here

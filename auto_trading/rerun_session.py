@@ -29,8 +29,17 @@ _CONFIGS = (CommandKind.APPLY_CONFIG, CommandKind.ROLLBACK_CONFIG)
 
 
 class Findings(NamedTuple):
+    """What a symbol's monitor and strategies find, the model left out.
+
+    Args:
+        origin: the session; None where its record is not stored.
+        settings: in force at the decision; None as above.
+    """
+
     differs: list[Finding]
     unchecked: list[Finding]
+    origin: RunRow | None = None
+    settings: Settings | None = None
 
 
 def session_findings(
@@ -49,9 +58,8 @@ def session_findings(
     for row in rows:
         if again.take(row, decision.at_ms):
             break
-    unchecked = [Finding("why.unchecked.session_model", {})] if _uses_model(signals) else []
     differs = compared(again.monitor.window_hash[0], again.said, decision, signals)
-    return Findings(differs, unchecked)
+    return Findings(differs, [], origin, again.settings)
 
 
 class _Again:
@@ -70,7 +78,7 @@ class _Again:
         self._place = place
         self._length = timeframe_ms(settings.engine.timeframe)
         self._interval_ms = settings.engine.trading_interval * 1000
-        self._settings = settings
+        self.settings = settings
         self._before_ms = before_ms
         self.monitor = MarketMonitor([item], [gate_of(self._length, settings)])
         self._generator = self._strategies(settings)
@@ -110,17 +118,13 @@ class _Again:
     def _command(self, command: Command) -> None:
         if command.kind in _CONFIGS:
             with suppress(InputError):  # the session refused it and went on as before
-                self._reconfigure(settings_of(command, self._settings))
+                self._reconfigure(settings_of(command, self.settings))
 
     def _reconfigure(self, settings: Settings) -> None:
         """Go on with other settings, as the session did."""
-        state, before = self.monitor.state(), self._settings
+        state, before = self.monitor.state(), self.settings
         self.monitor = MarketMonitor([self._item], [gate_of(self._length, settings)])
         self.monitor.restore(state)
         if before.strategies != settings.strategies:
             self._generator = self._strategies(settings)
-        self._settings = settings
-
-
-def _uses_model(signals: Sequence[AiSignalRow]) -> bool:
-    return any(s.model_id for s in signals)
+        self.settings = settings

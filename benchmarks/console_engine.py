@@ -1,14 +1,19 @@
 """What watchers cost the engine: its decision cycles with and without them, in turns."""
 
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from playwright.sync_api import Browser
 
 from auto_trading import control
 from auto_trading_dashboard import navigation
-from benchmarks.console_site import Site, a_site, cpu_seconds, quantiles
+from benchmarks.console_site import ROOT, Site, a_site, cpu_seconds, quantiles
 from benchmarks.console_visits import Operator, browser
 from crypto_trader_pro.domain.enums import CommandKind
 from database.auto_trading_db import open_database
@@ -24,51 +29,72 @@ SETTINGS: Final = {
     "CTP_ENGINE__MAX_CONCURRENT_POSITIONS": "10",
     "CTP_SYMBOLS": "[" + ",".join(f'"{symbol}"' for symbol in SYMBOLS) + "]",
 }  # fmt: skip
+_SETTLING: Final = 2.0  # seconds after watchers have come or gone
 
 
-def compare(folder: Path, data: Path, pairs: int, watchers: int, seconds: float) -> None:
+def compare(
+    folder: Path, data: Path, pairs: int, watchers: int, seconds: float, *, with_browsers: bool
+) -> None:
     """Print cycles alone and watched, and the ratio of their p99; stretches in the order ABBA."""
-    with a_site(folder, data, **SETTINGS) as site:
+    alone: list[list[float]] = []
+    watched: list[list[float]] = []
+    with a_site(folder, data, **SETTINGS) as site, ExitStack() as stack:
         engine = site.start("crypto_trader_pro", "engine", "run")
         _start_trading(site)
-        server = site.console()
-        alone: list[list[float]] = []
-        watched: list[list[float]] = []
-        with browser() as chromium:
-            for number in range(2 * pairs):
-                is_watched = number % 4 in (1, 2)
-                operators = []
-                if is_watched:
-                    wanted = [e for n in PAGES for e in navigation.entries() if e.name == n]
-                    operators = [
-                        Operator(chromium, site.address, wanted[k % len(wanted)])
-                        for k in range(watchers)
-                    ]
-                time.sleep(2.0)
-                cpu, since = (cpu_seconds(engine.pid), cpu_seconds(server)), site.mark()
-                if operators:
-                    operators[0].watch(seconds * 1)
-                else:
-                    time.sleep(seconds)
-                cycles = [r["wall"] for r in site.records(since) if r["kind"] == "cycle"]
-                (watched if is_watched else alone).append(cycles)
-                shares = (cpu_seconds(engine.pid) - cpu[0], cpu_seconds(server) - cpu[1])
-                told = ", ".join(f"{share / seconds * 100:.0f} %" for share in shares)
-                name = f"{len(operators)} watching" if operators else "alone"
-                print(f"  {name:<12} {_cycles(cycles)}; engine and console use {told} of a core")
-                for operator in operators:
-                    operator.close()
+        processes = (engine.pid, site.console())
+        chromium = stack.enter_context(browser()) if with_browsers else None
+        with _watching(site, watchers, chromium) as watch:  # the console's first pages are slow
+            watch(_SETTLING)
+        for number in range(2 * pairs):
+            count = watchers if number % 4 in (1, 2) else 0
+            with _watching(site, count, chromium) as watch:
+                watch(_SETTLING)
+                since, cpu = site.mark(), [cpu_seconds(p) for p in processes]
+                watch(seconds)
+                records = site.records(since)
+                used = [cpu_seconds(p) - c for p, c in zip(processes, cpu, strict=True)]
+            cycles = [r["wall"] for r in records if r["kind"] == "cycle"]
+            (watched if count else alone).append(cycles)
+            told = ", ".join(f"{share / seconds * 100:.0f} %" for share in used)
+            refreshed = sum(1 for r in records if r["kind"] == "part") / seconds
+            print(f"  {count} watching: {_cycles(cycles)}; {refreshed:.1f} live parts/s; engine and"
+                  f" console use {told} of a core", flush=True)  # fmt: skip
     _tell(alone, watched)
+
+
+@contextmanager
+def _watching(
+    site: Site, count: int, chromium: Browser | None
+) -> Iterator[Callable[[float], None]]:
+    """Let `count` watchers look, and give what waits meanwhile."""
+    entries = [e for name in PAGES for e in navigation.entries() if e.name == name]
+    wanted = [entries[k % len(entries)] for k in range(count)]
+    if not wanted:
+        yield time.sleep
+    elif chromium is None:
+        command = [sys.executable, "-m", "benchmarks.console_watchers", site.address]
+        process = subprocess.Popen(
+            [*command, *(e.path for e in wanted)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield time.sleep
+        finally:
+            process.terminate()
+            process.wait(20)
+    else:
+        operators = [Operator(chromium, site.address, entry) for entry in wanted]
+        yield operators[0].watch
+        for operator in operators:
+            operator.close()
 
 
 def _start_trading(site: Site) -> None:
     """Wait for the engine, let it trade, and give it some candles to warm up."""
     database = open_database(site.database_url)
-    deadline = time.monotonic() + 60
     row = control.ask(database, CommandKind.START, {}, by="bench", now=SystemClock().now())
-    answer = control.wait_for_answer(
-        database, row.command_id, deadline - time.monotonic(), time.sleep
-    )
+    answer = control.wait_for_answer(database, row.command_id, 120.0, time.sleep)
     database.dispose()
     assert answer is not None, "the engine does not answer"
     assert answer.status == "done", answer.answer
@@ -81,7 +107,8 @@ def _cycles(seconds: list[float]) -> str:
 
 
 def _tell(alone: list[list[float]], watched: list[list[float]]) -> None:
-    before, beside = sum(alone, []), sum(watched, [])  # noqa: RUF017  a handful of lists
+    before = [value for each in alone for value in each]
+    beside = [value for each in watched for value in each]
     print(f"alone:    {_cycles(before)}")
     print(f"watched:  {_cycles(beside)}")
     for name, q in (("p50", 0.5), ("p99", 0.99)):
@@ -89,5 +116,5 @@ def _tell(alone: list[list[float]], watched: list[list[float]]) -> None:
         each = [np.quantile(w, q) / np.quantile(a, q) for a, w in zip(alone, watched, strict=True)]
         print(f"{name} with watchers / without: {ratio:.3f}; each pair"
               f" {', '.join(f'{r:.2f}' for r in each)}")  # fmt: skip
-    ratio = float(np.quantile(beside, 0.99) / np.quantile(before, 0.99))
-    print(f"goal p99 < 1.10: {'met' if ratio < 1.1 else 'NOT met'}")
+    is_met = np.quantile(beside, 0.99) < 1.1 * np.quantile(before, 0.99)
+    print(f"goal p99 < 1.10: {'met' if is_met else 'NOT met'}")

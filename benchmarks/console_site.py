@@ -170,7 +170,8 @@ def quantiles(seconds: Sequence[float], unit: str = "ms") -> str:
     factor = 1000.0 if unit == "ms" else 1.0
     p50, p95, most = (np.quantile(seconds, q) * factor for q in (0.5, 0.95, 1.0))
     places = 1 if unit == "ms" else 2
-    return f"p50 {p50:.{places}f}, p95 {p95:.{places}f}, worst {most:.{places}f} {unit} ({len(seconds)})"
+    told = f"p50 {p50:.{places}f}, p95 {p95:.{places}f}, worst {most:.{places}f}"
+    return f"{told} {unit} ({len(seconds)})"
 
 
 def tell_machine(title: str) -> None:

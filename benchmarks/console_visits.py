@@ -1,4 +1,4 @@
-"""Operators in Chromium: each a browser context of its own, with what it took and what it received."""
+"""Operators in Chromium, each in a browser context of its own: how long they wait, what they get."""
 
 import shutil
 import time

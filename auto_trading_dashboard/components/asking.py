@@ -93,6 +93,9 @@ def answer(values: Mapping[str, Any]) -> str:
     """Return the engine's answer in words; one of another version as it stands."""
     numbers = dict(values)
     code = str(numbers.pop("code", ""))
+    if "trigger" in numbers:  # none: a ladder was lifted, no emergency
+        trigger = f"trigger.{numbers['trigger']}" if numbers["trigger"] else "control.ladders"
+        numbers["trigger"] = catalogue(language()).get(trigger, numbers["trigger"])
     if code in catalogue(language()):
         with suppress(KeyError):  # an engine of another version; what it did is done
             return text(code, **numbers)

@@ -70,11 +70,11 @@ def summary(settings: Settings) -> list[str]:
     s, preset, risk = settings, settings.preset, settings.risk_management
     names = [name for name, one in s.strategies if one.enabled]
     factor = preset.size_factor_pct
-    told = {
+    told: dict[str, dict[str, Any]] = {
         "mode": {"mode": text(f"mode.{s.engine.mode.value}"), "source": s.market_data.source,
                  "venue": s.market_data.venue},
         "symbols": {"count": len(s.symbols), "names": ", ".join(s.symbols)},
-        "strategies": {"names": ", ".join(names) or figures.MISSING},
+        "strategies": {"count": len(names), "names": ", ".join(names) or figures.MISSING},
         "period": {"timeframe": s.engine.timeframe, "seconds": s.engine.trading_interval},
         "preset": {"preset": s.engine.trading_mode.value, "edge": plain(preset.edge_margin_bp),
                    "factor": plain(factor)},

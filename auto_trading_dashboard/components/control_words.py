@@ -70,8 +70,8 @@ def trigger_of(panel: Panel) -> str:
 
 def _without_engine(panel: Panel, engine: EngineState, now: datetime) -> Said:
     if engine.observed is ObservedState.FAULTED:
-        code = "faulted_gone" if engine.last_error else "died"
-        return Said(code, "bad", {"age": figures.since(engine.heartbeat_at, now)})
+        values = {"age": figures.since(engine.heartbeat_at, now)}
+        return Said("faulted_gone" if engine.last_error else "died", "bad", values)
     if engine.desired is DesiredState.EMERGENCY:
         return Said("no_engine_latched", "bad")
     if engine.desired is DesiredState.RUNNING:

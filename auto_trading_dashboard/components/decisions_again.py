@@ -24,7 +24,7 @@ def again(decision_id: int, *, has_model: bool) -> None:
     st.button(
         text("decisions.explain" if has_model else "decisions.again"), icon=":material/replay:",
         key="decisions_again", disabled=isinstance(found, Running),
-        help=text("decisions.again_help"), on_click=_run, args=(decision_id,),
+        on_click=_run, args=(decision_id,),
     )  # fmt: skip
     if isinstance(found, Running):
         passed = figures.since(found.since, services.clock().now())

@@ -42,22 +42,14 @@ def seen(told: Told) -> None:
     st.markdown("  \n".join(figures.escaped(sentence) for sentence in told.seen))
 
 
-def signals(tale: Tale, words: Words) -> None:
+def signals(tale: Tale, told: Told, words: Words) -> None:
     """Tell what each strategy said, and its model's numbers."""
     found = tale.story.signals
     st.markdown(f"**{figures.escaped(text('decisions.signals'))}**")
     if not found:
         st.caption(text("decisions.no_signals"))
         return
-    table(
-        found,
-        [
-            Column("decisions.strategy", lambda s: s.strategy),
-            Column("decisions.signal", lambda s: words.word("signal", s.signal_type)),
-            Column("decisions.reason", lambda s: words.word("reason", s.reason), width="large"),
-        ],
-        key="decisions_signals",
-    )  # fmt: skip
+    st.markdown("\n".join(f"- {figures.escaped(said[0])}" for said in told.signals))
     for one in found:
         if one.entry_price is not None:
             st.caption(

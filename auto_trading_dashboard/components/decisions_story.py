@@ -50,7 +50,7 @@ def _story(tale: Tale) -> None:
         decisions_parts.rules(parts)
     with right:
         decisions_parts.seen(parts)
-        decisions_parts.signals(tale, words)
+        decisions_parts.signals(tale, parts, words)
         decisions_parts.size(parts)
         decisions_again.again(tale.story.decision.id or 0, has_model=tale.model_id is not None)
     decisions_orders.draw(tale, words)

@@ -15,7 +15,7 @@ from auto_trading_dashboard.queries.logs import Wanted, Whole
 from database.auto_trading_db import unit_of_work
 
 MOST: Final = 100_000  # lines of one file
-_CHUNK: Final = 5_000
+_CHUNK: Final = 5_000  # line numbers of one read
 _COLUMNS: Final = ("at", "level", "component", "message", "correlation", "run", "data")
 
 
@@ -30,9 +30,9 @@ def buttons(wanted: Wanted) -> None:
         left = MOST
         while left:
             with unit_of_work(database, "the log") as session:
-                found, before = logs.chunk(session, wanted, before, min(_CHUNK, left))
-            yield from found
-            left -= len(found)
+                found, before = logs.chunk(session, wanted, before, _CHUNK)
+            yield from found[:left]
+            left -= len(found[:left])
             if before is None:
                 return
 

@@ -35,11 +35,11 @@ def _read(session: Session, work: Work) -> tuple[Signals, Today]:
     return monitoring.signals(session, work.number), monitoring.today(session, work)
 
 
-def _metric(name: str, value: str, delta: str, colour: str = "off", **values: Any) -> None:
+def _metric(name: str, value: str, delta: str, colour: Any = "off", **values: Any) -> None:
     st.metric(
         text(f"monitoring.{name}"), value, delta or None, delta_color=colour, delta_arrow="off",
         help=text(f"monitoring.{name}_help", **values),
-    )  # type: ignore[call-overload]  # fmt: skip
+    )  # fmt: skip
 
 
 def _signals(found: Signals | None) -> None:

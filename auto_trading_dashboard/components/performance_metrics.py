@@ -21,7 +21,8 @@ from crypto_trader_pro.backtest.account_metrics import (
 from crypto_trader_pro.backtest.metrics import MIN_RATIO_RETURNS
 
 _WIDTH: Final = 145  # of a figure with its sample, pixels at least
-_FIRST: Final = ("net", "drawdown", "sharpe", "win_rate", "profit_factor")
+_LARGE: Final = 10_000  # money without its cents, or it would be cut off
+_FIRST: Final = ("net", "return", "drawdown", "sharpe", "win_rate", "profit_factor")
 _OTHERS: Final = (
     "sortino", "calmar", "trades", "expectancy", "fees", "slippage", "funding", "exposure",
     "active", "running",
@@ -47,7 +48,7 @@ class Figure:
 
 def first(view: View) -> None:
     """Draw the figures that come before the chart."""
-    _grid(view, _FIRST, "performance_first", 5)
+    _grid(view, _FIRST, "performance_first", 6)
 
 
 def others(view: View) -> None:
@@ -95,8 +96,14 @@ def _of_account(view: View, ratios: Ratios) -> Iterable[Figure]:
     days = view.window.days
     net = days[-1].after - days[0].before
     fraction = None if ratios.growth is None else ratios.growth - 1
-    under = text("performance.return", fraction=figures.signed_percent(fraction), days=len(days))
-    yield Figure("net", figures.signed(net), under, net)
+    yield Figure(
+        "net", figures.signed(net, 0 if abs(net) >= _LARGE else 2),
+        text("performance.now", equity=figures.amount(days[-1].after)), net,
+    )  # fmt: skip
+    yield Figure(
+        "return", figures.signed_percent(fraction), _days(len(days)),
+        None if fraction is None else Decimal(fraction),
+    )  # fmt: skip
     length = text(
         "performance.fell_over" if ratios.is_recovered else "performance.falls_since",
         length=figures.age(ratios.drawdown_ms / 1000),

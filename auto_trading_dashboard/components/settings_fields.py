@@ -161,20 +161,13 @@ def _index(choices: Sequence[str], given: Any) -> int | None:
     return choices.index(given) if given in choices else None
 
 
+# labels must not tell what has changed: a choice is kept by its label
 def _file_text(name: str) -> str:
-    return text(f"settings.file.{name.partition('.')[0]}") + _mark(
-        any(keys()[drafts.path_of(k)].file == name for k in state.draft_now())
-    )
+    return text(f"settings.file.{name.partition('.')[0]}")
 
 
 def _section_text(name: str) -> str:
-    return text(f"settings.section.{name}") + _mark(
-        any(drafts.path_of(k)[0] == name for k in state.draft_now())
-    )
-
-
-def _mark(changed: bool) -> str:
-    return " •" if changed else ""
+    return text(f"settings.section.{name}")
 
 
 def _about(path: Path) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from auto_trading_dashboard.queries.marks import newest_candles
 from auto_trading_dashboard.queries.monitoring import Work
@@ -72,13 +72,12 @@ def _newest_decisions(
     session: Session, run: int, length: int
 ) -> dict[str, tuple[int | None, str, str]]:
     row = DecisionRow
-    newest = session.exec(select(func.max(row.at_ms)).where(col(row.run_id) == run)).one()
+    times = select(col(row.at_ms)).where(col(row.run_id) == run)
+    newest = session.exec(times.order_by(col(row.at_ms).desc()).limit(1)).first()
     if newest is None:
         return {}
     query = (
-        select(  # type: ignore[call-overload]
-            col(row.symbol), col(row.at_ms), col(row.gate_state), col(row.gate_reason)
-        )
+        select(col(row.symbol), col(row.at_ms), col(row.gate_state), col(row.gate_reason))
         .where(col(row.run_id) == run, col(row.at_ms) > newest - _BACK * length)
         .order_by(col(row.at_ms))
     )

@@ -135,13 +135,24 @@ def story(session: Session, correlation_id: str, limit: int = STORY) -> list[Lin
 
 
 def chunk(
-    session: Session, wanted: Wanted, before: int | None, limit: int
+    session: Session, wanted: Wanted, before: int | None, numbers: int
 ) -> tuple[list[Whole], int | None]:
-    """Return whole lines, newest first, and where to go on; None: that was all."""
-    found = page(session, wanted, before, limit)
-    numbers = [line.id for line in found.lines]
-    query = select(Row).where(col(Row.id).in_(numbers)).order_by(col(Row.id).desc())
-    return [_whole(row) for row in session.exec(query)], found.older
+    """Return whole lines, newest first, and where to go on; None: that was all.
+
+    Args:
+        numbers: how many line numbers are looked at, wanted or not.
+    """
+    first, newest = _ends(session)
+    low, high = _bounds(session, wanted, first, newest)
+    high = high if before is None else min(high, before)
+    floor = max(low, high - numbers)
+    columns = (*_columns(len_of_message=None), col(Row.data), col(Row.run_id))
+    query = select(*columns).where(  # type: ignore[call-overload]
+        col(Row.id) >= floor, col(Row.id) < high, *_conditions(session, wanted, every=True)
+    )
+    found = session.connection().execute(query.order_by(col(Row.id).desc()))
+    wholes = [Whole(_line(*values), data, run_id) for *values, data, run_id in found]
+    return wholes, floor if floor > low else None
 
 
 def _ends(session: Session) -> tuple[int, int]:
@@ -201,12 +212,15 @@ def _groups(wanted: Wanted) -> Iterator[list[ColumnElement[bool]]]:
         yield [col(Row.component) == component]
 
 
-def _conditions(session: Session, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+def _conditions(
+    session: Session, wanted: Wanted, *, every: bool = False
+) -> Iterator[ColumnElement[bool]]:
+    """Yield what the read itself must look for; `every`: also what indexes could answer."""
     if wanted.since is not None:
         yield col(Row.timestamp) >= wanted.since
     if wanted.until is not None:
         yield col(Row.timestamp) < wanted.until
-    if not wanted.is_searched:
+    if not (wanted.is_searched or every):
         return
     if wanted.levels:
         yield col(Row.log_level).in_(wanted.levels)
@@ -233,10 +247,12 @@ def _pattern(words: str) -> str:
     return f"%{words}%"
 
 
-def _columns() -> tuple[Any, ...]:
+def _columns(len_of_message: int | None = _SHOWN) -> tuple[Any, ...]:
+    message = col(Row.message)
     return (
         col(Row.id), col(Row.timestamp), col(Row.log_level), col(Row.component),
-        func.substr(col(Row.message), 1, _SHOWN), col(Row.correlation_id),
+        message if len_of_message is None else func.substr(message, 1, len_of_message),
+        col(Row.correlation_id),
     )  # fmt: skip
 
 

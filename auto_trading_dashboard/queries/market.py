@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
+import sqlalchemy
 from sqlmodel import Session, col, select
 
 from crypto_trader_pro.domain.timeframes import KNOWN, timeframe_ms, to_datetime, to_ms
@@ -138,7 +139,7 @@ def _stored(
     """Return the newest `limit` stored candles in [start, until), oldest first."""
     row = MarketDataRow
     numbers = [col(n) for n in (row.open, row.high, row.low, row.close, row.volume)]
-    query = select(col(row.timestamp), *numbers).where(  # type: ignore[call-overload]
+    query = sqlalchemy.select(col(row.timestamp), *numbers).where(
         col(row.venue) == series.origin.venue, col(row.symbol) == series.symbol,
         col(row.timeframe) == timeframe, col(row.source) == series.origin.source,
     )  # fmt: skip
@@ -146,5 +147,6 @@ def _stored(
         query = query.where(col(row.timestamp) < until)
     if start is not None:
         query = query.where(col(row.timestamp) >= start)
-    found = session.exec(query.order_by(col(row.timestamp).desc()).limit(limit)).all()
+    query = query.order_by(col(row.timestamp).desc()).limit(limit)
+    found: Sequence[Any] = session.connection().execute(query).all()
     return [Candle(*values) for values in reversed(found)]

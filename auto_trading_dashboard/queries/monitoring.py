@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from auto_trading_dashboard.queries.runs import asset_of
 from crypto_trader_pro.domain.calendar import TradingCalendar, TradingDay
@@ -93,8 +93,8 @@ def in_work(session: Session, now: datetime, is_gone: IsGone) -> Work | None:
 def signals(session: Session, run: int) -> Signals:
     """Count what the strategies want at the newest candle of a run."""
     row = AiSignalRow
-    newest = select(func.max(row.created_at)).where(col(row.run_id) == run)
-    at = session.exec(newest).one()
+    newest = select(col(row.created_at)).where(col(row.run_id) == run)
+    at = session.exec(newest.order_by(col(row.created_at).desc()).limit(1)).first()
     if at is None:
         return Signals(0, 0, 0, None)
     said = session.exec(

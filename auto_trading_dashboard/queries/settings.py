@@ -1,7 +1,7 @@
 """The configurations that were applied: who, when, what changed against the one before."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,9 +66,10 @@ def in_force(session: Session) -> Settings | None:
 def versions(session: Session, limit: int = 30) -> tuple[Version, ...]:
     """Return applied configurations, newest first."""
     rows = config_history.history(session, limit=limit + 1)  # one more, to compare the last with
-    before: Sequence[AutoTradingConfigRow | None] = [*rows[1:], None]
-    pairs = list(zip(rows, before, strict=True))[:limit]
-    return tuple(_version(row, old, in_force=row is rows[0]) for row, old in pairs)
+    return tuple(
+        _version(row, rows[k + 1] if k + 1 < len(rows) else None, in_force=k == 0)
+        for k, row in enumerate(rows[:limit])
+    )
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Changed, ...]:

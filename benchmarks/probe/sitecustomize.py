@@ -3,12 +3,13 @@
 Python imports this file at its start where its folder is on PYTHONPATH. With BENCH_PROBE=FILE
 each of these becomes a line of JSON in FILE; seconds, CPU of the one thread that does it:
 
-* run: Streamlit ran a page (`parts` empty) or some of its live parts (`parts` their names); `waited`
-  from the request's arrival to its beginning.
+* run: Streamlit ran a page (`parts` empty) or some of its live parts (`parts` their names);
+  `waited` from the request's arrival to its beginning.
 * part: one live part of such a run.
 * cycle: the engine's trading thread took the candles of one instant, up to the journal's commit.
 """
 
+# ruff: noqa: SLF001  what is timed has no public way in
 import importlib.abc
 import importlib.machinery
 import json
@@ -115,7 +116,7 @@ def _name(fragment: Any) -> str:
     for cell in fragment.__closure__ or ():
         found = cell.cell_contents
         module = getattr(found, "__module__", None) or ""
-        if callable(found) and module.startswith("auto_trading_dashboard"):
+        if callable(found) and module and not module.startswith("streamlit"):
             return f"{module.rpartition('.')[2]}.{found.__qualname__}"
     return "unknown"
 

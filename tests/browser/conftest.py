@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,11 +25,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @contextmanager
-def served(var_dir: Path, *engine: str) -> Iterator[str]:
+def served(
+    var_dir: Path, *engine: str, environ: Mapping[str, str] | None = None
+) -> Iterator[str]:  # fmt: skip
     """Serve a console over `var_dir` and yield its address.
 
     Args:
         engine: words of a process beside it, as "tests.fake_engine"; none: no engine.
+        environ: variables of both beside their places.
     """
     port = a_port()
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -39,6 +42,8 @@ def served(var_dir: Path, *engine: str) -> Iterator[str]:
         monkeypatch.setenv("CTP_CONSOLE_PORT", str(port))
         monkeypatch.setenv("CTP_HTTP_PORT", str(a_port()))
         monkeypatch.setenv("LC_ALL", "C.UTF-8")
+        for name, value in (environ or {}).items():
+            monkeypatch.setenv(name, value)
         words = [engine] if engine else []
         started = [
             subprocess.Popen([sys.executable, "-m", *w], cwd=ROOT)

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 import streamlit as st
 from sqlalchemy import Engine
 
+from auto_trading_dashboard import own_commands
 from config.environment import Environment
 from database.auto_trading_db import open_database, prepare
+
+PREFLIGHT: Final = '{"level": "ok", "checks": []}'
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +22,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environm
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CTP_VAR_DIR", str(tmp_path))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    # the first page lets preflight run, seconds of work that no test here is about
+    monkeypatch.setattr(own_commands, "PROGRAM", ("/bin/sh", "-c", f"echo '{PREFLIGHT}'"))
     st.cache_resource.clear()
     st.cache_data.clear()
     yield Environment.current()

@@ -78,9 +78,7 @@ def test_a_market_whose_time_is_another_is_told(database: Engine) -> None:
     now = SystemClock().now()
     with unit_of_work(database) as session:
         alerts.raise_alert(session, K.SYSTEM_ERROR, "error", "x", {}, at=T0, now=now)
-    assert "market time 2024\\-01\\-01" in said(page(FILE)).replace("-", "\\-").replace(
-        "\\\\", "\\"
-    )
+    assert "market time 2024-01-01" in said(page(FILE))
 
 
 def test_one_click_acknowledges_one(database: Engine) -> None:

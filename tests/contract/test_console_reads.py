@@ -91,8 +91,10 @@ def test_every_combination_of_filters_finds_what_it_names_page_by_page(database:
     with unit_of_work(database) as session:
         for wanted in ALL_WANTED:
             found: list[DecisionFound] = []
-            while page := find(session, run_id, wanted, limit=7, before=(found or [None])[-1]):
+            last: DecisionFound | None = None
+            while page := find(session, run_id, wanted, limit=7, before=last):
                 found += page
+                last = page[-1]
             expected = [row for row in rows if wanted_by(row, wanted)]
             assert {f.id for f in found} == {row.id for row in expected}, wanted
             assert len(found) == len(expected), wanted

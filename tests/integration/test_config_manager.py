@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_trading import config_manager
-from auto_trading.config_manager import ConfigManager, finish_writing
+from auto_trading.config_manager import ConfigChangedError, ConfigManager, finish_writing
 from auto_trading.config_text import with_value
 from config import loading
 from config.environment import SHIPPED
 from config.faults import SettingsError, Unusable
 from config.settings import FILES, Settings
+from config.versions import fingerprint
 from crypto_trader_pro.domain.errors import ConfigError, InputError
 from database import config_history
 from database.auto_trading_db import open_database, unit_of_work
@@ -280,6 +281,41 @@ def test_a_change_that_cannot_be_finished_is_said(
 
 
 # --- history and roll-back ------------------------------------------------------------------
+
+
+def test_a_change_made_from_other_files_is_refused(desk: Desk) -> None:
+    base = fingerprint(desk.folder)
+    desk.manager.check_base(base)
+    desk.manager.check_base(None)  # nobody looked: a command line
+    desk.apply(limits__max_leverage=2)
+    with pytest.raises(ConfigChangedError):
+        desk.manager.check_base(base)
+    desk.manager.check_base(fingerprint(desk.folder))
+    for nonsense in ("", 7, ["x"], {}):
+        with pytest.raises(ConfigChangedError):
+            desk.manager.check_base(nonsense)
+
+
+def test_a_file_edited_by_hand_is_another_base(desk: Desk) -> None:
+    base = fingerprint(desk.folder)
+    file = desk.folder / NOTIFY
+    file.write_text(file.read_text() + "\n")
+    with pytest.raises(ConfigChangedError):
+        desk.manager.check_base(base)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"engine.mode": "backtest"}, "Mode backtest runs no living engine"),
+        ({"engine.mode": "live", "engine.enable_paper_trading": False}, "Mode live is refused"),
+    ],
+)
+def test_a_mode_that_no_engine_would_start_in_is_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert desk.refused(changes).startswith(said)
 
 
 def test_a_roll_back_brings_the_very_bytes_back(desk: Desk) -> None:

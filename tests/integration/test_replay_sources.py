@@ -235,6 +235,13 @@ def test_a_slower_pace_trades_the_same(btc: Path) -> None:
     assert seconds > fast["bars"] / 250  # 0.4 s
 
 
+def test_a_replay_leaves_the_sums_of_its_decisions(btc: Path, installation: Path) -> None:
+    result = replayed(*from_files((BTC.symbol, btc)))
+    sums = read(installation / "crypto_trader_pro.db", "decision_counts")
+    hours = [row["decisions"] for row in sums if row["width_ms"] == 3_600_000]
+    assert sum(hours) == result["decisions"] > 0
+
+
 def test_a_finished_run_that_is_resumed_gives_its_result_again(btc: Path) -> None:
     result = replayed(*from_files((BTC.symbol, btc)))
     btc.unlink()  # it has been played

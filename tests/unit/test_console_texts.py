@@ -44,7 +44,6 @@ def test_what_a_page_says_by_name_is_there_with_its_values() -> None:
     [
         ("ask", CommandKind), ("desired", DesiredState), ("observed", ObservedState),
         ("page", CommandStatus), ("down.how", How),
-        ("page", ["desired", "observed", "trading", "heartbeat"]),
         ("operate", [CommandStatus.DONE, CommandStatus.REFUSED, CommandStatus.EXPIRED]),
     ],
 )  # fmt: skip
@@ -56,7 +55,6 @@ def test_no_sentence_is_left_over() -> None:
     said = constants(PAGES) | constants(COMMANDS)
     said |= {f"down.how.{how}" for how in How} | {"down.engine", "down.console"}
     said |= {f"page.{status}" for status in CommandStatus}
-    said |= {f"page.{name}" for name in ("desired", "observed", "trading", "heartbeat")}
     said |= {f"operate.{s}" for s in ("done", "refused", "expired")}
     ours = {c for c in SENTENCES if c.partition(".")[0] in ("page", "operate", "up", "down")}
     assert ours - said == set()
