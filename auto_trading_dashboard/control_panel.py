@@ -19,18 +19,16 @@ from auto_trading_dashboard.reading import read
 
 @live()
 def states() -> None:
-    """How things are, the buttons, the first steps. Containers keep what follows in its place."""
+    """How things are, the buttons, the first steps."""
     now = services.clock().now()
     reading = control_reading.panel(now)
     with page.shown(reading, "control_state"):
         control_state.sentence(reading.value, now)
         control_state.states(reading.value, now)
     control_state.buttons(reading.value, fresh=not reading.is_stale)
-    with st.container(key="control_emergency_place"):
+    with st.container(key="control_wanted"):  # what wants a person; mostly nothing
         control_progress.emergency_now(control_reading.emergency(), reading.value, now)
-    with st.container(key="control_rearm_place"):
         control_state.rearm(reading.value)
-    with st.container(key="control_first_place"):
         control_first.steps(reading, has_traded=control_reading.has_traded())
 
 

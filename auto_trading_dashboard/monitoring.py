@@ -20,5 +20,5 @@ else:
     monitoring_chart.draw(work.number, series, count)
     monitoring_positions.draw()
     monitoring_orders.working()
-    monitoring_gates.draw()
     monitoring_orders.traded()
+    monitoring_gates.draw()

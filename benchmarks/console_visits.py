@@ -1,4 +1,4 @@
-"""Operators in Chromium, each in a browser context of its own: how long they wait, what they get."""
+"""Operators in Chromium, each in a context of its own: how long they wait, what they receive."""
 
 import shutil
 import time

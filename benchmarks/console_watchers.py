@@ -53,7 +53,7 @@ class Watcher:
 
     def _take(self, message: ForwardMsg, socket: ClientConnection) -> None:
         kind = message.WhichOneof("type")
-        if kind == "new_session" and not message.new_session.fragment_ids_this_run:
+        if kind == "new_session" and not message.metadata.run.fragment_ids:
             self._stop()
             self._hash = message.new_session.page_script_hash
         elif kind == "auto_rerun":
@@ -92,10 +92,11 @@ async def _watch(address: str, paths: list[str]) -> None:
     watchers = [Watcher(address, path) for path in paths]
     began = time.perf_counter()
     tasks = [asyncio.create_task(w.watch()) for w in watchers]
-    waiting = asyncio.gather(*(w.has_come.wait() for w in watchers))
-    done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    for ended in done - {waiting}:
-        ended.result()  # raises what ended it
+    for watcher, task in zip(watchers, tasks, strict=True):
+        while not watcher.has_come.is_set():
+            if task.done():
+                task.result()  # raises what ended it
+            await asyncio.sleep(0.01)
     print("ready", flush=True)
     await over.wait()
     told = {

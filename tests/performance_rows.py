@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlmodel import SQLModel
 
@@ -49,7 +50,7 @@ def _leg(
     run_id: int, order_id: str, way: str, role: str, reason: str, at: datetime, price: Decimal,
     symbol: str, strategy: str, fee: str, slippage: str,
 ) -> list[SQLModel]:  # fmt: skip
-    common = {"symbol": symbol, "side": way, "size": Decimal(1)}
+    common: dict[str, Any] = {"symbol": symbol, "side": way, "size": Decimal(1)}
     return [
         an_order(run_id, order_id, role=role, strategy=strategy, decided_at=at, **common),
         a_fill(
@@ -70,7 +71,7 @@ def _decision(run_id: int, number: int, minutes: int, symbol: str, strategy: str
     )  # fmt: skip
 
 
-def hourly(run_id: int, equities: list[str], **changes: object) -> list[SQLModel]:
+def hourly(run_id: int, equities: list[str], **changes: Any) -> list[SQLModel]:
     """Return one snapshot each hour, the first an hour after the beginning."""
     return [
         an_equity(run_id, HOUR * (n + 1), equity, **changes) for n, equity in enumerate(equities)

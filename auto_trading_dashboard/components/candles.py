@@ -120,7 +120,7 @@ class _Placed:
             self._trace(
                 f"monitoring.mark_{code}",
                 [(k, m.price, self._trade(m)) for k, m in known if chosen(m)],
-                {"symbol": symbol, "color": colour, "size": 10,
+                {"symbol": symbol, "color": colour, "size": 9,
                  "line": {"width": 1, "color": "#ffffff"}},
             )
             for code, symbol, colour, chosen in kinds
@@ -134,7 +134,7 @@ class _Placed:
             if k is not None:
                 y = self._candles[k].low if mark.direction > 0 else self._candles[k].high
                 found[mark.was_acted_on].append((k, y, self._signal(mark)))
-        circle = {"symbol": "circle-open", "size": 6}
+        circle = {"symbol": "circle-open", "size": 5}
         return [
             self._trace("monitoring.mark_acted", found[True], {**circle, "color": _AMBER}),
             self._trace("monitoring.mark_not_acted", found[False], {**circle, "color": _GREY}),

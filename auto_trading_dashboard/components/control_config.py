@@ -40,7 +40,9 @@ def configuration(found: InForce | None) -> None:
     with st.container(border=True, key="control_configuration"):
         files = on_disk()
         settings = files if found is None else found.settings
-        if found is None:
+        if settings is None and found is None:
+            st.caption(text("control.configuration_broken"))
+        elif found is None:
             st.caption(text("control.configuration_files"))
         elif settings is None:
             st.caption(text("control.configuration_other"))

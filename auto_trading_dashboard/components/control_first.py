@@ -6,7 +6,7 @@ from typing import Final
 
 import streamlit as st
 
-from auto_trading_dashboard import own_commands
+from auto_trading_dashboard import own_commands, services
 from auto_trading_dashboard.components import figures
 from auto_trading_dashboard.own_commands import Done, Failed, Running
 from auto_trading_dashboard.preferences import text
@@ -22,7 +22,6 @@ def steps(reading: Reading[Panel], *, has_traded: bool) -> None:
     """Draw the way to the first fill with what is reached; gone after it."""
     panel = reading.value
     if panel is None or reading.is_stale:  # what is reached is not known
-        st.empty()
         return
     if has_traded:
         _missing(panel)
@@ -43,7 +42,6 @@ def steps(reading: Reading[Panel], *, has_traded: bool) -> None:
 def _missing(panel: Panel) -> None:
     """Offer to start an engine that is not there; nothing while one lives."""
     if panel.alive:
-        st.empty()
         return
     with st.container(border=True, key="control_missing"):
         st.markdown(f"**{figures.escaped(text('control.missing'))}**")
@@ -61,14 +59,16 @@ def _start_engine() -> None:
             icon=":material/power_settings_new:", disabled=runs, on_click=start_engine,
         )  # fmt: skip
         st.caption(text("control.start_engine_or"))
-        st.code(f"{interpreter()} -m crypto_trader_pro engine start", language=None)
+    st.code(f"{interpreter()} -m crypto_trader_pro engine start", language=None)
     if runs:
         st.caption(text("control.start_engine_runs"))
     elif isinstance(found, Failed):
-        words = text("control.start_engine_failed", why=found.line)
+        age = figures.since(found.at, services.clock().now())
+        words = text("control.start_engine_failed", age=age, why=found.line)
         st.markdown(f":red[:material/error: {figures.escaped(words)}]")
     elif isinstance(found, Done):  # it came up, and is gone again
-        st.caption(" ".join(found.json))
+        age = figures.since(found.at, services.clock().now())
+        st.caption(text("control.start_engine_was", age=age, said=" ".join(found.json)))
     else:
         st.empty()
 

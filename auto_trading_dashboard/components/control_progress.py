@@ -56,8 +56,6 @@ def emergency_now(found: Emergency | None, panel: Panel | None, now: datetime) -
     """Draw the emergency stop beside the buttons while it is under way or stands."""
     if found is not None and _matters(found, panel):
         _box(found, now)
-    else:
-        st.empty()
 
 
 def emergency_before(found: Emergency | None, panel: Panel | None, now: datetime) -> None:

@@ -94,7 +94,6 @@ def why_no_start(panel: Panel | None) -> str:
 def rearm(panel: Panel | None) -> None:
     """Offer to lift what is latched, by typing; nothing where nothing is."""
     if panel is None or not panel.can_rearm:
-        st.empty()
         return
     latched = panel.is_latched
     with st.form("control_rearm_form", border=True, clear_on_submit=True):

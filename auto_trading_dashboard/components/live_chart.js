@@ -19,9 +19,10 @@ const told = (trace, words) => trace.open.map((_, i) => [
 const themed = (el, figure) => {
   const style = getComputedStyle(el), value = (name) => style.getPropertyValue(name).trim();
   const axis = {gridcolor: value('--st-border-color'), zeroline: false, automargin: true};
+  const ground = value('--st-background-color');
   const layout = figure.layout, touch = matchMedia('(pointer: coarse)').matches;
   Object.assign(layout, {
-    paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', autosize: true,
+    paper_bgcolor: ground, plot_bgcolor: ground, autosize: true,
     dragmode: touch ? false : 'pan',  // a finger scrolls the page
     font: {color: value('--st-text-color'), family: value('--st-font'), size: 11},
     hoverlabel: {
@@ -32,6 +33,9 @@ const themed = (el, figure) => {
               activecolor: value('--st-primary-color')},
   });
   for (const name of ['xaxis', 'yaxis', 'yaxis2']) layout[name] = {...axis, ...layout[name]};
+  Object.assign(layout.xaxis, {
+    spikecolor: value('--st-text-color'), spikethickness: 1, spikedash: 'dot',
+  });
   for (const shape of layout.shapes ?? []) {
     if (shape.label) shape.label.font = {...layout.font, ...shape.label.font};
   }
@@ -48,6 +52,7 @@ const draw = (el) => {
   const figure = JSON.parse(data.figure);
   for (const trace of figure.data) {
     if (trace.type === 'candlestick') trace.text = told(trace, figure.words);
+    if (trace.type === 'scatter' && el.clientWidth < 600) trace.marker.size *= 0.7;
   }
   window.Plotly.register({moduleType: 'locale', name: 'ctp', dictionary: data.buttons, format: {}});
   window.Plotly.react(el, figure.data, themed(el, figure), CONFIG);

@@ -13,6 +13,7 @@ from crypto_trader_pro.domain.enums import Component
 
 CORRELATION: Final = "correlation"  # in the address and in the session
 MOMENT: Final = "at"  # in the address: ISO 8601
+_NAMED: Final = "logs_correlation_named"  # what the address said last
 FOLLOW: Final = "logs_follow"
 _OWN: Final = "own"
 _SPANS: Final = {
@@ -25,10 +26,13 @@ _MOST: Final = 200  # characters of the words
 
 def bar() -> Wanted:
     """Draw the choices and return what they ask for."""
+    st.session_state.setdefault("logs_level", "INFO")
+    st.session_state.setdefault("logs_span", "all")
     _take_moment()
+    _take_correlation()
     with st.container(horizontal=True, vertical_alignment="bottom", key="logs_bar"):
         level = st.selectbox(
-            text("logs.level"), LEVELS, index=LEVELS.index("INFO"), key="logs_level", width=170,
+            text("logs.level"), LEVELS, key="logs_level", width=170,
             format_func=_level_name,
         )  # fmt: skip
         words = st.text_input(
@@ -41,6 +45,7 @@ def bar() -> Wanted:
         with st.popover(text("logs.download"), icon=":material/download:"):
             logs_download.buttons(wanted)
         st.toggle(text("logs.follow"), value=True, key=FOLLOW, help=text("logs.follow_help"))
+    _name_correlation()
     return wanted
 
 
@@ -51,7 +56,7 @@ def correlation() -> str:
 
 def ask_for(correlation_id: str) -> None:
     """Let the page be about one id; about all lines where it is "". For `on_click`."""
-    st.session_state[CORRELATION] = correlation_id or None
+    st.session_state[CORRELATION] = correlation_id
 
 
 def _take_moment() -> None:
@@ -70,6 +75,25 @@ def _take_moment() -> None:
     st.session_state["logs_until"] = (at + _AROUND).replace(microsecond=0)
 
 
+def _take_correlation() -> None:
+    """Take the id that the address names anew: by a link, or the browser's way back."""
+    named = st.query_params.get(CORRELATION, "")
+    if named != st.session_state.get(_NAMED, ""):
+        st.session_state[CORRELATION] = named
+        st.session_state[_NAMED] = named
+    st.session_state.setdefault(CORRELATION, named)
+
+
+def _name_correlation() -> None:
+    """Let the address name the chosen id, so that it can be passed on."""
+    chosen = correlation()
+    st.session_state[_NAMED] = chosen
+    if chosen:
+        st.query_params[CORRELATION] = chosen
+    else:
+        st.query_params.pop(CORRELATION, None)
+
+
 def _level_name(level: str) -> str:
     return text("logs.all_levels") if level == LEVELS[0] else text("logs.and_above", level=level)
 
@@ -80,7 +104,7 @@ def _more() -> tuple[list[str], str]:
         key="logs_components", help=text("logs.components_help"),
     )  # fmt: skip
     span = st.segmented_control(
-        text("logs.span"), list(_SPANS), default="all", key="logs_span", required=True,
+        text("logs.span"), list(_SPANS), key="logs_span", required=True,
         format_func=lambda code: text(f"logs.span_{code}"),
     )  # fmt: skip
     if span == _OWN:
@@ -90,7 +114,7 @@ def _more() -> tuple[list[str], str]:
                 format="YYYY-MM-DD", step=timedelta(minutes=1),
             )  # fmt: skip
     st.text_input(
-        text("logs.correlation"), key=CORRELATION, bind="query-params", value=None,
+        text("logs.correlation"), key=CORRELATION,
         placeholder=text("logs.correlation_hint"), max_chars=64,
     )  # fmt: skip
     return list(components), str(span)

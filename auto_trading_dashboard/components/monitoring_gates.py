@@ -1,6 +1,6 @@
 """What the market data of each symbol is good for; lifting a lock."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import streamlit as st
 from sqlmodel import Session
@@ -15,6 +15,7 @@ from auto_trading_dashboard.queries.gates import Gate
 from auto_trading_dashboard.queries.monitoring import Work
 from crypto_trader_pro.domain.enums import CommandKind, GateReason, GateState
 
+_LATE = timedelta(seconds=30)  # a living engine stores prices every five
 _WORD = "monitoring_lift_word"
 _MARKS = {GateState.GREEN: "●", GateState.EXIT_ONLY: "◐", GateState.DARK: "○"}
 
@@ -25,7 +26,7 @@ def draw() -> None:
     reading = monitoring_work.with_work("gates", _read)
     work, (rows, now) = (None, ([], None)) if reading.value is None else reading.value
     with monitoring_work.shown(reading, "gates"):
-        monitoring_work.title("monitoring.gates", len(rows), _note(rows))
+        monitoring_work.title("monitoring.gates", len(rows), _note(rows, work))
         if not rows or work is None:
             st.caption(text("monitoring.no_gates"))
         else:
@@ -38,10 +39,14 @@ def _read(session: Session, work: Work) -> tuple[list[Gate], datetime | None]:
     return found, gates.market_now(work, found)
 
 
-def _note(rows: list[Gate]) -> str:
+def _note(rows: list[Gate], work: Work | None) -> str:
+    system = services.clock().now()
+    late = [r for r in rows if work is not None and work.is_live and _is_late(r, system)]
     shut = [r for r in rows if r.state and r.state != GateState.GREEN]
     locked = [r for r in rows if r.locked_until is not None]
     said = []
+    if late:
+        said.append(figures.badge(text("monitoring.late_prices", count=len(late)), "red"))
     if shut:
         said.append(figures.badge(text("monitoring.not_green", count=len(shut)), "orange"))
     if locked:
@@ -59,7 +64,7 @@ def _columns(now: datetime | None, is_live: bool) -> list[Column[Gate]]:
         Column("monitoring.why", _why),
         Column("monitoring.price", lambda r: figures.exact(r.price), right=True),
         Column(
-            "monitoring.price_age", lambda r: _passed(system, r.received_at), right=True,
+            "monitoring.price_age", lambda r: _price_age(r, system, is_live=is_live), right=True,
             help="monitoring.price_age_help",
         ),
         Column(
@@ -84,6 +89,15 @@ def _why(row: Gate) -> str:
 
 def _passed(now: datetime | None, at: datetime | None) -> str:
     return figures.MISSING if now is None or at is None else figures.since(at, now)
+
+
+def _price_age(row: Gate, now: datetime, *, is_live: bool) -> str:
+    passed = _passed(now, row.received_at)
+    return f"⚠ {passed}" if is_live and _is_late(row, now) else passed
+
+
+def _is_late(row: Gate, now: datetime) -> bool:
+    return row.received_at is not None and now - row.received_at > _LATE
 
 
 def _locked(row: Gate, is_live: bool) -> str:

@@ -31,6 +31,11 @@ def _books() -> Books:
     return Books()
 
 
+def is_known(run: Run) -> bool:
+    """True when a read takes milliseconds: only the first one of a long run takes seconds."""
+    return _books().latest(run.number) is not None
+
+
 def view(run: Run, period: Period) -> Reading[View]:
     """Read what is new of a run; the value is None before its first snapshot."""
     books = _books()

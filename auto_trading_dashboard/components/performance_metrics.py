@@ -27,6 +27,7 @@ _OTHERS: Final = (
     "sortino", "calmar", "trades", "expectancy", "fees", "slippage", "funding", "exposure",
     "active", "running",
 )  # fmt: skip
+CODES: Final = (*_FIRST, *_OTHERS)
 
 
 @dataclass(frozen=True, slots=True)

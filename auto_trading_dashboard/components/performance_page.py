@@ -35,6 +35,10 @@ _MAPS: Final = ("by_day", "by_month")
 def sections(run: Run, period: Period) -> None:
     """Draw the page of a run that was chosen."""
     is_live = run.status == _RUNNING
+    place = st.empty()
+    if not performance_data.is_known(run):
+        with place, st.spinner(text("performance.reading", run=run.public_id)):
+            performance_data.view(run, period)
     (_live_first if is_live else _still_first)(run, period)
     reading = performance_data.view(run, period)
     view = reading.value

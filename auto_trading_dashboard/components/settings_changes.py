@@ -27,17 +27,19 @@ def draw(form: Form, *, alive: bool) -> None:
     draft = state.draft_now()
     with st.container(border=True, key="settings_changes"):
         st.subheader(text("settings.changes"), anchor=False)
-        _by_hand(form, draft)
-        if form.moved:
-            _moved(form)
-        if form.checked.faults:
-            _faulty(form, draft)
-        elif not form.steps:
-            st.caption(text("settings.no_changes"))
-        listed(form.steps)
-        answered()
-        if draft or form.steps:
-            _buttons(form, draft, alive=alive)
+        with st.container():  # each part keeps its place: nothing is seen twice while redrawn
+            _others(form, draft)
+        with st.container():
+            if form.checked.faults:
+                _faulty(form, draft)
+            elif not form.steps:
+                st.caption(text("settings.no_changes"))
+            listed(form.steps)
+        with st.container():
+            answered()
+        with st.container():
+            if draft or form.steps:
+                _buttons(form, draft, alive=alive)
 
 
 def listed(steps: Sequence[Step]) -> None:
@@ -99,12 +101,14 @@ def _line(step: Step) -> str:
     return f"{line} {figures.badge(text(f'settings.risk.{step.risk}'), 'orange', 'warning')}"
 
 
-def _by_hand(form: Form, draft: Mapping[str, Any]) -> None:
-    """Say that the files are not what the engine uses."""
+def _others(form: Form, draft: Mapping[str, Any]) -> None:
+    """Say what others have changed: in the files, and since the draft was begun."""
     others = [s for s in form.steps if ".".join(s.path) not in draft]
     if others:
         names = ", ".join(".".join(step.path) for step in others)
         st.warning(text("settings.by_hand", keys=names), icon=":material/edit_document:")
+    if form.moved:
+        _moved(form)
 
 
 def _moved(form: Form) -> None:

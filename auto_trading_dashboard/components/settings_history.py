@@ -34,9 +34,11 @@ def draw(form: Form) -> None:
             return
         zone = figures.zone_name(services.clock().now(), preferences.zone())
         st.caption(text("settings.history_help", zone=zone))
-        chosen = table(rows, _columns(), key="settings_versions", selectable=True)
-    if chosen is not None:
-        _chosen(form, chosen)
+        # a selection is kept by its place: another version must not move under it
+        key = f"settings_versions_{form.newest}"
+        row = table(rows, _columns(), key=key, selectable=True)
+    if row is not None:
+        chosen(form, row)
 
 
 def told(version: Version) -> str:
@@ -69,7 +71,8 @@ def _changed(one: Changed) -> str:
     return f"{one.key}: {old} {words.ARROW} {new}"
 
 
-def _chosen(form: Form, version: Version) -> None:
+def chosen(form: Form, version: Version) -> None:
+    """Draw one version: what it changed, and what going back to it would change."""
     with st.container(border=True, key="settings_version"):
         title = text("settings.version", number=version.number, hash=version.config_hash[:HASH])
         st.markdown(f"**{figures.escaped(title)}**")
@@ -98,7 +101,7 @@ def _back(form: Form, version: Version, steps: tuple[drafts.Step, ...]) -> None:
     agreed = settings_changes.confirmed(steps, f"settings_back_word_{version.number}")
     st.button(
         text("settings.roll_back", number=version.number), key="settings_roll_back",
-        disabled=not agreed, on_click=asking.ask,
+        disabled=not agreed or form.files.settings is None, on_click=asking.ask,
         args=(
             CommandKind.ROLLBACK_CONFIG,
             {"config_id": version.number, "base": form.files.base},

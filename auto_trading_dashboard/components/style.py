@@ -13,6 +13,7 @@ _STYLE: Final = """<style>
 [data-testid=stHeading] h2{padding-top:.2rem}
 [data-testid=stMainBlockContainer]{padding:2.6rem 1.5rem 2rem}
 [data-testid=stHeader]{height:2.4rem;min-height:2.4rem}
+[data-testid=stStatusWidget]{display:none}  /* its "Stop" ends a script, not trading */
 [data-stale="true"]{opacity:1!important;transition:none!important}
 .st-key-emergency button{background:#c8202b;border-color:#c8202b;color:#fff;font-weight:600}
 .st-key-emergency button:hover,.st-key-emergency button:focus-visible{background:#a3161f;

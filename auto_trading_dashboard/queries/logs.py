@@ -147,7 +147,7 @@ def chunk(
     high = high if before is None else min(high, before)
     floor = max(low, high - numbers)
     columns = (*_columns(len_of_message=None), col(Row.data), col(Row.run_id))
-    query = select(*columns).where(  # type: ignore[call-overload]
+    query = select(*columns).where(
         col(Row.id) >= floor, col(Row.id) < high, *_conditions(session, wanted, every=True)
     )
     found = session.connection().execute(query.order_by(col(Row.id).desc()))

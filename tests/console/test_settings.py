@@ -286,3 +286,35 @@ def edit(folder: Path, section: str, name: str, value: object) -> None:
     tree = json.loads(file.read_text())
     tree[section][name] = value
     file.write_text(json.dumps(tree))
+
+
+def going_back() -> None:
+    """Draw the oldest version as if its row were selected."""
+    from auto_trading_dashboard.components import settings_history, settings_state
+    from auto_trading_dashboard.queries import settings
+    from auto_trading_dashboard.reading import read
+
+    form = settings_state.form()
+    found = read("versions", settings.versions).value
+    assert found is not None
+    settings_history.chosen(form, found[-1])
+
+
+@pytest.mark.parametrize(("now", "asks"), [("1.5", True), ("2.5", False)])
+def test_going_back_to_more_risk_takes_the_word(
+    folder: Path, database: Engine, now: str, asks: bool
+) -> None:
+    record(database, applied(load(folder)), "start", 0)
+    edit(folder, "risk_management", "position_size_pct", float(now))
+    record(database, applied(load(folder)), "kim", 1)
+    shown = AppTest.from_function(going_back, default_timeout=60)
+    shown.session_state["chosen_language"] = "en"
+    shown.run()
+    assert not shown.exception
+    assert f"Position size (%): {now} % → 2 %" in told(shown)
+    button = shown.button(key="settings_roll_back")
+    assert button.disabled is asks
+    if asks:
+        shown.text_input(key="settings_back_word_1").set_value("RAISE").run()
+    shown.button(key="settings_roll_back").click().run()
+    assert payloads(database) == [{"config_id": 1, "base": fingerprint(folder)}]

@@ -138,6 +138,13 @@ def test_without_an_engine_the_newest_run_is_shown(database: Engine) -> None:
     assert (work.number, work.is_live, work.now, work.day_zone) == (newest, False, None, "UTC")
 
 
+def test_a_run_without_an_engine_was_last_heard_of_by_its_prices(database: Engine) -> None:
+    a_session(database, now=after(-60))
+    assert in_work(database).as_of == after(-60)
+    store_price(database, SYMBOL, "42100")  # received at T0
+    assert in_work(database).as_of == T0
+
+
 # --- the four figures ---------------------------------------------------------------------------
 
 

@@ -165,8 +165,11 @@ def test_days_are_those_of_the_daily_books_and_periods_count_back_from_the_last(
     found = of(account)
     assert len(found.days) == 41
     first, last = found.days[0], found.days[-1]
-    assert (first.date, first.before, first.after) == (date(2024, 1, 1), 1000, 1001)
-    assert (last.date, last.before, last.after) == (date(2024, 2, 10), 1040, 1100)
+    assert (first.date, first.before, first.after) == (
+        date(2024, 1, 1),
+        *map(Decimal, (1000, 1001)),
+    )
+    assert (last.date, last.before, last.after) == (date(2024, 2, 10), *map(Decimal, (1040, 1100)))
     assert (first.is_over, last.is_over) == (True, False)
     assert [d.trades for d in found.days if d.trades] == [1, 1]
     assert len(found.returns) == 40  # the day that is not over has none
@@ -174,7 +177,7 @@ def test_days_are_those_of_the_daily_books_and_periods_count_back_from_the_last(
 
     today, week, month = of(account, "today"), of(account, "days7"), of(account, "days30")
     assert [len(w.days) for w in (today, week, month)] == [1, 7, 30]
-    assert (week.days[0].date, week.days[0].before) == (date(2024, 2, 4), 1034)
+    assert (week.days[0].date, week.days[0].before) == (date(2024, 2, 4), Decimal(1034))
     assert [int(w.chosen.sum()) for w in (found, month, today)] == [2, 1, 1]
     months = performance.months(found.days)
     assert [(k, d.before, d.after) for k, d in months.items()] == [

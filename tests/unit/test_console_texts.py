@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from auto_trading.ending import How
+from auto_trading_dashboard.components.performance_metrics import CODES as FIGURES
+from auto_trading_dashboard.queries.performance import PERIODS, silent_states
 from config.environment import SHIPPED
-from crypto_trader_pro.domain.enums import CommandKind, DesiredState, ObservedState
+from crypto_trader_pro.domain.enums import CommandKind, DesiredState, FillReason, ObservedState
 from database.commands import CommandStatus
 from tests.unit.test_texts import calls, placeholders
 from utils.texts import Language, catalogue
@@ -45,6 +47,13 @@ def test_what_a_page_says_by_name_is_there_with_its_values() -> None:
         ("ask", CommandKind), ("desired", DesiredState), ("observed", ObservedState),
         ("page", CommandStatus), ("down.how", How),
         ("operate", [CommandStatus.DONE, CommandStatus.REFUSED, CommandStatus.EXPIRED]),
+        ("performance", [f"period_{period}" for period in PERIODS]),
+        ("performance", [f"shade_{state}" for state in silent_states()]),
+        ("performance", [f"reason_{reason}" for reason in FillReason]),
+        ("performance", [f"figure_{code}" for code in FIGURES]),
+        ("performance", [f"{code}_help" for code in FIGURES]),
+        ("performance", ["side_LONG", "side_SHORT", "result_winners", "result_losers",
+                         "by_strategy", "by_symbol", "by_hour", "map_by_day", "map_by_month"]),
     ],
 )  # fmt: skip
 def test_every_word_of_a_kind_has_its_sentence(prefix: str, values: list[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_trading_dashboard.components.downloads import csv_bytes, json_lines
+from auto_trading_dashboard.components.downloads import Cell, csv_bytes, json_lines
 
 
 def read(content: bytes) -> list[list[str]]:
@@ -27,7 +27,15 @@ def test_a_file_without_rows_has_its_headings() -> None:
 
 
 def test_numbers_keep_every_digit_and_are_never_written_with_an_exponent() -> None:
-    values = [Decimal("0.00000001"), Decimal("1E+3"), Decimal("-12.3400"), -5, 0.25, True, None]
+    values: list[Cell] = [
+        Decimal("0.00000001"),
+        Decimal("1E+3"),
+        Decimal("-12.3400"),
+        -5,
+        0.25,
+        True,
+        None,
+    ]
     (_, cells) = read(csv_bytes(["n"] * 7, [values]))
     assert cells == ["0.00000001", "1000", "-12.3400", "-5", "0.25", "true", ""]
 
