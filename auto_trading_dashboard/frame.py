@@ -21,7 +21,7 @@ def show() -> None:
     """Draw the frame and the page that was asked for."""
     style.put()
     if away := services.address_fault():
-        st.error(text("page.address", **away), icon=":material/lock:")
+        st.error(text("page.address", address=away["address"]), icon=":material/lock:")
         st.stop()
     services.environment()
     page = st.navigation(

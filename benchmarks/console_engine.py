@@ -38,6 +38,8 @@ def compare(
     """Print cycles alone and watched, and the ratio of their p99; stretches in the order ABBA."""
     alone: list[list[float]] = []
     watched: list[list[float]] = []
+    cpu_alone: list[float] = []
+    cpu_watched: list[float] = []
     with a_site(folder, data, **SETTINGS) as site, ExitStack() as stack:
         engine = site.start("crypto_trader_pro", "engine", "run")
         _start_trading(site)
@@ -55,11 +57,17 @@ def compare(
                 used = [cpu_seconds(p) - c for p, c in zip(processes, cpu, strict=True)]
             cycles = [r["wall"] for r in records if r["kind"] == "cycle"]
             (watched if count else alone).append(cycles)
+            own = [r["cpu"] * 1000 for r in records if r["kind"] == "cycle"]
+            (cpu_watched if count else cpu_alone).extend(own)
             told = ", ".join(f"{share / seconds * 100:.0f} %" for share in used)
             refreshed = sum(1 for r in records if r["kind"] == "part") / seconds
             print(f"  {count} watching: {_cycles(cycles)}; {refreshed:.1f} live parts/s; engine and"
                   f" console use {told} of a core", flush=True)  # fmt: skip
     _tell(alone, watched)
+    for q in (0.5, 0.99):
+        before, beside = np.quantile(cpu_alone, q), np.quantile(cpu_watched, q)
+        print(f"CPU of a cycle, steadier on a busy machine: p{q * 100:.0f} {before:.2f} ms alone,"
+              f" {beside:.2f} ms watched, {beside / before:.3f}")  # fmt: skip
 
 
 @contextmanager

@@ -25,25 +25,34 @@ _SELECTED = "decisions_selected"
 def draw(run: Run, filters: dict[str, str]) -> None:
     """Draw the list, its pages and the way to a time."""
     wanted = state.wanted(filters)
-    place = state.place(run, wanted)
-    if place is None and run.status == "running":
+    if _is_alive(run, wanted):
         _alive(run, filters, wanted)
     else:
-        _still(run, filters, wanted, place)
+        _still(run, filters, wanted)
+
+
+def _is_alive(run: Run, wanted: Wanted) -> bool:
+    """True while the list may get new decisions: the newest page of a run in work."""
+    return run.status == "running" and state.place(run, wanted) is None
 
 
 @live()
 def _alive(run: Run, filters: dict[str, str], wanted: Wanted) -> None:
-    _shown(run, filters, wanted, None)
+    if not _is_alive(run, wanted):
+        st.rerun(scope="app")  # a button led to an older page: it has no timer
+    _shown(run, filters, wanted)
 
 
 @st.fragment
 @guarded
-def _still(run: Run, filters: dict[str, str], wanted: Wanted, place: Place | None) -> None:
-    _shown(run, filters, wanted, place)
+def _still(run: Run, filters: dict[str, str], wanted: Wanted) -> None:
+    if _is_alive(run, wanted):
+        st.rerun(scope="app")
+    _shown(run, filters, wanted)
 
 
-def _shown(run: Run, filters: dict[str, str], wanted: Wanted, place: Place | None) -> None:
+def _shown(run: Run, filters: dict[str, str], wanted: Wanted) -> None:
+    place = state.place(run, wanted)
     reading = state.read_once(
         ("decisions", run.number, wanted, place), run.number,
         lambda s: decisions.page(s, run.number, wanted, place),
@@ -143,10 +152,7 @@ def _pages(run: Run, wanted: Wanted, reading: Reading[Page], found: Page) -> Non
 def _button(
     name: str, icon: str, enabled: bool, run: Run, wanted: Wanted, to: Place | None
 ) -> None:  # fmt: skip
-    pressed = st.button(
+    st.button(
         text(f"decisions.{name}"), key=f"decisions_{name}", icon=f":material/{icon}:",
-        disabled=not enabled,
+        disabled=not enabled, on_click=state.go_to, args=(run, wanted, to),
     )  # fmt: skip
-    if pressed:
-        state.go_to(run, wanted, to)
-        st.rerun(scope="app")

@@ -80,11 +80,10 @@ def protected(found: Protection) -> str:
     """Return whether a position is protected, and why not."""
     if found.is_whole:
         return text("monitoring.protected_yes")
-    values = {"covered": figures.exact(found.covered)}
     if found.code == "waiting":
         return text("monitoring.protected_waiting", status=text(f"status.{found.status}"))
     if found.code == "part":
-        return text("monitoring.protected_part", **values)
+        return text("monitoring.protected_part", covered=figures.exact(found.covered))
     return text("monitoring.protected_none")
 
 
