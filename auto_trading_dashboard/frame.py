@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from auto_trading_dashboard import navigation, preferences, services
-from auto_trading_dashboard.components import asking, figures, style
+from auto_trading_dashboard.components import ages, asking, figures, style
 from auto_trading_dashboard.components.live import HEAD_SECONDS, guarded, live
 from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.queries import overview
@@ -101,9 +101,10 @@ def banner(source: str) -> None:
 def _badges(reading: Reading[overview.Head]) -> list[str]:
     view = reading.value
     engine = None if view is None else view.engine
-    if view is None:
+    is_new = reading.trouble is not None and reading.trouble.code == "trouble.no_database"
+    if view is None and not is_new:
         return [figures.badge(text("head.unknown"), "gray", "help")]
-    if engine is None or not engine.epoch:
+    if view is None or engine is None or not engine.epoch:
         shown = [figures.badge(text("head.no_engine"), "gray", "power_settings_new")]
     else:
         stale = reading.is_stale  # what we saw last is no state of now
@@ -118,12 +119,12 @@ def _badges(reading: Reading[overview.Head]) -> list[str]:
             ),
             figures.badge(text(f"mode.{engine.mode}"), "blue", "school"),
         ]  # fmt: skip
-    if view.source:
+    if view is not None and view.source:
         colour = "orange" if view.source == "demo" else "blue"
         shown.append(figures.badge(text(f"source.{view.source}"), colour, "candlestick_chart"))
     if engine is not None and engine.epoch:
         shown.append(_heartbeat(reading))
-    unread = view.unread
+    unread = 0 if view is None else view.unread
     count = f"{alerts.COUNTED - 1}+" if unread >= alerts.COUNTED else str(unread)
     shown.append(
         figures.badge(
@@ -139,10 +140,10 @@ def _heartbeat(reading: Reading[overview.Head]) -> str:
         return ""
     ahead = (view.engine.heartbeat_at - services.clock().now()).total_seconds()
     if ahead > _CLOCK_SECONDS:
-        return figures.badge(text("head.clock", ahead=figures.age(ahead)), "red", "schedule")
+        return figures.badge(text("head.clock", ahead=ages.age(ahead)), "red", "schedule")
     seconds = max(0.0, -ahead)
     colour = figures.heartbeat_colour(seconds, alive=view.alive or reading.is_stale)
-    return figures.badge(text("head.heartbeat", age=figures.age(seconds)), colour, "favorite")
+    return figures.badge(text("head.heartbeat", age=ages.age(seconds)), colour, "favorite")
 
 
 @st.fragment

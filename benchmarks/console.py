@@ -107,17 +107,20 @@ def _console(
 
 def _loads(chromium: Browser, site: Site, pages: Sequence[PageEntry]) -> None:
     """Load each page in a new browser context; the first of all also imports the pages."""
-    found = []
+    found: dict[str, float] = {}
     for entry in pages:
         try:
             operator = Operator(chromium, site.address, entry)
         except Error as error:
             print(f"  {entry.name}: {error.message.splitlines()[0]}")
             continue
-        found.append(operator.loaded)
+        found[entry.name] = operator.loaded
         operator.close()
     if found:
-        print(f"first load: the server's first {found[0]:.2f} s, then {quantiles(found[1:], 's')}")
+        told = ", ".join(f"{name} {took:.2f}" for name, took in found.items())
+        print(f"first load of each page in a new context, s: {told}")
+        times = list(found.values())
+        print(f"first load: the server's first {times[0]:.2f} s, then {quantiles(times[1:], 's')}")
 
 
 def _changes(one: Operator, site: Site, pages: Sequence[PageEntry], rounds: int) -> None:

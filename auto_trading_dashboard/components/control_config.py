@@ -8,7 +8,7 @@ from typing import Any, Final
 import streamlit as st
 
 from auto_trading_dashboard import own_commands
-from auto_trading_dashboard.components import figures, lights
+from auto_trading_dashboard.components import ages, figures, lights
 from auto_trading_dashboard.components.lights import Light
 from auto_trading_dashboard.own_commands import Done, Failed, Running
 from auto_trading_dashboard.preferences import language, text, zone
@@ -149,7 +149,7 @@ def _state_of(found: own_commands.Result | None, now: datetime) -> str:
     if isinstance(found, Failed):
         return text("control.preflight_failed", why=found.line)
     if isinstance(found, Done):
-        age = figures.since(found.at, now)
+        age = ages.since(found.at, now)
         return text("control.preflight_done", age=age, seconds=f"{found.seconds:.1f}")
     return text("control.preflight_runs")
 

@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from auto_trading_dashboard import own_commands, services
-from auto_trading_dashboard.components import figures
+from auto_trading_dashboard.components import ages, figures
 from auto_trading_dashboard.own_commands import Done, Failed, Running
 from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.queries.control import Panel
@@ -63,11 +63,11 @@ def _start_engine() -> None:
     if runs:
         st.caption(text("control.start_engine_runs"))
     elif isinstance(found, Failed):
-        age = figures.since(found.at, services.clock().now())
+        age = ages.since(found.at, services.clock().now())
         words = text("control.start_engine_failed", age=age, why=found.line)
         st.markdown(f":red[:material/error: {figures.escaped(words)}]")
     elif isinstance(found, Done):  # it came up, and is gone again
-        age = figures.since(found.at, services.clock().now())
+        age = ages.since(found.at, services.clock().now())
         st.caption(text("control.start_engine_was", age=age, said=" ".join(found.json)))
     else:
         st.empty()

@@ -5,7 +5,7 @@ from typing import Final
 
 import streamlit as st
 
-from auto_trading_dashboard.components import asking, figures
+from auto_trading_dashboard.components import ages, asking, figures
 from auto_trading_dashboard.preferences import text, zone
 from auto_trading_dashboard.queries.control import Panel
 from auto_trading_dashboard.queries.requests import Asked, Emergency, Step
@@ -116,7 +116,7 @@ def _times(one: Asked, now: datetime) -> list[str]:
     if one.ended_at is not None:
         told.append(text("control.ended_after", seconds=_after(one, one.ended_at)))
     elif one.taken_at is None:
-        told.append(text("control.waiting_for", age=figures.since(one.asked_at, now)))
+        told.append(text("control.waiting_for", age=ages.since(one.asked_at, now)))
     return told
 
 
@@ -128,4 +128,4 @@ def _seconds(seconds: float) -> str:
     """Return a short time with the digits that matter: 0.42 s, 3.1 s, 2 min."""
     if seconds < 1:
         return f"{max(0.0, seconds):.2f} s"
-    return f"{seconds:.1f} s" if seconds < 60 else figures.age(seconds)
+    return f"{seconds:.1f} s" if seconds < 60 else ages.age(seconds)

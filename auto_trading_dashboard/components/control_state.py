@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from auto_trading_dashboard import actions
-from auto_trading_dashboard.components import asking, control_words, figures
+from auto_trading_dashboard.components import ages, asking, control_words, figures
 from auto_trading_dashboard.preferences import palette, text, zone
 from auto_trading_dashboard.queries.control import Books, Panel
 from crypto_trader_pro.domain.enums import CommandKind, Mode
@@ -164,8 +164,8 @@ def _heartbeat(at: datetime, now: datetime, epoch: int) -> str:
         return figures.MISSING  # only a wish made the row
     seconds = (now - at).total_seconds()
     if seconds < -control_words.AHEAD_SECONDS:
-        return f":red[{text('control.ahead', age=figures.age(-seconds))}]"
-    age = text("control.ago", age=figures.age(max(0.0, seconds)))
+        return f":red[{text('control.ahead', age=ages.age(-seconds))}]"
+    age = text("control.ago", age=ages.age(max(0.0, seconds)))
     return f":red[{age}]" if seconds > figures.STALE_SECONDS else age
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from auto_trading_dashboard.components import figures
+from auto_trading_dashboard.components import ages, figures
 from auto_trading_dashboard.queries.control import Panel
 from crypto_trader_pro.domain.enums import (
     CommandKind,
@@ -56,9 +56,9 @@ def situation(panel: Panel, now: datetime) -> Said:
 def _doubt(silent: float) -> Said | None:
     """Return why the heartbeat is no news of now; None where it is."""
     if silent < -AHEAD_SECONDS:
-        return Said("clock", "bad", {"ahead": figures.age(-silent)})
+        return Said("clock", "bad", {"ahead": ages.age(-silent)})
     if silent > figures.STALE_SECONDS:
-        return Said("late", "bad", {"age": figures.age(silent)})
+        return Said("late", "bad", {"age": ages.age(silent)})
     return None
 
 
@@ -70,7 +70,7 @@ def trigger_of(panel: Panel) -> str:
 
 def _without_engine(panel: Panel, engine: EngineState, now: datetime) -> Said:
     if engine.observed is ObservedState.FAULTED:
-        values = {"age": figures.since(engine.heartbeat_at, now)}
+        values = {"age": ages.since(engine.heartbeat_at, now)}
         return Said("faulted_gone" if engine.last_error else "died", "bad", values)
     if engine.desired is DesiredState.EMERGENCY:
         return Said("no_engine_latched", "bad")
@@ -118,4 +118,4 @@ def _asked(panel: Panel, engine: EngineState, now: datetime) -> str:
     wish = panel.wish
     if wish is None or wish.kind != _ASKED[engine.desired]:
         return figures.MISSING
-    return figures.since(wish.asked_at, now)
+    return ages.since(wish.asked_at, now)

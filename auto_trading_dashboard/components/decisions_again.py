@@ -5,7 +5,7 @@ from typing import Final
 import streamlit as st
 
 from auto_trading_dashboard import own_commands, services
-from auto_trading_dashboard.components import decisions_figures, figures
+from auto_trading_dashboard.components import ages, decisions_figures, figures
 from auto_trading_dashboard.components.decisions_figures import Look
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.own_commands import Done, Failed, Running
@@ -27,7 +27,7 @@ def again(decision_id: int, *, has_model: bool) -> None:
         on_click=_run, args=(decision_id,),
     )  # fmt: skip
     if isinstance(found, Running):
-        passed = figures.since(found.since, services.clock().now())
+        passed = ages.since(found.since, services.clock().now())
         st.info(text("decisions.running", age=passed), icon=":material/hourglass_top:")
     elif isinstance(found, Failed):
         st.error(text("decisions.failed", why=found.line), icon=":material/error:")

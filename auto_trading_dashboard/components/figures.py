@@ -1,6 +1,6 @@
 """Numbers, times and states as people read them; what depends on the reader is an argument."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -93,28 +93,6 @@ def local(at: datetime | None, zone: ZoneInfo, form: str = "%Y-%m-%d %H:%M:%S") 
 def zone_name(at: datetime, zone: ZoneInfo) -> str:
     """Return the zone's name at a time: KST, UTC, +03."""
     return at.astimezone(zone).strftime("%Z")
-
-
-def age(seconds: float) -> str:
-    """Return an age in its largest two units.
-
-    >>> age(4.2), age(3725), age(270_000)
-    ('4 s', '1 h 2 min', '3 d 3 h')
-    """
-    whole_seconds = max(0, int(seconds))
-    minutes, rest = divmod(whole_seconds, 60)
-    if not minutes:
-        return f"{rest} s"
-    hours, minutes_left = divmod(minutes, 60)
-    if not hours:
-        return f"{minutes} min"
-    days, hours_left = divmod(hours, 24)
-    return f"{days} d {hours_left} h" if days else f"{hours} h {minutes_left} min"
-
-
-def since(at: datetime, now: datetime) -> str:
-    """Return how long ago something was."""
-    return age((now - at) / timedelta(seconds=1))
 
 
 def up_down(palette: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import Final
 import streamlit as st
 
 from auto_trading_dashboard import services
-from auto_trading_dashboard.components import asking, figures, page
+from auto_trading_dashboard.components import ages, asking, figures, page
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.preferences import text, zone
 from auto_trading_dashboard.queries import jobs
@@ -71,7 +71,7 @@ def _last(job: Job, now: datetime) -> list[str]:
     if job.started_at is None:
         return [f":gray[{figures.escaped(text('jobs.never'))}]"]
     values = {
-        "at": figures.local(job.started_at, zone()), "age": figures.since(job.started_at, now),
+        "at": figures.local(job.started_at, zone()), "age": ages.since(job.started_at, now),
     }  # fmt: skip
     if job.seconds_taken is None:
         return [figures.escaped(text("jobs.begun", **values))]

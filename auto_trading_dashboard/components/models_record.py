@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from auto_trading_dashboard.components import figures, models_figures
+from auto_trading_dashboard.components import ages, figures, models_figures
 from auto_trading_dashboard.components.tables import Column, table
 from auto_trading_dashboard.preferences import language, palette, text, zone
 from auto_trading_dashboard.queries.models import Shadow, Shadows, TrainedModel
@@ -26,7 +26,7 @@ def made_of(model: TrainedModel) -> None:
                 data_from=figures.local(model.data_from, zone(), form),
                 data_to=figures.local(model.data_to, zone(), form),
                 months=model.metrics.get("months", figures.MISSING),
-                seconds=figures.age(model.training_seconds),
+                seconds=ages.age(model.training_seconds),
             )
         )
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from auto_trading_dashboard import frame, services
-from auto_trading_dashboard.components import asking, figures, page
+from auto_trading_dashboard.components import ages, asking, figures, page
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.preferences import text, zone
 from crypto_trader_pro.domain.enums import CommandKind
@@ -72,7 +72,7 @@ def _lines(told: Mapping[str, Any], at: datetime) -> list[str]:
             figures.escaped(
                 text(
                     "models.in_use", model=str(told["model_id"])[:12],
-                    age=figures.age((at - trained).total_seconds()),
+                    age=ages.age((at - trained).total_seconds()),
                     due=figures.local(due, zone(), "%Y-%m-%d %H:%M"),
                     expires=figures.local(expires, zone(), "%Y-%m-%d %H:%M"),
                     zone=figures.zone_name(at, zone()),
@@ -91,7 +91,7 @@ def _training(told: Mapping[str, Any]) -> None:
         said = text(
             "models.training" if models else "models.training_begins",
             reason=text(f"training_reason.{told['training']}"), done=done, models=models,
-            seconds=figures.age(told["training_seconds"]),
+            seconds=ages.age(told["training_seconds"]),
         )  # fmt: skip
         st.progress(done / models if models else 0.0, text=said)
     elif told["failure"]:

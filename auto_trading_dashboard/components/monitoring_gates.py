@@ -6,7 +6,7 @@ import streamlit as st
 from sqlmodel import Session
 
 from auto_trading_dashboard import services
-from auto_trading_dashboard.components import asking, figures, monitoring_work
+from auto_trading_dashboard.components import ages, asking, figures, monitoring_work
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.components.tables import Column, table
 from auto_trading_dashboard.preferences import text, zone
@@ -88,7 +88,7 @@ def _why(row: Gate) -> str:
 
 
 def _passed(now: datetime | None, at: datetime | None) -> str:
-    return figures.MISSING if now is None or at is None else figures.since(at, now)
+    return figures.MISSING if now is None or at is None else ages.since(at, now)
 
 
 def _price_age(row: Gate, now: datetime, *, is_live: bool) -> str:

@@ -6,7 +6,7 @@ import streamlit as st
 from sqlmodel import Session
 
 from auto_trading_dashboard import services
-from auto_trading_dashboard.components import figures, monitoring_work
+from auto_trading_dashboard.components import ages, figures, monitoring_work
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.preferences import palette, text, zone
 from auto_trading_dashboard.queries import monitoring
@@ -78,7 +78,7 @@ def _uptime(work: Work | None) -> None:
         return
     at, name = work.started_at, figures.zone_name(work.started_at, zone())
     since = text("monitoring.since", at=f"{figures.local(at, zone(), _TIME)} {name}")
-    _metric("uptime", figures.since(at, services.clock().now()), since)
+    _metric("uptime", ages.since(at, services.clock().now()), since)
 
 
 def _day(found: Today | None) -> str:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from auto_trading_dashboard.components import asking, figures, kept_rows, monitoring_work
+from auto_trading_dashboard.components import ages, asking, figures, kept_rows, monitoring_work
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.components.tables import Column
 from auto_trading_dashboard.preferences import palette, text
@@ -73,7 +73,7 @@ def _columns(now: datetime | None) -> list[Column[Held]]:
 
 def age(now: datetime | None, since: datetime) -> str:
     """Return how long ago something was in market time."""
-    return figures.MISSING if now is None else figures.since(since, max(now, since))
+    return figures.MISSING if now is None else ages.since(since, max(now, since))
 
 
 def protected(found: Protection) -> str:

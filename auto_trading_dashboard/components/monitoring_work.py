@@ -9,7 +9,7 @@ import streamlit as st
 from sqlmodel import Session
 
 from auto_trading_dashboard import services
-from auto_trading_dashboard.components import figures, page
+from auto_trading_dashboard.components import ages, figures, page
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.queries import monitoring
@@ -62,7 +62,7 @@ def memory(work: Work, now: datetime) -> str:
     if work.is_live:
         return ""
     code = "monitoring.memory_paper" if work.is_paper else "monitoring.memory"
-    passed = figures.since(work.as_of, now)
+    passed = ages.since(work.as_of, now)
     return f":orange[{figures.escaped(text(code, run=work.public_id, age=passed))}]"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from auto_trading_dashboard import services
-from auto_trading_dashboard.components import figures
+from auto_trading_dashboard.components import ages
 from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.reading import Reading
 
@@ -42,7 +42,7 @@ def shown(reading: Reading[Any], key: str) -> Iterator[None]:
     if reading.value is None:
         st.caption(text("page.waiting"))
     else:
-        passed = figures.since(reading.at, services.clock().now())
+        passed = ages.since(reading.at, services.clock().now())
         st.caption(f":orange[{text('page.stale', age=passed)}]")
     with st.container(key=f"stale_{key}"):
         yield

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from auto_trading_dashboard.components import figures
+from auto_trading_dashboard.components import ages, figures
 from auto_trading_dashboard.components.performance_data import View
 from auto_trading_dashboard.preferences import palette, text
 from auto_trading_dashboard.queries import performance, performance_groups
@@ -107,7 +107,7 @@ def _of_account(view: View, ratios: Ratios) -> Iterable[Figure]:
     )  # fmt: skip
     length = text(
         "performance.fell_over" if ratios.is_recovered else "performance.falls_since",
-        length=figures.age(ratios.drawdown_ms / 1000),
+        length=ages.age(ratios.drawdown_ms / 1000),
     )
     yield Figure(
         "drawdown", figures.percent(ratios.drawdown),
@@ -163,7 +163,7 @@ def _of_costs(view: View, total: Group) -> Iterable[Figure]:
 def _of_time(view: View) -> Iterable[Figure]:
     found = view.window
     running = found.time_in(RUNNING)
-    length = figures.age(running / 1000)
+    length = ages.age(running / 1000)
 
     def share(part: int, whole: int) -> str:
         return figures.percent(part / whole, 1) if whole else figures.MISSING
@@ -175,7 +175,7 @@ def _of_time(view: View) -> Iterable[Figure]:
     ))  # fmt: skip
     dark = found.time_in(DARK)
     yield Figure("running", share(running, running + dark), text(
-        "performance.dark", length=figures.age(dark / 1000)
+        "performance.dark", length=ages.age(dark / 1000)
     ))  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from auto_trading_dashboard.components import figures, page
+from auto_trading_dashboard.components import ages, figures, page
 from auto_trading_dashboard.components.downloads import Cell, csv_bytes
 from auto_trading_dashboard.components.performance_data import View
 from auto_trading_dashboard.components.tables import Column, table
@@ -113,7 +113,7 @@ def _columns() -> list[Column[ClosedPosition]]:
         Column("performance.reason", lambda p: word("reason", p.reason)),
         Column("performance.strategy", lambda p: p.strategy),
         Column("performance.opened_at", lambda p: local(p.opened_at)),
-        Column("performance.held", lambda p: figures.since(p.opened_at, p.closed_at), right=True),
+        Column("performance.held", lambda p: ages.since(p.opened_at, p.closed_at), right=True),
         Column("performance.size", lambda p: figures.exact(p.size), right=True),
         Column("performance.entry_price", lambda p: figures.exact(p.entry_price), right=True),
         Column("performance.exit_price", lambda p: _price(p), right=True),

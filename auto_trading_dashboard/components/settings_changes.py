@@ -128,11 +128,12 @@ def _buttons(form: Form, draft: Mapping[str, Any], *, alive: bool) -> None:
         CommandStatus.REFUSED, CommandStatus.EXPIRED,
     )  # fmt: skip
     ready = bool(steps) and not form.moved and not form.checked.faults and not waits
-    agreed = confirmed(steps, "settings_word") if steps else False
-    if not alive:
-        st.caption(text("settings.no_engine"))
-    if any(step.effect is Effect.NEW_SESSION for step in steps):
-        st.caption(text("settings.flat_only"))
+    with st.container():  # the row of buttons keeps its place
+        agreed = confirmed(steps, "settings_word") if steps else False
+        if not alive:
+            st.caption(text("settings.no_engine"))
+        if any(step.effect is Effect.NEW_SESSION for step in steps):
+            st.caption(text("settings.flat_only"))
     with st.container(horizontal=True):
         st.button(
             text("settings.send", count=len(steps) or len(draft)), key="settings_send",

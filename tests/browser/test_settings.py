@@ -28,7 +28,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[str]:
-    environ = {**QUICK, "CTP_CONFIG_DIR": str(folder), "CTP_RETENTION__LOGS_DAYS": "40"}
+    environ = {
+        **QUICK, "CTP_MARKET_DATA__DEMO_SPEED": "300", "CTP_CONFIG_DIR": str(folder),
+        "CTP_RETENTION__LOGS_DAYS": "40",
+    }  # fmt: skip
     words = ("crypto_trader_pro", "engine", "run")
     with served(tmp_path_factory.mktemp("settings"), *words, environ=environ) as found:
         yield found

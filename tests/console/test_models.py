@@ -60,7 +60,7 @@ def test_a_real_models_record_is_shown_whole(
     assert not shown.error
     scores = shown.dataframe[0].value
     assert len(scores) == 3  # the model, logistic regression, always long
-    assert scores.iloc[0, 1].replace(",", "").isdigit()
+    assert str(scores.iloc[0, 1]).replace(",", "").isdigit()
     folds = shown.dataframe[1].value
     assert len(folds) >= 1
 

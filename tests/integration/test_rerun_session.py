@@ -242,7 +242,9 @@ def test_without_a_record_nothing_is_checked(recording: Recording) -> None:
     assert [f.code for f in rerun.unchecked] == ["why.unchecked.source"]
 
 
-def test_without_its_candles_the_part_of_a_model_is_left_to_the_replay_of_the_session(recording: Recording) -> None:
+def test_without_its_candles_the_part_of_a_model_is_left_to_the_replay_of_the_session(
+    recording: Recording,
+) -> None:
     bought_and_stopped(recording)
     with unit_of_work(recording.database) as session:
         row = session.get(AiSignalRow, told(recording, 6).signals[0].id)

@@ -33,8 +33,8 @@ def test_the_advice_of_a_code_comes_before_that_of_its_kind() -> None:
 def test_an_alert_is_worded_with_units_and_names() -> None:
     numbers = {"drawdown_rate": 11_000_000, "peak": 10_000_000_000_000}
     assert sentence("drawdown_kill", numbers, ENGLISH, "UTC").startswith("Drawdown 11 %")
-    numbers = {"by": "kim", "trigger": "MANUAL_STOP", "positions": 1, "closing": 1}
-    assert "사람이 중단" in sentence("emergency_stop", numbers, Language.KOREAN, "UTC")
+    words: dict[str, object] = {"by": "kim", "trigger": "MANUAL_STOP", "positions": 1, "closing": 1}
+    assert "사람이 중단" in sentence("emergency_stop", words, Language.KOREAN, "UTC")
 
 
 @pytest.mark.parametrize(
