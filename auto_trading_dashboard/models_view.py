@@ -30,7 +30,7 @@ def records(run: Run) -> None:
         models_record.made_of(model)
         st.subheader(text("models.out_of_sample"), anchor=False, help=text("models.sample_help"))
         models_record.scores(model.metrics)
-        models_record.charts(model.metrics)
+        models_record.drawings(model.metrics)
         st.subheader(text("models.folds"), anchor=False, help=text("models.folds_help"))
         models_record.folds(model.metrics)
 

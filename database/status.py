@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, select, text
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
-from crypto_trader_pro.domain.orders import OPEN
 from database import runs
 from database.commands import CommandStatus
 from database.models import (
@@ -20,6 +19,7 @@ from database.models import (
     PositionRow,
     RunRow,
 )
+from database.models_trading import OPEN_ORDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def snapshot(session: Session, run_id: int | None = None) -> Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a run has done, as far as it can be counted each second. Decisions cannot."""
+    """What a run has done."""
 
     orders: int
     working_orders: int
@@ -74,17 +74,36 @@ class Counts:
 
 
 def counts(session: Session, number: int) -> Counts:
-    """Return the counts of one run; indexes answer them all."""
+    """Return the counts of one run; a long one takes a while, see `open_counts`."""
     own_orders = col(OrderRow.run_id) == number
-    working = col(OrderRow.status).in_([status.value for status in OPEN])
     is_open = col(PositionRow.status) == "OPEN"
     query = select(
         _count(col(OrderRow.client_order_id), own_orders),
-        _count(col(OrderRow.client_order_id), own_orders, working),
+        _working(number),
         _count(col(FillRow.id), col(FillRow.run_id) == number),
         _count(col(PositionRow.id), col(PositionRow.run_id) == number, is_open),
     )
     return Counts(*session.connection().execute(query).one())
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What of a run is still open; quick however long the run is."""
+
+    working_orders: int
+    positions: int
+
+
+def open_counts(session: Session, number: int) -> Open:
+    """Return how much of a run is open; partial indexes answer it."""
+    query = select(
+        _working(number),
+        _count(
+            col(PositionRow.id), col(PositionRow.run_id) == number,
+            col(PositionRow.status) == "OPEN",
+        ),
+    )  # fmt: skip
+    return Open(*session.connection().execute(query).one())
 
 
 def _last_run(session: Session, run: RunRow) -> LastRun:
@@ -96,6 +115,13 @@ def _last_run(session: Session, run: RunRow) -> LastRun:
         runs.public_id(run), run.kind, run.source, run.status, run.started_at, run.finished_at,
         decisions, found.orders, found.working_orders, found.fills, found.open_positions,
     )  # fmt: skip
+
+
+def _working(number: int) -> ScalarSelect[int]:
+    # in the words and the order of the partial index: SQLite takes another index otherwise
+    key = col(OrderRow.client_order_id)
+    found = select(key).where(col(OrderRow.run_id) == number, text(OPEN_ORDERS)).order_by(key)
+    return select(func.count()).select_from(found.subquery()).scalar_subquery()
 
 
 def _count(key: Mapped[Any], *where: ColumnElement[bool]) -> ScalarSelect[int]:

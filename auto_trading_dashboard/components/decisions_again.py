@@ -5,7 +5,7 @@ from typing import Final
 import streamlit as st
 
 from auto_trading_dashboard import own_commands, services
-from auto_trading_dashboard.components import ages, decisions_figures, figures
+from auto_trading_dashboard.components import ages, charts, decisions_figures, figures
 from auto_trading_dashboard.components.decisions_figures import Look
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.own_commands import Done, Failed, Running
@@ -53,7 +53,7 @@ def _told(done: Done) -> None:
     st.caption(text("decisions.contributions_help"))
     st.plotly_chart(
         decisions_figures.contributions(rerun.contributions, Look(text, zone(), palette())),
-        key="decisions_contributions", theme="streamlit", config=decisions_figures.CONFIG,
+        key="decisions_contributions", theme="streamlit", config=charts.PLAIN,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import streamlit as st
 
-from auto_trading_dashboard.components import decisions_figures, figures, page
+from auto_trading_dashboard.components import charts, decisions_figures, figures, page
 from auto_trading_dashboard.components import decisions_state as state
 from auto_trading_dashboard.components.decisions_figures import Look
 from auto_trading_dashboard.components.kept_rows import kept
@@ -100,7 +100,7 @@ def _chart(found: Refusals) -> None:
     look = Look(text, here, palette())
     st.plotly_chart(
         decisions_figures.refusals(found.bars, look, is_hourly=found.is_hourly),
-        key="decisions_refusals", theme="streamlit", config=decisions_figures.CONFIG,
+        key="decisions_refusals", theme="streamlit", config=charts.PLAIN,
     )  # fmt: skip
 
 

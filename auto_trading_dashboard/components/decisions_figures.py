@@ -15,7 +15,6 @@ from crypto_trader_pro.domain.market import CandleSeries
 from crypto_trader_pro.domain.timeframes import to_datetime
 from crypto_trader_pro.risk.rules import CODES
 
-CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _GREY: Final = "#8b97a6"
 _ACCENT: Final = "#3d84f7"
 _STOP: Final = "#d6453d"

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from auto_trading_dashboard.components import decisions_figures, figures
+from auto_trading_dashboard.components import charts, decisions_figures, figures
 from auto_trading_dashboard.components.decisions_figures import Look
 from auto_trading_dashboard.components.decisions_words import Words
 from auto_trading_dashboard.components.tables import Column, table
@@ -25,7 +25,7 @@ def market(tale: Tale) -> None:
         return
     st.plotly_chart(
         decisions_figures.market(tale, Look(text, zone(), palette())),
-        key="decisions_market", theme="streamlit", config=decisions_figures.CONFIG,
+        key="decisions_market", theme="streamlit", config=charts.PLAIN,
     )  # fmt: skip
     at = to_datetime(tale.story.decision.at_ms)
     code = "decisions.chart_whole" if len(tale.later) == AFTER else "decisions.chart_so_far"

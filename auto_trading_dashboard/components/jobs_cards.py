@@ -70,12 +70,11 @@ def _lines(job: Job, now: datetime) -> list[str]:
 def _last(job: Job, now: datetime) -> list[str]:
     if job.started_at is None:
         return [f":gray[{figures.escaped(text('jobs.never'))}]"]
-    values = {
-        "at": figures.local(job.started_at, zone()), "age": ages.since(job.started_at, now),
-    }  # fmt: skip
+    at, age = figures.local(job.started_at, zone()), ages.since(job.started_at, now)
     if job.seconds_taken is None:
-        return [figures.escaped(text("jobs.begun", **values))]
-    return [figures.escaped(text("jobs.ran", taken=f"{job.seconds_taken:,.3f} s", **values))]
+        return [figures.escaped(text("jobs.begun", at=at, age=age))]
+    taken = f"{job.seconds_taken:,.3f} s"
+    return [figures.escaped(text("jobs.ran", at=at, age=age, taken=taken))]
 
 
 def _rhythm(job: Job, now: datetime) -> str:

@@ -6,13 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from auto_trading_dashboard.components import ages, figures, models_figures
+from auto_trading_dashboard.components import ages, charts, figures, models_figures
 from auto_trading_dashboard.components.tables import Column, table
 from auto_trading_dashboard.preferences import language, palette, text, zone
 from auto_trading_dashboard.queries.models import Shadow, Shadows, TrainedModel
 from utils.texts import catalogue
-
-_CHART: dict[str, Any] = {"displaylogo": False, "displayModeBar": False}
 
 
 def made_of(model: TrainedModel) -> None:
@@ -88,7 +86,7 @@ def folds(record: Mapping[str, Any]) -> None:
     )
 
 
-def charts(record: Mapping[str, Any]) -> None:
+def drawings(record: Mapping[str, Any]) -> None:
     """Draw the reliability diagram, and what the model looks at beside it where there is room."""
     with st.grid(2, min_column_width=340):
         with st.container():
@@ -97,14 +95,14 @@ def charts(record: Mapping[str, Any]) -> None:
             )
             if "model" in record:
                 figure = models_figures.reliability(record["model"])
-                st.plotly_chart(figure, key="models_reliability", config=_CHART)
+                st.plotly_chart(figure, key="models_reliability", config=charts.PLAIN)
             else:
                 st.caption(text("models.no_record"))
         with st.container():
             st.subheader(text("models.importance"), anchor=False, help=text("models.looks_help"))
             if record.get("importance"):
                 figure = models_figures.importance(record["importance"])
-                st.plotly_chart(figure, key="models_importance", config=_CHART)
+                st.plotly_chart(figure, key="models_importance", config=charts.PLAIN)
             else:
                 st.caption(text("models.no_importance"))
 
@@ -122,7 +120,7 @@ def against_outcomes(found: Shadows) -> None:
         st.info(text("models.no_outcomes"), icon=":material/hourglass_empty:")
         return
     figure = models_figures.outcomes(found.ended, *figures.up_down_hex(palette()))
-    st.plotly_chart(figure, key="models_outcomes", config=_CHART)
+    st.plotly_chart(figure, key="models_outcomes", config=charts.PLAIN)
     table(found.ended[:50], _SHADOW_COLUMNS, key="models_shadows", height=300)
 
 

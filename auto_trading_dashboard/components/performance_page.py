@@ -10,6 +10,7 @@ from typing import Any, Final
 import streamlit as st
 
 from auto_trading_dashboard.components import (
+    charts,
     figures,
     page,
     performance_charts,
@@ -28,7 +29,6 @@ from crypto_trader_pro.domain.timeframes import to_datetime
 
 REFRESH_SECONDS: Final = 5.0
 _RUNNING: Final = "running"  # status of a run
-_CONFIG: Final[dict[str, Any]] = {"displaylogo": False, "scrollZoom": False}
 _MAPS: Final = ("by_day", "by_month")
 
 
@@ -130,7 +130,7 @@ def _list(view: View) -> None:
 
 
 def _chart(figure: dict[str, Any]) -> None:
-    st.plotly_chart(figure, theme="streamlit", config=_CONFIG)
+    st.plotly_chart(figure, theme="streamlit", config=charts.WITH_TOOLS)
 
 
 def _cached(

@@ -11,13 +11,13 @@ from sqlmodel import Session, col, select
 
 from auto_trading_dashboard.queries import requests
 from auto_trading_dashboard.queries.requests import Asked
-from auto_trading_dashboard.queries.runs import asset_of
+from auto_trading_dashboard.queries.runs import in_work
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind, DesiredState, TradingState
-from database import config_history, equity, runs
+from database import config_history, equity
 from database.engine_state import EngineState, IsGone, engine_state
 from database.models import AlertRow, FillRow, RunRow
-from database.status import counts
+from database.status import open_counts
 
 _LADDER: Final = {"drawdown_reducing", "drawdown_kill", "daily_loss_exceeded"}
 _WISHES: Final = {CommandKind.START, CommandKind.STOP, CommandKind.EMERGENCY_STOP}
@@ -186,11 +186,10 @@ def _living_books(run_id: int, view: Mapping[str, Any]) -> Books:
 
 
 def _last_books(session: Session) -> Books | None:
-    row = runs.last(session)
-    if row is None:
+    run = in_work(session)
+    if run is None:
         return None
-    number = runs.number(row)
-    found, last = counts(session, number), equity.latest(session, number)
+    found, last = open_counts(session, run.number), equity.latest(session, run.number)
     known: dict[str, Any] = {}
     if last is not None:
         known = {
@@ -198,9 +197,9 @@ def _last_books(session: Session) -> Books | None:
             "drawdown": last.drawdown,
         }  # fmt: skip
     return Books(
-        run=runs.public_id(row), asset=asset_of(row.symbols), at=None if last is None else last.at,
+        run=run.public_id, asset=run.asset, at=None if last is None else last.at,
         equity=None if last is None else last.equity, cash=None if last is None else last.cash,
-        open_positions=found.open_positions, working_orders=found.working_orders, **known,
+        open_positions=found.positions, working_orders=found.working_orders, **known,
     )  # fmt: skip
 
 

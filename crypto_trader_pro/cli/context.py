@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from config.faults import SettingsError
 from config.loading import load
 from config.settings import Settings
 from crypto_trader_pro.cli.places import environment
@@ -65,6 +66,9 @@ def overrides(assignments: Sequence[str], name: str = "--set") -> Mapping[str, A
 
 
 def language() -> Language:
-    """Return the language of this shell, or the configured one."""
-    configured = load().engine.language
+    """Return the configured language, or that of this shell; a broken file must not silence us."""
+    try:
+        configured = load().engine.language
+    except SettingsError:
+        configured = "auto"
     return language_of(configured, os.environ)

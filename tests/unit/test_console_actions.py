@@ -41,7 +41,7 @@ def click(file: Path, kind: CommandKind, command_id: str = "c1", busy: float = 0
 
 def test_a_click_is_one_command_and_a_wish(file: Path) -> None:
     for _ in range(2):
-        assert click(file, START) == Told(START, "c1")
+        assert click(file, START) == Told(START, "c1", at=T0)
     engine = open_database(f"sqlite:///{file}", read_only=True)
     with unit_of_work(engine) as session:
         (row,) = commands.newest(session)
@@ -54,7 +54,7 @@ def test_a_click_is_one_command_and_a_wish(file: Path) -> None:
 
 
 def test_an_emergency_also_puts_up_its_flag(file: Path) -> None:
-    assert click(file, EMERGENCY) == Told(EMERGENCY, "c1")
+    assert click(file, EMERGENCY) == Told(EMERGENCY, "c1", at=T0)
     ((kind, by, _),) = Flags(file.parent).up()  # as the engine reads it
     assert (kind, by) == (EMERGENCY, "console")
 
@@ -89,7 +89,7 @@ def test_a_stop_that_is_not_stored(tmp_path: Path, error: Exception, flagged: bo
         raise error
 
     told = ask(writer, STOP, command_id="c", by="console", now=T0, var_dir=tmp_path)
-    assert told == Told(STOP, flagged=flagged, trouble=str(error))
+    assert told == Told(STOP, flagged=flagged, trouble=str(error), at=T0)
     assert bool(Flags(tmp_path).up()) is flagged
 
 
