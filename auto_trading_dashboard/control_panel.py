@@ -40,7 +40,8 @@ def account_and_safety() -> None:
         return
     with page.shown(reading, "control_account"):
         most = None if found is None else found.engine.max_concurrent_positions
-        control_state.account(None if reading.value is None else reading.value.books, most)
+        if not reading.is_unknown:
+            control_state.account(None if reading.value is None else reading.value.books, most)
         control_safety.draw(reading.value, found, fresh=not reading.is_stale)
 
 
@@ -61,8 +62,9 @@ def progress() -> None:
 def beside() -> None:
     found = read("in_force", control.in_force)
     with st.grid(2, min_column_width=340):
-        with st.container():
-            control_config.configuration(found.value)
+        with page.shown(found, "control_in_force"):
+            if not found.is_unknown:
+                control_config.configuration(found.value)
         with st.container():
             control_config.preflight(services.clock().now())
 

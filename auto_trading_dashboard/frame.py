@@ -23,7 +23,7 @@ def show() -> None:
     if away := services.address_fault():
         st.error(text("page.address", address=away["address"]), icon=":material/lock:")
         st.stop()
-    services.environment()
+    folder_fault = services.folder_fault()
     page = st.navigation(
         {text(f"nav.{name}"): [_page(e) for e in section] for name, section in _sections()},
         expanded=True,
@@ -38,8 +38,10 @@ def show() -> None:
                 _emergency()
         with st.container(key="notes", gap=None):
             _notes()
+    if folder_fault:
+        st.error(figures.escaped(text("page.folder", why=folder_fault)), icon=":material/error:")
     if fault := services.configuration_fault():
-        st.error(text("page.configuration", why=fault), icon=":material/error:")
+        st.error(figures.escaped(text("page.configuration", why=fault)), icon=":material/error:")
     guarded(page.run)()
 
 
@@ -79,9 +81,10 @@ def _notes() -> None:
     if reading.trouble is not None:
         trouble = reading.trouble
         say = st.info if trouble.code == "trouble.no_database" else st.error
-        say(text(trouble.code, why=trouble.why), icon=":material/database:")
+        say(figures.escaped(text(trouble.code, why=trouble.why)), icon=":material/database:")
     elif view is not None and view.engine is not None and view.engine.last_error:
-        st.error(text("page.last_error", error=view.engine.last_error), icon=":material/error:")
+        error = text("page.last_error", error=view.engine.last_error)
+        st.error(figures.escaped(error), icon=":material/error:")
     else:
         st.empty()
     banner("" if view is None else view.source)

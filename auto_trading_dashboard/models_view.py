@@ -22,10 +22,12 @@ def records(run: Run) -> None:
     """Show the models of a run: one of them in full."""
     reading = read(("models", run.number), lambda s: models.newest(s, run.number))
     found = reading.value or []
-    if not found:
-        page.nothing("models.none" if "ai_signal" in run.strategies else "models.no_strategy")
-        return
     with page.shown(reading, "models_record"):
+        if reading.is_unknown:
+            return
+        if not found:
+            page.nothing("models.none" if "ai_signal" in run.strategies else "models.no_strategy")
+            return
         model = found[0] if len(found) == 1 else chosen(found)
         models_record.made_of(model)
         st.subheader(text("models.out_of_sample"), anchor=False, help=text("models.sample_help"))
@@ -38,8 +40,11 @@ def records(run: Run) -> None:
 def chosen(found: list[TrainedModel]) -> TrainedModel:
     """Let a person choose one of several models; the newest at first."""
     by_id = {model.model_id: model for model in found}
+    names = list(by_id)
+    asked = st.query_params.get("model", "")  # a decision names the model it was made with
     picked = st.selectbox(
-        text("models.choose"), list(by_id), key="models_chosen",
+        text("models.choose"), names, key="models_chosen",
+        index=names.index(asked) if asked in by_id else 0,
         format_func=lambda name: text(
             "models.title_of", model=name[:12],
             at=figures.local(by_id[name].trained_at, zone(), "%Y-%m-%d %H:%M"),

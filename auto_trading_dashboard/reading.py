@@ -22,6 +22,7 @@ T = TypeVar("T")
 _RETRY_SECONDS: Final = 1.0
 _SCHEMA_SECONDS: Final = 5.0  # that a schema once seen is believed in
 _KEPT: Final = 64  # answers of one browser tab
+_NO_DATABASE: Final = "trouble.no_database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ class Reading(Generic[T]):
     def is_stale(self) -> bool:
         return self.trouble is not None
 
+    @property
+    def is_unknown(self) -> bool:
+        """True while nobody knows what there is: a page must not say that there is nothing.
+
+        Without any database it is known: there is nothing yet.
+        """
+        return self.value is None and self.trouble is not None and self.trouble.code != _NO_DATABASE
+
 
 class _SilentError(Exception):
     """The database cannot be read; carries the trouble."""
@@ -84,7 +93,7 @@ class _Breaker:
     def _check_schema(self, now: float) -> None:
         state = schema_state(services.reader())
         if state == "missing":
-            raise _SilentError(Trouble("trouble.no_database"))
+            raise _SilentError(Trouble(_NO_DATABASE))
         if state != "current":
             raise _SilentError(Trouble(f"trouble.schema_{state}"))
         self._schema_until = now + _SCHEMA_SECONDS

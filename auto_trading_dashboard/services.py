@@ -9,6 +9,7 @@ from config.environment import Environment
 from config.faults import SettingsError
 from config.loading import load
 from crypto_trader_pro.domain.enums import CommandKind
+from crypto_trader_pro.domain.errors import ConfigError
 from database.auto_trading_db import open_database, prepare
 from utils import consoles
 from utils.clocks import SystemClock
@@ -30,11 +31,26 @@ def address_fault() -> dict[str, str]:
 
 @st.cache_resource
 def environment() -> Environment:
-    """Return the places of this process, and note that a console of them runs."""
-    found = Environment.current()
-    found.var_dir.mkdir(parents=True, exist_ok=True)
-    consoles.register(found.var_dir, own_process(), int(st.get_option("server.port")))
-    return found
+    """Return the places of this process."""
+    return Environment.current()
+
+
+def folder_fault() -> str:
+    """Note that a console of the folder runs; return why that failed, "" where it did not.
+
+    It is tried again until it works: a folder may become writable.
+    """
+    try:
+        _register()
+    except (ConfigError, OSError) as e:
+        return str(e)
+    return ""
+
+
+@st.cache_resource
+def _register() -> None:
+    var_dir().mkdir(parents=True, exist_ok=True)
+    consoles.register(var_dir(), own_process(), int(st.get_option("server.port")))
 
 
 @st.cache_resource(on_release=lambda engine: engine.dispose())

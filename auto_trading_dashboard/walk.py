@@ -5,7 +5,7 @@ from typing import Final
 
 import streamlit as st
 
-from auto_trading_dashboard.components import page, walk_text
+from auto_trading_dashboard.components import figures, page, walk_text
 from auto_trading_dashboard.components.live import guarded
 from auto_trading_dashboard.components.walk_text import Section
 from auto_trading_dashboard.preferences import language, text
@@ -35,7 +35,7 @@ def show() -> None:
     try:
         parts = walk_text.sections(language())
     except InputError as e:
-        st.error(text("walk.unreadable", why=str(e)), icon=":material/error:")
+        st.error(figures.escaped(text("walk.unreadable", why=str(e))), icon=":material/error:")
         return
     st.html(_STYLE)
     with st.container(border=True, key="walk_contents"):

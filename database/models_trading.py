@@ -105,6 +105,7 @@ class OrderRow(SQLModel, table=True):
             postgresql_where=text(OPEN_ORDERS),
         ),
         Index("ix_orders_symbol", "run_id", "symbol", "decided_at"),
+        Index("ix_orders_parent", "parent_id"),
     )
 
     client_order_id: str = Field(primary_key=True, max_length=32)

@@ -66,6 +66,8 @@ def _list() -> None:
     reading = _read(place)
     found = reading.value
     with page.shown(reading, "alerts"):
+        if reading.is_unknown:
+            return
         if found is None or not found.alerts:
             _empty(place)
             return
@@ -85,7 +87,10 @@ def _empty(place: _Place) -> None:
     """Say why there is no alert: none ever, none open, or none that fits."""
     if place.ends:
         place.ends.clear()  # what was on this page has moved
-    if not read("alerts_any", alerts.is_any).value:
+    any_at_all = read("alerts_any", alerts.is_any)
+    if any_at_all.is_unknown:
+        st.caption(text("page.waiting"))
+    elif not any_at_all.value:
         page.nothing("alerts.nothing")
     elif place.wanted == Wanted():
         st.success(text("alerts.all_seen"), icon=":material/done_all:")

@@ -113,7 +113,7 @@ def preflight(now: datetime) -> None:
     st.subheader(text("control.preflight"), anchor=False)
     with st.container(border=True, key="control_preflight"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(_state_of(found, now))
+            st.caption(figures.escaped(_state_of(found, now)))
             st.button(
                 text("control.preflight_again"), key="control_preflight_again",
                 icon=":material/refresh:", disabled=isinstance(found, Running),

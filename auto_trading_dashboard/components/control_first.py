@@ -68,7 +68,8 @@ def _start_engine() -> None:
         st.markdown(f":red[:material/error: {figures.escaped(words)}]")
     elif isinstance(found, Done):  # it came up, and is gone again
         age = ages.since(found.at, services.clock().now())
-        st.caption(text("control.start_engine_was", age=age, said=" ".join(found.json)))
+        words = text("control.start_engine_was", age=age, said=" ".join(found.json))
+        st.caption(figures.escaped(words))
     else:
         st.empty()
 

@@ -116,8 +116,8 @@ def account(books: Books | None, max_positions: int | None) -> None:
     """The account in figures: money of one currency, named above."""
     asset = "" if books is None else books.asset
     title = text("control.account") if not asset else text("control.account_in", asset=asset)
-    st.subheader(title, anchor=False)
-    st.caption(_of_when(books))
+    st.subheader(figures.escaped(title), anchor=False)
+    st.caption(figures.escaped(_of_when(books)))
     b = books or Books("", "", None, None, None, 0, 0)
     with st.grid(5, min_column_width=140, border=True):
         st.metric(text("control.equity"), figures.amount(b.equity))

@@ -30,7 +30,8 @@ def again(decision_id: int, *, has_model: bool) -> None:
         passed = ages.since(found.since, services.clock().now())
         st.info(text("decisions.running", age=passed), icon=":material/hourglass_top:")
     elif isinstance(found, Failed):
-        st.error(text("decisions.failed", why=found.line), icon=":material/error:")
+        why = text("decisions.failed", why=found.line)
+        st.error(figures.escaped(why), icon=":material/error:")
     elif isinstance(found, Done):
         _told(found)
     else:
@@ -40,7 +41,8 @@ def again(decision_id: int, *, has_model: bool) -> None:
 def _told(done: Done) -> None:
     rerun = Rerun.from_json(done.json["rerun"])
     say = {"same": st.success, "differs": st.error, "partly": st.warning}[rerun.status]
-    say(rerun_sentence(rerun, language()), icon=f":material/{_ICONS[rerun.status]}:")
+    words = figures.escaped(rerun_sentence(rerun, language()))
+    say(words, icon=f":material/{_ICONS[rerun.status]}:")
     st.caption(
         text(
             "decisions.decided_again", seconds=f"{done.seconds:.1f}",

@@ -71,6 +71,8 @@ def refusals(run: Run) -> None:
     )
     found = reading.value
     with page.shown(reading, "refusals"):
+        if reading.is_unknown:
+            return
         if found is None or not found.bars:
             page.nothing("decisions.no_refusals")
             return

@@ -138,7 +138,7 @@ def refusals(bars: Sequence[Bar], look: Look, *, is_hourly: bool) -> dict[str, A
         "layout": {
             "height": 280, "margin": _MARGIN, "barmode": "stack", "bargap": 0.1,
             "hovermode": "closest", "dragmode": False,
-            "legend": {"orientation": "h", "x": 0, "y": -0.18, "yanchor": "top"},
+            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
             "xaxis": {"type": "date", "tickformat": "%H:%M\n%m-%d" if is_hourly else "%m-%d\n%Y"},
             "yaxis": {"side": "right", "rangemode": "tozero", "tickformat": ",d"},
         },

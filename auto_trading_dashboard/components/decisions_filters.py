@@ -86,9 +86,11 @@ def _option(name: str, value: str) -> str:
 
 def _jump(run: Run, wanted: Wanted) -> None:
     """Let a person go to a time, in the zone of the page."""
-    here, newest = zone(), state.newest(run.number).value
+    reading = state.newest(run.number)
+    here, newest = zone(), reading.value
     if newest is None:
-        st.caption(text("decisions.nothing_to_jump_to"))
+        code = "page.waiting" if reading.is_unknown else "decisions.nothing_to_jump_to"
+        st.caption(text(code))
         return
     last = to_datetime(newest)
     key = f"decisions_jump_{run.number}"

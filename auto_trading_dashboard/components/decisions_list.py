@@ -81,7 +81,11 @@ def _follow(chosen: Decision | None) -> None:
 
 
 def _nothing(run: Run, filters: dict[str, str]) -> None:
-    if state.newest(run.number).value is None:
+    newest = state.newest(run.number)
+    if newest.is_unknown:
+        st.caption(text("page.waiting"))
+        return
+    if newest.value is None:
         page.nothing("decisions.none", timeframe=run.timeframe)
         return
     named = decisions_filters.named(filters) or text("decisions.but_holds")

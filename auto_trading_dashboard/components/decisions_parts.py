@@ -86,7 +86,7 @@ def _model(s: AiSignalRow, words: Words) -> None:
                   else f"{edge:+.1f} bp".replace("-", figures.MINUS),
                   help=text("decisions.edge_help"))  # fmt: skip
     gate = words.word("model_gate", s.model_gate or "none")
-    st.caption(text("decisions.gate", strategy=s.strategy, gate=gate))
+    st.caption(figures.escaped(text("decisions.gate", strategy=s.strategy, gate=gate)))
 
 
 def rules(told: Told) -> None:

@@ -6,6 +6,7 @@ this is what both show.
 """
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import streamlit as st
@@ -14,7 +15,7 @@ from sqlmodel import Session
 from auto_trading_dashboard.queries import decisions
 from auto_trading_dashboard.queries.decisions import Place
 from auto_trading_dashboard.queries.runs import Run
-from auto_trading_dashboard.reading import Reading, read
+from auto_trading_dashboard.reading import Reading, Trouble, read
 from crypto_trader_pro.domain.enums import Outcome
 from crypto_trader_pro.risk.rules import CODES
 from database.decision_search import Wanted
@@ -121,14 +122,16 @@ def read_once(
     """Read what changes only when the run decides: again only once it has.
 
     Args:
-        version: of the data; None: it is looked up.
+        version: of the data; None: it is looked up, and while it cannot be, what was read is old.
     """
+    trouble: Trouble | None = None
     if version is None:
-        version = newest(run_id).value
+        looked = newest(run_id)
+        version, trouble = looked.value, looked.trouble
     last: dict[Hashable, tuple[Any, Reading[T]]] = st.session_state.setdefault(_LAST, {})
     known = last.get(key)
     if known is not None and known[0] == version and not known[1].is_stale:
-        return known[1]
+        return known[1] if trouble is None else replace(known[1], trouble=trouble)
     found = read(key, query)
     last.pop(key, None)
     last[key] = (version, found)

@@ -36,7 +36,7 @@ def draw(given: str) -> None:
 
 
 def _unknown(sentence: str) -> None:
-    st.warning(sentence, icon=":material/search_off:")
+    st.warning(figures.escaped(sentence), icon=":material/search_off:")
     st.button(text("decisions.close"), key="decisions_close", on_click=state.close_decision)
 
 

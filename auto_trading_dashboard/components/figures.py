@@ -1,5 +1,6 @@
 """Numbers, times and states as people read them; what depends on the reader is an argument."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -21,7 +22,9 @@ _OBSERVED: Final = {
 _DESIRED: Final = {DesiredState.RUNNING: "green", DesiredState.EMERGENCY: "red"}
 _UP_DOWN: Final = {"kr": ("red", "blue"), "intl": ("green", "red")}
 _UP_DOWN_HEX: Final = {"kr": ("#e5484d", "#3b82f6"), "intl": ("#17a06b", "#e5484d")}
-_MARKDOWN: Final = frozenset("\\`*_{}[]()<>#+!|:$~")
+_MARKDOWN: Final = frozenset("\\`*_{}[]()<>#+!|:$~&@")
+_BREAKS: Final = re.compile(r"[\r\n\t\v\f\u2028\u2029]+")
+_BLOCK: Final = re.compile(r"^(\d*)([-=](?=[\s=-]|$)|\.(?=\s|$))")  # begins a list, underlines
 
 
 def amount(value: Decimal | None) -> str:
@@ -145,5 +148,6 @@ def badge(value: str, colour: str, icon: str = "") -> str:
 
 
 def escaped(sentence: str) -> str:
-    """Return text that Markdown takes as it stands."""
-    return "".join(f"\\{c}" if c in _MARKDOWN else c for c in sentence)
+    """Return text that Markdown takes as it stands, in one line."""
+    shown = "".join(f"\\{c}" if c in _MARKDOWN else c for c in _BREAKS.sub(" ", sentence))
+    return _BLOCK.sub(r"\1\\\2", shown)

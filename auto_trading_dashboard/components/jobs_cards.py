@@ -31,6 +31,8 @@ def cards() -> None:
     reading = read("jobs", lambda s: jobs.everything(s, now, services.process_is_gone))
     view = reading.value
     with page.shown(reading, "jobs"):
+        if reading.is_unknown:
+            return
         if view is None:
             page.nothing("jobs.nothing")
             return

@@ -5,7 +5,7 @@ from typing import Final
 
 import streamlit as st
 
-from auto_trading_dashboard.components import plotly_file
+from auto_trading_dashboard.components import figures, plotly_file
 from auto_trading_dashboard.preferences import text
 
 _SCRIPT: Final = Path(__file__).with_name("live_chart.js").read_text(encoding="utf-8")
@@ -35,7 +35,8 @@ def draw(figure: str, *, label: str, key: str) -> None:
         key: unique on the page.
     """
     if why := plotly_file.trouble():
-        st.warning(text("monitoring.chart_no_script", why=why), icon=":material/warning:")
+        words = text("monitoring.chart_no_script", why=why)
+        st.warning(figures.escaped(words), icon=":material/warning:")
         return
     _component(
         data={

@@ -6,7 +6,7 @@ from typing import Final
 import streamlit as st
 
 from auto_trading_dashboard import services
-from auto_trading_dashboard.components import logs_download
+from auto_trading_dashboard.components import figures, logs_download
 from auto_trading_dashboard.preferences import text, zone
 from auto_trading_dashboard.queries.logs import LEVELS, Wanted
 from crypto_trader_pro.domain.enums import Component
@@ -67,7 +67,7 @@ def _take_moment() -> None:
     try:
         at = datetime.fromisoformat(named).astimezone(zone()).replace(tzinfo=None)
     except (ValueError, OverflowError):
-        st.error(text("logs.bad_moment", given=named[:40]))
+        st.error(figures.escaped(text("logs.bad_moment", given=named[:40])))
         return
     st.session_state["logs_level"] = LEVELS[0]
     st.session_state["logs_span"] = _OWN

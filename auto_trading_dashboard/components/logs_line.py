@@ -40,6 +40,8 @@ def detail(number: int) -> None:
     """Draw a line with all it says, and what else was logged under its correlation id."""
     reading = read(("logs_line", number), lambda session: logs.whole(session, number))
     with page.shown(reading, "logs_line"), st.container(border=True):
+        if reading.is_unknown:
+            return
         if reading.value is None:
             st.caption(text("logs.line_gone"))
             return
@@ -59,6 +61,8 @@ def story(correlation_id: str, key: str, height: int | None = None) -> None:
     )
     found = reading.value or []
     with page.shown(reading, key):
+        if reading.is_unknown:
+            return
         if not found:
             page.nothing("logs.no_story", correlation=correlation_id)
             return

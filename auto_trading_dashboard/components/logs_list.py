@@ -75,6 +75,8 @@ def _list() -> None:
     reading = _read(place)
     found = reading.value
     with page.shown(reading, "logs"):
+        if reading.is_unknown:
+            return
         if found is None or not found.newest:
             page.nothing("logs.nothing")
             return

@@ -95,7 +95,8 @@ def _training(told: Mapping[str, Any]) -> None:
         )  # fmt: skip
         st.progress(done / models if models else 0.0, text=said)
     elif told["failure"]:
-        st.error(text("models.failed", why=told["failure"]), icon=":material/error:")
+        why = text("models.failed", why=told["failure"])
+        st.error(figures.escaped(why), icon=":material/error:")
     else:
         st.empty()
 

@@ -58,6 +58,8 @@ def draw(run: int, series: Series, count: int) -> None:
     reading = monitoring_work.with_work(name, lambda s, _: _read(s, run, series, count))
     found = None if reading.value is None else reading.value[1]
     with monitoring_work.shown(reading, "chart"):
+        if reading.is_unknown:
+            return
         if found is None:
             page.nothing("monitoring.no_candles", symbol=series.symbol)
             st.empty()
@@ -65,7 +67,7 @@ def draw(run: int, series: Series, count: int) -> None:
         version = hash((found.candles[-1], found.candles[0], len(found.candles), found.marks))
         figure = _figure(found, series, version, language(), zone().key, palette())
         live_chart.draw(figure, label=_label(series, found), key="monitoring_candles")
-        st.caption(_label(series, found))
+        st.caption(figures.escaped(_label(series, found)))
 
 
 def _symbol(work: Work) -> str:

@@ -26,6 +26,8 @@ def draw() -> None:
     reading = monitoring_work.with_work("gates", _read)
     work, (rows, now) = (None, ([], None)) if reading.value is None else reading.value
     with monitoring_work.shown(reading, "gates"):
+        if reading.is_unknown:
+            return
         monitoring_work.title("monitoring.gates", len(rows), _note(rows, work))
         if not rows or work is None:
             st.caption(text("monitoring.no_gates"))

@@ -24,6 +24,8 @@ def working() -> None:
     reading = monitoring_work.with_work("working", lambda s, work: holdings.working(s, work.number))
     work, rows = (None, []) if reading.value is None else reading.value
     with monitoring_work.shown(reading, "working"):
+        if reading.is_unknown:
+            return
         monitoring_work.title("monitoring.orders", len(rows))
         if not rows or work is None:
             st.caption(text("monitoring.no_orders"))
@@ -77,6 +79,8 @@ def traded() -> None:
     reading = monitoring_work.with_work("traded", lambda s, work: holdings.traded(s, work.number))
     work, rows = (None, []) if reading.value is None else reading.value
     with monitoring_work.shown(reading, "traded"):
+        if reading.is_unknown:
+            return
         monitoring_work.title("monitoring.recent", len(rows))
         if not rows or work is None:
             st.caption(text("monitoring.no_trades"))
@@ -96,7 +100,7 @@ def _decision(work: Work, chosen: Traded) -> None:
         lambda s: holdings.decision_of(s, work.number, chosen.symbol, chosen.decided_at),
     )
     if found.value is None:
-        st.caption(text("monitoring.no_decision"))
+        st.caption(text("page.waiting" if found.is_unknown else "monitoring.no_decision"))
         return
     st.page_link(
         _DECISIONS, label=text("monitoring.decision", order=chosen.order_id, id=found.value),

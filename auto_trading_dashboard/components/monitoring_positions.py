@@ -23,6 +23,8 @@ def draw() -> None:
     )
     work, rows = (None, []) if reading.value is None else reading.value
     with monitoring_work.shown(reading, "held"):
+        if reading.is_unknown:
+            return
         monitoring_work.title("monitoring.positions", len(rows), _total(rows, work))
         bare = [row for row in rows if not row.protection.is_whole]
         if bare:
@@ -43,7 +45,7 @@ def _close(chosen: Held | None) -> None:
         st.caption(text("monitoring.choose_position"))
         return
     st.button(
-        text("monitoring.close", symbol=chosen.symbol), key="monitoring_close",
+        figures.escaped(text("monitoring.close", symbol=chosen.symbol)), key="monitoring_close",
         icon=":material/close:", on_click=asking.ask,
         args=(CommandKind.CLOSE_POSITION, {"symbol": chosen.symbol}, chosen.symbol),
     )  # fmt: skip

@@ -51,10 +51,10 @@ def wait() -> None:
     reading = current()
     if reading.value is not None:
         st.rerun()
-    if reading.trouble is None or reading.trouble.code == "trouble.no_database":
-        page.nothing("monitoring.nothing")
-    else:
+    if reading.is_unknown:
         st.caption(text("page.waiting"))
+    else:
+        page.nothing("monitoring.nothing")
 
 
 def memory(work: Work, now: datetime) -> str:

@@ -25,17 +25,19 @@ def head(name: str) -> None:
 
 def nothing(code: str, **values: Any) -> None:
     """Say what will appear here, when, and what to do for it; an empty table says nothing."""
-    st.info(text(code, **values), icon=":material/hourglass_empty:")
+    st.info(figures.escaped(text(code, **values)), icon=":material/hourglass_empty:")
 
 
 @contextmanager
 def shown(reading: Reading[Any], key: str) -> Iterator[None]:
     """Draw what was read inside; greyed and with its age while it is not fresh.
 
+    While nothing is known (`Reading.is_unknown`) this says so: what is inside draws nothing then.
+
     Args:
         key: unique on the page.
     """
-    if reading.trouble is None:
+    if reading.trouble is None or (reading.value is None and not reading.is_unknown):
         with st.container(key=f"fresh_{key}"):
             yield
         return

@@ -57,6 +57,8 @@ def _first(run: Run, period: Period) -> None:
     reading = performance_data.view(run, period)
     view = reading.value
     with page.shown(reading, "performance_first"):
+        if reading.is_unknown:
+            return
         if view is None:
             page.nothing("performance.no_snapshots")
         else:

@@ -146,6 +146,8 @@ def _behind(view: View, position: ClosedPosition) -> None:
         at = figures.local(position.opened_at, zone())
         st.markdown(f"**{figures.escaped(position.symbol)}** {figures.escaped(at)}")
         found = reading.value
+        if reading.is_unknown:
+            return
         if found is None or (found.entry is None and found.exit is None):
             st.caption(text("performance.no_decision"))
             return

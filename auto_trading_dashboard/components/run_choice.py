@@ -18,7 +18,7 @@ def choose() -> Run | None:
     """
     reading = read("run in work", runs.in_work)
     working = reading.value
-    if working is None and reading.trouble is not None:
+    if reading.is_unknown:
         st.caption(text("page.waiting"))  # it is not known whether there is one
         st.stop()
     if working is None:

@@ -78,7 +78,7 @@ def answered() -> None:
         return
     if request.status in (CommandStatus.REFUSED, CommandStatus.EXPIRED):
         said = asking.answer(request.answer) or text("settings.expired")
-        st.error(text("settings.refused", why=said), icon=":material/block:")
+        st.error(figures.escaped(text("settings.refused", why=said)), icon=":material/block:")
     else:
         st.info(text("settings.waiting"), icon=":material/hourglass_top:")
 
@@ -106,7 +106,8 @@ def _others(form: Form, draft: Mapping[str, Any]) -> None:
     others = [s for s in form.steps if ".".join(s.path) not in draft]
     if others:
         names = ", ".join(".".join(step.path) for step in others)
-        st.warning(text("settings.by_hand", keys=names), icon=":material/edit_document:")
+        said = figures.escaped(text("settings.by_hand", keys=names))
+        st.warning(said, icon=":material/edit_document:")
     if form.moved:
         _moved(form)
 

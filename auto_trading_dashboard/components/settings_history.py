@@ -29,6 +29,8 @@ def draw(form: Form) -> None:
     )  # fmt: skip
     rows = reading.value or ()
     with page.shown(reading, "settings_history"):
+        if reading.is_unknown:
+            return
         if not rows:
             page.nothing("settings.no_history")
             return

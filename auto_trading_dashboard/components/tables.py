@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import pandas as pd
 import streamlit as st
 
+from auto_trading_dashboard.components import figures
 from auto_trading_dashboard.preferences import text
 
 R = TypeVar("R")
@@ -66,6 +67,7 @@ def table(
         frame, hide_index=True, row_height=ROW_HEIGHT, key=key,
         height=_HEAD_HEIGHT + ROW_HEIGHT * shown if height is None else height,
         column_config={n: _config(c) for n, c in zip(names, columns, strict=True)},
+        placeholder=figures.MISSING,  # what is not known is no word of Python's
         **(given if selectable else {}),
     )  # fmt: skip
     if not selectable:

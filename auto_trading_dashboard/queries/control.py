@@ -138,10 +138,11 @@ def panel(session: Session, now: datetime, is_gone: IsGone) -> Panel:
     """Return how engine and account are as the heartbeat tells them, else as last stored."""
     engine = engine_state(session, now, is_gone)
     view = None if engine is None else engine.account
-    books = _last_books(session)
-    safety = None
+    books: Books | None
     if engine is not None and view is not None and engine.run_id is not None:
         books, safety = _living_books(engine.run_id, view), _safety(view)
+    else:
+        books, safety = _last_books(session), None
     since = None
     if engine is not None and engine.alive and engine.trading is not TradingState.ACTIVE:
         since = _ladder_since(session, engine.run_id)

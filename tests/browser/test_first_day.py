@@ -27,7 +27,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("CTP_MARKET_DATA__SOURCE", "demo")
         folder: Path = tmp_path_factory.mktemp("desk")
-        with served(folder, "crypto_trader_pro", "engine") as address:
+        with served(folder, "crypto_trader_pro", "engine", "run") as address:
             yield address
 
 
@@ -42,7 +42,7 @@ def visit(browser: Browser, address: str, path: str = "") -> Visit:
 def test_from_start_to_the_first_understood_trade(desk: str, browser: Browser) -> None:
     seen = visit(browser, desk)
     page = seen.page
-    expect(page.locator(".st-key-states")).to_contain_text("engine stopped", timeout=SOON)
+    expect(page.locator(".st-key-states")).to_contain_text("engine stopped", timeout=60_000)
     page.get_by_role("button", name="Start trading").click()
     expect(page.locator(".st-key-notes")).to_contain_text("start trading done", timeout=SOON)
     expect(page.locator(".st-key-states")).to_contain_text("engine running", timeout=SOON)
@@ -51,6 +51,8 @@ def test_from_start_to_the_first_understood_trade(desk: str, browser: Browser) -
     page.get_by_role("link", name="Monitoring").click()
     trades = page.locator("[class*=st-key-trades_] canvas").first
     trades.wait_for(timeout=90_000)  # the first fill
+    trades.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
     box = trades.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 16, box["y"] + 48)
@@ -58,8 +60,11 @@ def test_from_start_to_the_first_understood_trade(desk: str, browser: Browser) -
     link.wait_for(timeout=SOON)
     link.click()
     story = page.locator(".st-key-decisions_story")
-    expect(story).to_contain_text("ema_cross", timeout=SOON)
-    expect(story).to_contain_text(re.compile("crossed (above|below) the slow one"))
+    expect(story).to_contain_text("was sent", timeout=SOON)
+    expect(story).to_contain_text("18 rules were asked, 0 refused")
+    expect(story).to_contain_text("the smallest bound was")
+    story.get_by_role("button", name="Close").click()
+    expect(story).not_to_be_visible(timeout=SOON)
     seen.close()
 
 
@@ -88,7 +93,7 @@ def test_stop_then_emergency_stop_until_flat_then_re_arm(desk: str, browser: Bro
     word = page.get_by_placeholder("REARM")
     word.fill("rearm")
     page.get_by_role("button", name="Re-arm").click()
-    expect(page.locator(".st-key-notes")).to_contain_text("allowed: REARM", timeout=SOON)
+    expect(page.locator(".st-key-notes")).to_contain_text("must be REARM", timeout=SOON)
     page.get_by_placeholder("REARM").fill("REARM")
     page.get_by_role("button", name="Re-arm").click()
     expect(page.locator(".st-key-notes")).to_contain_text("re-arm done", timeout=SOON)

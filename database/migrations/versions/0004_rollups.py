@@ -17,6 +17,7 @@ TABLES = ("decision_counts", "equity_spans", "rollup_marks")
 INDEXES = {
     "ix_equity_run": ("equity", ["run_id", "id"]),
     "ix_fills_run": ("fills", ["run_id", "id"]),
+    "ix_orders_parent": ("orders", ["parent_id"]),
     "ix_positions_run": ("positions", ["run_id", "status", "close_time"]),
     "ix_trades_order": ("trades", ["run_id", "id"]),
     "ix_shadow_run": ("shadow_trades", ["run_id", "id"]),
