@@ -66,6 +66,11 @@ class Clicks:
         self._last = ((kind, about), uuid.uuid4().hex, now)
         return self._last[1]
 
+    def answered(self) -> None:
+        """Count the second from now: a click may have waited for the first one's database."""
+        if self._last is not None:
+            self._last = (*self._last[:2], self._seconds())
+
 
 def ask(
     writer: Callable[[CommandKind], Engine], kind: CommandKind,

@@ -11,7 +11,7 @@ from auto_trading_dashboard.components.live import HEAD_SECONDS, guarded, live
 from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.queries import overview
 from auto_trading_dashboard.reading import Reading, read
-from crypto_trader_pro.domain.enums import CommandKind
+from crypto_trader_pro.domain.enums import CommandKind, ObservedState, TradingState
 from database import alerts
 
 _CLOCK_SECONDS: Final = 2.0  # that a heartbeat may be ahead of us
@@ -111,6 +111,8 @@ def _badges(reading: Reading[overview.Head]) -> list[str]:
         shown = [figures.badge(text("head.no_engine"), "gray", "power_settings_new")]
     else:
         stale = reading.is_stale  # what we saw last is no state of now
+        resting = engine.observed is not ObservedState.RUNNING
+        idle = stale or (resting and engine.trading is TradingState.ACTIVE)  # nothing to be green
         shown = [
             figures.badge(
                 text("head.engine", state=text(f"observed.{engine.observed.value}")),
@@ -118,7 +120,7 @@ def _badges(reading: Reading[overview.Head]) -> list[str]:
             ),
             figures.badge(
                 text("head.trading", state=text(f"state.{engine.trading.value}")),
-                "gray" if stale else figures.trading_colour(engine.trading), "trending_up",
+                "gray" if idle else figures.trading_colour(engine.trading), "trending_up",
             ),
             figures.badge(text(f"mode.{engine.mode}"), "blue", "school"),
         ]  # fmt: skip

@@ -29,7 +29,7 @@ def records(run: Run) -> None:
             page.nothing("models.none" if "ai_signal" in run.strategies else "models.no_strategy")
             return
         model = found[0] if len(found) == 1 else chosen(found)
-        models_record.made_of(model)
+        models_record.made_of(model, run.source)
         st.subheader(text("models.out_of_sample"), anchor=False, help=text("models.sample_help"))
         models_record.scores(model.metrics)
         models_record.drawings(model.metrics)

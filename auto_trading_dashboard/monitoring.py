@@ -16,8 +16,9 @@ if work is None:
     monitoring_work.wait()
 else:
     monitoring_metrics.draw(work.number)
-    series, count = monitoring_chart.choose(work)
-    monitoring_chart.draw(work.number, series, count)
+    if work.symbols:
+        series, count = monitoring_chart.choose(work)
+        monitoring_chart.draw(work.number, series, count)
     monitoring_positions.draw()
     monitoring_orders.working()
     monitoring_orders.traded()

@@ -14,6 +14,7 @@ from crypto_trader_pro.domain.errors import InputError
 # headings stop below the frame's head; Korean words are not broken within
 _STYLE: Final = """<style>
 [data-testid=stHeading] [id]{scroll-margin-top:9rem}
+@media (max-width:640px){[data-testid=stHeading] [id]{scroll-margin-top:14rem}}
 [data-testid=stMarkdownContainer] :is(td,th){word-break:keep-all}
 </style>"""
 # brings the section that an address asks for into sight

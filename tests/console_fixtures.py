@@ -1,6 +1,7 @@
 """Fixtures with the console's data sets: made once per test session, copied for each test."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def small_template(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     from tests.console_data import small
 
     made = Installation(tmp_path_factory.mktemp("console-small"))
-    small(made.database_url, made.var_dir)
+    with ThreadPoolExecutor(1) as pool:  # Playwright may have an event loop running in this thread
+        pool.submit(small, made.database_url, made.var_dir).result()
     return made
 
 

@@ -45,6 +45,7 @@ def ask(kind: CommandKind, payload: Mapping[str, Any] | None = None, about: str 
         )  # fmt: skip
     except InputError as e:  # not even the flag file could be written
         one = actions.Told(kind, trouble=str(e), about=about, at=now)
+    clicks.answered()
     told.append(one)
     del told[:-_REMEMBERED]
 
@@ -81,7 +82,7 @@ def line(told: actions.Told, request: overview.Request | None, *, alive: bool) -
     if told.command_id is None:
         code = "page.flagged" if told.flagged else "page.not_taken"
         colour = "orange" if told.flagged else "red"
-        return f"{what} {figures.badge(text(code, why=told.trouble), colour)}"
+        return f"{what} :{colour}[{figures.escaped(text(code, why=told.trouble))}]"  # it wraps
     status = CommandStatus.ASKED if request is None else request.status
     shown = f"{what} {figures.badge(text(f'page.{status.value}'), _COLOURS.get(status, 'gray'))}"
     if status is CommandStatus.ASKED and not alive:

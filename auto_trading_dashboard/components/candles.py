@@ -17,8 +17,8 @@ from auto_trading_dashboard.queries import market
 from auto_trading_dashboard.queries.market import Candle
 from auto_trading_dashboard.queries.marks import Line, Marks, SignalMark, TradeMark
 
-_GREY: Final = "#8b97a6"
-_AMBER: Final = "#d08a1e"
+_GREY: Final = "#8894a4"
+_AMBER: Final = "#c9851d"
 _ACCENT: Final = "#7c8ea6"
 _ROOM: Final = 0.07  # of the height
 _TIME: Final = "%Y-%m-%d %H:%M"

@@ -60,7 +60,7 @@ def states(panel: Panel | None, now: datetime) -> None:
         if engine.alive:  # of an engine that is gone it is a memory
             colour = figures.trading_colour(engine.trading)
             trading = figures.coloured(text(f"state.{engine.trading.value}"), colour)
-        st.metric(text("control.trading"), trading)
+        st.metric(text("control.trading"), trading, help=text("control.trading_help"))
         st.metric(text("control.mode"), text(f"mode.{engine.mode}"))
         st.metric(text("control.heartbeat"), _heartbeat(engine.heartbeat_at, now, engine.epoch))
 

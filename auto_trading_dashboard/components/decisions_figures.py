@@ -1,5 +1,6 @@
 """Still figures of the decisions page as plain dicts of Plotly. Pure: no streamlit here."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,17 +16,16 @@ from crypto_trader_pro.domain.market import CandleSeries
 from crypto_trader_pro.domain.timeframes import to_datetime
 from crypto_trader_pro.risk.rules import CODES
 
-_GREY: Final = "#8b97a6"
+_GREY: Final = "#8894a4"
 _ACCENT: Final = "#3d84f7"
-_STOP: Final = "#d6453d"
-_TARGET: Final = "#2aa876"
 _TIME: Final = "%Y-%m-%d %H:%M"
 _ROOM: Final = 12  # candles beside the decision that its levels take at least
+_FEW: Final = 6  # refusals in a bar, up to which each is a line of the grid
 _MARGIN: Final = {"l": 8, "r": 8, "t": 8, "b": 8}
 _RULE_COLOURS: Final = (
-    "#3d84f7", "#e08a1e", "#2aa876", "#a06cd5", "#d65f8a", "#5ba7b5", "#b8912f", "#7c8ea6",
+    "#3d84f7", "#d0801c", "#2aa876", "#a06cd5", "#d65f8a", "#4e9ead", "#b48e2e", "#7c8ea6",
     "#c2603a", "#5f9e3f", "#6f7bd9", "#b35fb0", "#418f8a", "#a3794f", "#d0798f", "#8a9a3c",
-    "#5f87b0", "#9c9c9c",
+    "#5f87b0", "#939393",
 )  # fmt: skip
 
 
@@ -44,9 +44,6 @@ class Level:
 
     name: str
     price: Decimal
-
-
-_LEVEL_COLOURS: Final = {"entry": _ACCENT, "stop": _STOP, "target": _TARGET}
 
 
 def levels(tale: Tale) -> list[Level]:
@@ -73,6 +70,7 @@ def market(tale: Tale, look: Look) -> dict[str, Any]:
     item = tale.story.instrument
     decided = _local(tale.story.decision.at_ms, look)
     up, down = figures.up_down_hex(look.palette)
+    colours = {"entry": _GREY, "stop": down, "target": up}  # as on the live chart
     shown = levels(tale)
     last = _ends(tale, look)
     return {
@@ -91,7 +89,7 @@ def market(tale: Tale, look: Look) -> dict[str, Any]:
                  "line": {"color": _ACCENT, "width": 1.5, "dash": "dot"}},
                 *({"type": "line", "x0": decided, "x1": last, "y0": str(x.price),
                    "y1": str(x.price),
-                   "line": {"color": _LEVEL_COLOURS[x.name], "width": 1.5, "dash": "dash"}}
+                   "line": {"color": colours[x.name], "width": 1.5, "dash": "dash"}}
                   for x in shown),
             ],
             "annotations": [
@@ -99,7 +97,7 @@ def market(tale: Tale, look: Look) -> dict[str, Any]:
                       yanchor="top", xanchor="right"),
                 *(_note(last, str(x.price),
                         f"{look.text(f'decisions.{x.name}')} {figures.exact(x.price)}",
-                        yanchor="bottom", xanchor="right", color=_LEVEL_COLOURS[x.name])
+                        yanchor="bottom", xanchor="right", color=colours[x.name])
                   for x in shown),
             ],
         },
@@ -133,6 +131,10 @@ def refusals(bars: Sequence[Bar], look: Look, *, is_hourly: bool) -> dict[str, A
     by_rule: dict[str, list[Bar]] = {}
     for bar in bars:
         by_rule.setdefault(bar.rule, []).append(bar)
+    heights = Counter[int]()
+    for bar in bars:
+        heights[bar.start_ms] += bar.decisions
+    whole = {"dtick": 1} if max(heights.values(), default=0) <= _FEW else {"tickformat": ",d"}
     return {
         "data": [_stack(rule, by_rule[rule], look, is_hourly) for rule in _in_turn(by_rule)],
         "layout": {
@@ -140,7 +142,7 @@ def refusals(bars: Sequence[Bar], look: Look, *, is_hourly: bool) -> dict[str, A
             "hovermode": "closest", "dragmode": False,
             "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
             "xaxis": {"type": "date", "tickformat": "%H:%M\n%m-%d" if is_hourly else "%m-%d\n%Y"},
-            "yaxis": {"side": "right", "rangemode": "tozero", "tickformat": ",d"},
+            "yaxis": {"side": "right", "rangemode": "tozero", **whole},
         },
     }  # fmt: skip
 

@@ -107,10 +107,10 @@ def rules(told: Told) -> None:
     table(
         [*told.refused, *(rule for rule in told.rules if not rule.refused)],
         [
-            Column("decisions.verdict", verdict, chips=colours, width=90),
-            Column("decisions.rule", lambda r: r.name, width=130),
-            Column("decisions.value", lambda r: r.value, width=240),
-            Column("decisions.limit", lambda r: r.limit, width=190),
+            Column("decisions.verdict", verdict, chips=colours, width=80),
+            Column("decisions.rule", lambda r: r.name, width=110),
+            Column("decisions.value", lambda r: r.value, width=210),
+            Column("decisions.limit", lambda r: r.limit, width=150),
         ],
         key="decisions_rules", height=38 + 30 * len(told.rules) + 2,
     )  # fmt: skip

@@ -22,7 +22,7 @@ _OBSERVED: Final = {
 _DESIRED: Final = {DesiredState.RUNNING: "green", DesiredState.EMERGENCY: "red"}
 _UP_DOWN: Final = {"kr": ("red", "blue"), "intl": ("green", "red")}
 _UP_DOWN_HEX: Final = {"kr": ("#e5484d", "#3b82f6"), "intl": ("#17a06b", "#e5484d")}
-_MARKDOWN: Final = frozenset("\\`*_{}[]()<>#+!|:$~&@")
+_MARKDOWN: Final = frozenset("\\`*_{}[]()<>#+!|:$~&")
 _BREAKS: Final = re.compile(r"[\r\n\t\v\f\u2028\u2029]+")
 _BLOCK: Final = re.compile(r"^(\d*)([-=](?=[\s=-]|$)|\.(?=\s|$))")  # begins a list, underlines
 

@@ -7,9 +7,9 @@ from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.queries.models import Shadow
 
 _LONG: Final = "#3d84f7"
-_SHORT: Final = "#e08a1e"
-_MARGIN: Final = {"l": 48, "r": 12, "t": 8, "b": 40}
-_LEGEND: Final = {"orientation": "h", "y": 1.08, "x": 0}
+_SHORT: Final = "#d0801c"
+_MARGIN: Final = {"l": 48, "r": 12, "t": 32, "b": 40}  # on top: the legend
+_LEGEND: Final = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}
 _SHOWN_FEATURES: Final = 12
 
 
@@ -31,7 +31,7 @@ def reliability(model: dict[str, Any]) -> dict[str, Any]:
     ends = [max(0.0, lowest - 0.02), min(1.0, highest + 0.02)]
     data.append({
         "type": "scatter", "mode": "lines", "name": text("models.perfect"), "x": ends, "y": ends,
-        "line": {"color": "#8b97a6", "dash": "dot", "width": 1}, "hoverinfo": "skip",
+        "line": {"color": "#8894a4", "dash": "dot", "width": 1}, "hoverinfo": "skip",
     })  # fmt: skip
     axis = {"tickformat": ".0%", "range": ends}
     return {"data": data, "layout": {
@@ -53,7 +53,8 @@ def importance(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
         for k, (side, colour) in enumerate((("long", _LONG), ("short", _SHORT)), 1)
     ]  # fmt: skip
     return {"data": data, "layout": {
-        "height": 60 + 26 * max(4, len(shown)), "barmode": "stack", "legend": _LEGEND,
+        "height": 84 + 26 * max(4, len(shown)), "barmode": "stack",
+        "legend": {**_LEGEND, "traceorder": "normal"},
         "margin": {**_MARGIN, "l": 150}, "bargap": 0.35,
         "xaxis": {"title": {"text": text("models.log_odds")}},
         "yaxis": {"automargin": True},

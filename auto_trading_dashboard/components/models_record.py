@@ -13,8 +13,8 @@ from auto_trading_dashboard.queries.models import Shadow, Shadows, TrainedModel
 from utils.texts import catalogue
 
 
-def made_of(model: TrainedModel) -> None:
-    """Say what the model learnt from."""
+def made_of(model: TrainedModel, source: str) -> None:
+    """Say what the model learnt from, and what figures of a made-up market are worth."""
     form = "%Y-%m-%d"
     st.caption(
         figures.escaped(
@@ -28,6 +28,8 @@ def made_of(model: TrainedModel) -> None:
             )
         )
     )  # fmt: skip
+    if source == "demo":
+        st.markdown(f":orange[:material/science: {figures.escaped(text('models.demo'))}]")
 
 
 def scores(record: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from auto_trading_dashboard import services
-from auto_trading_dashboard.components import ages
+from auto_trading_dashboard.components import ages, figures
 from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.reading import Reading
 

@@ -27,7 +27,7 @@ _SHADES: Final = {
     "reducing": "rgba(224,138,30,0.25)", "halted": "rgba(200,32,43,0.20)",
     DARK: "rgba(128,139,154,0.30)",
 }  # fmt: skip
-_LINE: Final = "#5ba7b5"  # no colour of profit in either palette
+_LINE: Final = "#4e9ead"  # no colour of profit in either palette
 _CURVE_HEIGHT: Final = 380
 _ROW_HEIGHT: Final = 24
 _SCALE_ROWS: Final = 4  # a scale has no room beside fewer

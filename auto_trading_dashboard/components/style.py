@@ -18,7 +18,11 @@ _STYLE: Final = """<style>
 .st-key-emergency button{background:#c8202b;border-color:#c8202b;color:#fff;font-weight:600}
 .st-key-emergency button:hover,.st-key-emergency button:focus-visible{background:#a3161f;
   border-color:#a3161f;color:#fff}
-[class*="st-key-stale_"]{opacity:.55}
+:is(button,a,input,textarea,summary,[role=button],[role=radio]):focus-visible{
+  outline:2px solid #4689ff!important;outline-offset:2px}
+[data-testid=stCaptionContainer]{opacity:.75}  /* Streamlit's .6 is 4.4 : 1 on white */
+[class*="st-key-stale_"]{opacity:.75;filter:grayscale(1)}  /* old, and still to be read */
+[class*="st-key-stale_"] [data-testid=stCaptionContainer]{opacity:1}
 @media(min-width:641px){[data-testid=stColumn]:has(>*>*>.st-key-settings_changes){position:sticky;
   top:9rem;align-self:flex-start;max-height:calc(100vh - 10rem);overflow-y:auto}}
 @media(min-width:641px){[data-testid=stLayoutWrapper]:has(>.st-key-decisions_narrow){display:none}}

@@ -36,7 +36,15 @@ def readable(
     numbers: Mapping[str, Any], instrument: Instrument | None, zone: str
 ) -> dict[str, Any]:
     """Turn whole numbers into units by their names; without an instrument, prices stay as are."""
-    return {name: _one(name, value, instrument, zone) for name, value in numbers.items()}
+    return {
+        name: _listed(value) if isinstance(value, Mapping) else _one(name, value, instrument, zone)
+        for name, value in numbers.items()
+    }
+
+
+def _listed(changes: Mapping[str, Any]) -> str:
+    """Return changed keys with their values; "-" where a version came back as a whole."""
+    return ", ".join(f"{key} = {value}" for key, value in changes.items()) or "-"
 
 
 def _one(name: str, value: Any, instrument: Instrument | None, zone: str) -> Any:

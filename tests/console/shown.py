@@ -34,12 +34,17 @@ def page(file: str = "", **state: object) -> AppTest:
 
 
 def said(shown: AppTest) -> str:
-    """Return every sentence on the page, one each line, as Markdown has it."""
+    """Return every sentence on the page, one each line: Markdown without its escapes."""
     kinds = (
         shown.error, shown.warning, shown.info, shown.success, shown.caption, shown.markdown,
         shown.header, shown.subheader,
     )  # fmt: skip
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
+    return "\n".join(plain(element.value) for kind in kinds for element in kind)
+
+
+def plain(markdown: object) -> str:
+    """Return Markdown as it is read where nothing in it is marked up."""
+    return str(markdown).replace("\\", "")
 
 
 def metrics(shown: AppTest) -> dict[str, str]:

@@ -21,7 +21,7 @@ from database import alerts, lease
 from database.auto_trading_db import unit_of_work
 from database.models import EngineLeaseRow
 from tests.console.control_view import VIEW, light, sentence, wanted
-from tests.console.shown import a_living_engine, metrics, page, said
+from tests.console.shown import a_living_engine, metrics, page, plain, said
 from tests.processes import locked
 from tests.rows import stored_run
 from utils.clocks import SystemClock
@@ -89,7 +89,7 @@ def test_a_start_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     deadline = time.monotonic() + 30
     while "could not be started" not in said(shown.run()):
         assert time.monotonic() < deadline
-    assert "limits.max\\_leverage was 99" in said(shown)
+    assert "limits.max_leverage was 99" in said(shown)
 
 
 # --- how things are -------------------------------------------------------------------------------
@@ -100,14 +100,15 @@ def test_a_living_engine_is_shown_with_its_account(database: Engine) -> None:
     wanted(database, DesiredState.RUNNING)
     shown = page()
     assert sentence(shown) == "The engine trades, as wanted."
-    assert shown.error[0].value == "Last error: candles are late"
+    assert plain(shown.error[0].value) == "Last error: candles are late"
     heartbeat = metrics(shown)["Last heartbeat"]
     assert heartbeat.endswith(" s ago")
     assert metrics(shown) == {
         "Wanted": ":green[running]", "Actual": ":green[running]",
         "Trading state": ":green[active]", "Mode": "paper", "Last heartbeat": heartbeat,
         "Equity": "99,998.75", "Cash": "95,996.36", "Today's profit": ":red[▼ −1.25]",
-        "Unrealized": ":green[▲ \\+11.25]", "Realized": ":red[▼ −12.50]", "Fees": "4.00",
+        "Unrealized": ":green[▲ \\+11.25]", "Realized, after fees": ":red[▼ −12.50]",
+        "Fees in all": "4.00",
         "Exposure / of equity": "4,000.00", "Drawdown": "1.25 %",
         "Open positions / limit": "2 / 5", "Working orders": "4",
     }  # fmt: skip
@@ -122,7 +123,7 @@ def test_profit_in_korean_is_red_and_loss_is_blue(database: Engine) -> None:
     assert [x for x in labels if x in ("긴급 중단", "자동매매 시작", "자동매매 중단")] == [
         "긴급 중단", "자동매매 시작", "자동매매 중단",
     ]  # fmt: skip
-    assert "모의 시장" in said(shown)
+    assert "데모 시장" in said(shown)
 
 
 @pytest.mark.parametrize("source", ["demo", "exchange", "replay"])
@@ -155,7 +156,7 @@ def test_an_engine_that_gave_up_says_why(database: Engine) -> None:
         lease.release(session, epoch, SystemClock().now(), error="disk full")
     shown = page()
     assert sentence(shown).startswith("The engine ended with an error")
-    assert shown.error[0].value == "Last error: disk full"
+    assert plain(shown.error[0].value) == "Last error: disk full"
     assert shown.button(key="control_start_engine").label == "Start the engine"
 
 
@@ -242,7 +243,7 @@ def test_a_schema_of_another_version_is_told(database: Engine, version: str) -> 
         )
     shown = page()
     words = {"0001": "run init-db", "9999": "newer"}[version]
-    assert words in shown.error[0].value
+    assert words in plain(shown.error[0].value)
     assert metrics(shown)["Actual"] == "–"
 
 
@@ -251,7 +252,7 @@ def test_a_database_that_does_not_answer_is_told(
 ) -> None:
     monkeypatch.setenv("CTP_DATABASE_URL", "postgresql://me:geheim@127.0.0.1:1/trading")
     shown = page()
-    assert "PostgreSQL 127.0.0.1:1/trading" in shown.error[0].value
+    assert "PostgreSQL 127.0.0.1:1/trading" in plain(shown.error[0].value)
     assert "geheim" not in said(shown)
     shown.button(key="control_start").click().run()
     assert "was not stored" in said(shown)

@@ -64,7 +64,7 @@ def test_an_answer_names_the_trigger_in_words(database: Engine, trigger: str, wo
     a_living_engine(database, view=VIEW)
     wishes.wish(database, CommandKind.REARM, {"confirm": "REARM"}, by="a", now=SystemClock().now())
     answer(database, CommandStatus.DONE, {"code": "answer.rearmed", "trigger": trigger})
-    assert f"Re-armed after {words}." in said(page()).replace("\\", "")
+    assert f"Re-armed ({words})." in said(page()).replace("\\", "")
 
 
 def test_requests_of_others_are_listed_with_what_became_of_them(database: Engine) -> None:

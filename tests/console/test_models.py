@@ -45,7 +45,7 @@ def test_an_old_model_without_figures_is_said_to_have_none(database: Engine) -> 
     stored(database, a_model("m" * 64, stored_run(database), 0))
     told = said(page(FILE))
     for sentence in (
-        "20,000 decisions", "No out-of-sample record yet", "no record of what it looks at",
+        "20,000 samples", "No out-of-sample record yet", "no record of what it looks at",
         "no record by fold", "No shadow trade has ended yet",
     ):  # fmt: skip
         assert sentence in told

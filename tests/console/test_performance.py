@@ -96,7 +96,10 @@ def test_a_simulated_run_says_so_and_runs_are_apart(database: Engine) -> None:
     shown.selectbox(key="run_choice").select(real).run()
     assert not shown.exception
     assert metrics(shown)["Trades"] == "12"
-    assert ":orange[SIMULATED MARKET: results prove nothing.] 2024" not in said(shown)
+    assert (
+        ":orange[SIMULATED MARKET: results prove nothing, and its time runs fast.] 2024"
+        not in said(shown)
+    )
 
 
 def test_a_period_changes_everything(database: Engine) -> None:

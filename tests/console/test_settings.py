@@ -16,7 +16,7 @@ from config.versions import fingerprint
 from database import commands
 from database.auto_trading_db import unit_of_work
 from database.commands import CommandStatus
-from tests.console.shown import a_living_engine, answer, page, said
+from tests.console.shown import a_living_engine, answer, page, plain, said
 from tests.contract.test_settings_queries import applied, record
 
 
@@ -76,7 +76,7 @@ def test_lower_risk_takes_one_click_and_no_float(folder: Path, database: Engine)
     a_living_engine(database)
     shown = settings_page("risk_management")
     put(shown, "text_input", "risk_management.position_size_pct", "1.234567")
-    assert "From the next cycle" in told(shown)
+    assert "From the next decision" in told(shown)
     assert "Position size (%): 2 % → 1.234567 %" in told(shown)
     assert not send(shown).disabled
     send(shown).click().run()
@@ -229,7 +229,7 @@ def test_files_edited_by_hand_are_told_with_their_difference(
     record(database, applied(load(folder)), "start", 0)
     edit(folder, "risk_management", "take_profit_pct", 4)
     shown = settings_page()
-    assert "risk_management.take_profit_pct" in shown.warning[0].value
+    assert "risk_management.take_profit_pct" in plain(shown.warning[0].value)
     assert "Take profit (%): 2 % → 4 %" in told(shown)
     send(shown).click().run()
     assert payloads(database)[0]["changes"] == {"risk_management.take_profit_pct": "4"}

@@ -4,12 +4,14 @@ A database that is silent is not an empty one: no page says that there is nothin
 knows, and none shows an old number as a fresh one.
 """
 
+import json
 import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +25,11 @@ from auto_trading_dashboard.components import figures
 from auto_trading_dashboard.navigation import entries
 from crypto_trader_pro.domain.enums import CommandKind, ObservedState
 from database.auto_trading_db import unit_of_work
-from database.models import EngineLeaseRow
-from tests.console.shown import a_living_engine, page, said
+from database.models import EngineLeaseRow, RunRow
+from tests.console.control_view import VIEW
+from tests.console.shown import a_living_engine, metrics, page, said
 from tests.console_fixtures import Installation
+from tests.rows import a_position, stored
 from utils.clocks import SystemClock
 from utils.processes import own_process
 from utils.texts import Language, catalogue
@@ -298,3 +302,36 @@ def test_every_page_speaks_like_a_person_over_a_whole_installation(
     for name, shown in in_tabs_of_their_own(chosen_language=language):
         assert not broken(shown), name
         assert not noise(shown), name
+
+
+# --- two people, and numbers of every size --------------------------------------------------------
+
+
+def test_what_all_tabs_share_speaks_each_ones_language(own: Path) -> None:
+    """The second tab is drawn from what the first one left in the caches."""
+    korean = [said(shown) for _, shown in in_tabs_of_their_own(chosen_language="ko")]
+    hangul = re.compile("[가-힣]")
+    assert all(hangul.search(words) for words in korean)
+    for name, shown in in_tabs_of_their_own(chosen_language="en"):
+        assert not hangul.search(said(shown)), name
+        for chart in shown.get("plotly_chart"):
+            assert not hangul.search(str(json.loads(chart.proto.spec))), name
+
+
+@pytest.mark.parametrize("symbols", [0, 1, 50])
+def test_any_number_of_symbols_and_money_of_any_size(database: Engine, symbols: int) -> None:
+    names = [f"{'VERYLONGNAME' * 4}{n}/USDT:USDT" for n in range(symbols)]
+    money = {"equity": "-9876543210.5", "cash": "0.00000001", "unrealized": "-0.00000001"}
+    a_living_engine(database, view=VIEW | money)
+    with unit_of_work(database) as session:
+        session.connection().execute(update(RunRow).values(symbols=names))
+    prices = [Decimal("0.00000123"), Decimal("1234567.89")]
+    stored(
+        database,
+        *(a_position(1, symbol=s, entry_price=p) for s, p in zip(names, prices, strict=False)),
+    )
+    for name, shown in in_tabs_of_their_own():
+        assert not broken(shown), name
+        assert not noise(shown), name
+        if name == "control":
+            assert metrics(shown)["Equity"] == "−9,876,543,210.50"

@@ -30,8 +30,8 @@ from tests.market_data import ROOT
 _WIDTHS: Final = ((1280, 900), (768, 1024), (390, 844))
 _THEMES: Final = ("dark", "light")
 _LOCALES: Final = ("ko-KR", "en-US")
-_FILLS: Final = 12  # that a demo engine should have made before its picture is taken
-_PATIENCE: Final = 180.0
+_FILLS: Final = 8  # that a demo engine should have made before its picture is taken
+_PATIENCE: Final = 480.0
 _SETTLED: Final = 3.0  # seconds in which a page has drawn its charts and been refreshed once
 _LONGEST: Final = 4000  # pixels of a picture
 _README: Final = (
@@ -115,7 +115,7 @@ def _trade(environment: dict[str, str]) -> None:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         told, _ = _module(environment, "crypto_trader_pro", "status", "--json").communicate()
-        if json.loads(told)["fills"] >= _FILLS:
+        if json.loads(told)["fills_total"] >= _FILLS:
             return
         time.sleep(1)
     raise TimeoutError(f"no {_FILLS} fills within {_PATIENCE:g} s")
