@@ -54,10 +54,10 @@ def test_an_alert_is_worded_with_its_severity_and_what_to_do(database: Engine) -
     )  # fmt: skip
     told = said(page(FILE))
     assert ":violet-badge[:material/crisis_alert: critical]" in told
-    assert "Emergency stop by kim \\(stopped by a person\\)\\: 2 positions open, 2 being" in told
+    assert "Emergency stop by kim (stopped by a person): 2 positions open, 2 being" in told
     assert "Check on the monitoring page that no position is left" in told
     assert ":red-badge[:material/error: error]" in told
-    assert "the disk is \\[full\\] \\*now\\*" in told
+    assert "the disk is [full] *now*" in told
     assert "Read the log lines of that moment" in told
 
 
@@ -69,9 +69,9 @@ def test_an_alert_of_another_version_is_shown_as_it_is_stored(database: Engine) 
             AlertRow(kind="NEW_KIND", severity="info", code="x", numbers={}, at=T0, raised_at=T0)
         )
     told = said(page(FILE))
-    assert "unheard\\_of n\\: 5" in told
-    assert "drawdown\\_kill drawdown\\_rate\\: x" in told
-    assert "NEW\\_KIND" in told
+    assert "unheard_of n: 5" in told
+    assert "drawdown_kill drawdown_rate: x" in told
+    assert "NEW_KIND" in told
 
 
 def test_a_market_whose_time_is_another_is_told(database: Engine) -> None:

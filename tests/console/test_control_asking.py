@@ -42,7 +42,7 @@ def test_a_click_is_asked_until_the_engine_has_said_more(database: Engine) -> No
 
 @pytest.mark.parametrize(
     ("words", "shown_as"),
-    [({"code": "refused.unheard_of", "n": 5}, "refused.unheard\\_of n\\: 5"),
+    [({"code": "refused.unheard_of", "n": 5}, "refused.unheard_of n: 5"),
      ({"code": "refused.latched"}, "refused.latched")],
 )  # fmt: skip
 def test_an_answer_without_a_sentence_is_not_hidden(

@@ -71,12 +71,12 @@ def test_how_the_jobs_went_and_when_they_run_again(database: Engine) -> None:
         " s ago; took 0.250 s",
         "Every 1 min; next by",
         "**Reconciliation** :red-badge",
-        "Failed 2 times in a row\\: the books \\*differ\\*",
+        "Failed 2 times in a row: the books *differ*",
         "**Clean-up** :red-badge[:material/error: hangs]",
         "more than 10 minutes",
         "**Model training** :blue-badge[:material/sync: running]",
         "Looks every 5 s and works when there is something to do",
-        "Last failure, since overcome\\: locked",
+        "Last failure, since overcome: locked",
         "**sweep**",
     ):
         assert expected in told, expected

@@ -210,8 +210,8 @@ def test_a_database_that_is_deleted_is_not_read_on(own: Path) -> None:
     """An open file lives on without its name: what it says is not what the engine writes."""
     shown = page()
     assert "There is no database yet" not in said(shown)
-    for name in (own, *own.parent.glob(f"{FILE}-*")):
-        name.unlink()
+    for file in (own, *own.parent.glob(f"{FILE}-*")):
+        file.unlink()
     time.sleep(5.1)  # a schema once seen is believed in for 5 s
     for name, _ in walk_through(shown):
         assert not broken(shown), name
