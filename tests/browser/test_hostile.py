@@ -11,10 +11,12 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, expect
+from sqlalchemy import delete
 
 from config.environment import Environment
 from crypto_trader_pro.domain.enums import CommandKind
-from database.auto_trading_db import open_database, prepare
+from database.auto_trading_db import open_database, prepare, unit_of_work
+from database.models import EngineLeaseRow
 from database.outbox import MESSAGE_CODE
 from tests.browser.conftest import served
 from tests.browser.test_control_panel import metric
@@ -131,6 +133,10 @@ def test_two_operators_read_their_own_language_and_colours(
     small_installation: Installation, browser: Browser
 ) -> None:
     """What is kept for all tabs is kept for each language, zone and palette."""
+    database = open_database(small_installation.database_url)
+    with unit_of_work(database) as session:  # it names this process, which "down" would end
+        session.exec(delete(EngineLeaseRow))
+    database.dispose()
     with served(small_installation.var_dir) as address:
         korean = Visit(
             browser, address, "/performance", viewport=WIDE, locale="ko-KR",
@@ -145,7 +151,7 @@ def test_two_operators_read_their_own_language_and_colours(
                 visit.page.goto(address + path, wait_until="domcontentloaded")
             for visit in (korean, english):
                 visit.page.get_by_test_id("stHeading").first.wait_for(timeout=30_000)
-                visit.page.wait_for_timeout(1_500)
+                visit.page.wait_for_timeout(700)
             main = "[data-testid=stMain]"
             words = english.page.locator(main).inner_text()
             assert re.findall("[가-힣]+", words) == [], path
@@ -168,6 +174,8 @@ def test_buttons_clicked_twice_ask_once_and_the_way_back_leaves_no_half_question
     page.get_by_role("link", name="Jobs").click()
     expect(page.get_by_test_id("stHeading").first).to_contain_text("Jobs")
     page.get_by_role("button", name="Run now").first.dblclick()
+    expect(page.locator(".st-key-notes").get_by_text("done").first).to_be_visible(timeout=SOON)
+    page.wait_for_timeout(500)
     page.go_back()
     expect(metric(page, "Trading state")).to_contain_text("halted", timeout=SOON)
     expect(page.get_by_placeholder("REARM")).to_have_value("", timeout=SOON)
