@@ -27,7 +27,7 @@ def states() -> None:
         control_state.states(reading.value, now)
     control_state.buttons(reading.value, fresh=not reading.is_stale)
     with st.container(key="control_wanted"):  # what wants a person; mostly nothing
-        control_progress.emergency_now(control_reading.emergency(), reading.value, now)
+        control_progress.emergency_now(control_reading.emergency().value, reading.value, now)
         control_state.rearm(reading.value)
         control_first.steps(reading, has_traded=control_reading.has_traded())
 
@@ -52,7 +52,8 @@ def progress() -> None:
     if asked.value:
         with page.shown(asked, "control_progress"):
             stop, panel = control_reading.emergency(), control_reading.panel(now)
-            control_progress.emergency_before(stop, panel.value, now)
+            if not stop.is_unknown:
+                control_progress.emergency_before(stop.value, panel.value, now)
             control_progress.requests(asked.value, now)
     else:
         st.empty()

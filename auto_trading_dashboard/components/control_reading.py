@@ -43,6 +43,6 @@ def has_traded() -> bool:
     return bool(st.session_state["has_traded"])
 
 
-def emergency() -> Emergency | None:
+def emergency() -> Reading[Emergency | None]:
     """Return the newest emergency stop, None where there was none."""
-    return read("emergency", requests.emergency).value
+    return read("emergency", requests.emergency)
