@@ -129,6 +129,7 @@ def test_the_stop_is_up_within_a_second_whatever_the_database_does(
         visit.close()
 
 
+@pytest.mark.slow  # 20 s; caches by language are asked in tests/console too
 def test_two_operators_read_their_own_language_and_colours(
     small_installation: Installation, browser: Browser
 ) -> None:
