@@ -114,6 +114,8 @@ def test_the_stop_is_up_within_a_second_whatever_the_database_does(
         other.execute("BEGIN EXCLUSIVE")
         expect(page.get_by_text("The database does not answer")).to_be_visible(timeout=SOON)
         expect(page.get_by_text("it could not be read anew").first).to_be_visible(timeout=SOON)
+        grey = "getComputedStyle(document.querySelector('[class*=st-key-stale_]')).opacity"
+        assert float(page.evaluate(grey)) < 1
         began = time.monotonic()
         page.get_by_role("button", name="Emergency stop").click()
         flag = tmp_path / "control" / CommandKind.EMERGENCY_STOP.value
