@@ -21,7 +21,7 @@ def now() -> None:
     account = None if engine is None else engine.account
     told: Mapping[str, Any] | None = None if account is None else account.get("model")
     with page.shown(reading, "model_now"), st.container(border=True):
-        if reading.value is None:
+        if reading.is_unknown:
             st.empty()
             st.empty()
             return
