@@ -1,4 +1,4 @@
-"""Closed positions and executed trades of a run, read on from where the last read ended.
+"""Closed positions of a run, read on from where the last read ended.
 
 Positions have no order in which they were closed: their rows are updated, and their times are the
 venue's. Executions have one. Their rows are only added, by the one writer of a run, in the same
@@ -29,25 +29,6 @@ _ONE: Final = Decimal(1)
 _FEW: Final = 200  # positions looked up by their key; more are read as a whole
 _MONEY: Final = Decimal("0.00000001")
 _Key = tuple[str, datetime]  # symbol, opened
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutedTrade:
-    """One order that was executed and has ended; amounts in the quote asset."""
-
-    id: int
-    order_id: str
-    symbol: str
-    side: str
-    role: str
-    strategy: str | None
-    size: Decimal
-    price: Decimal  # average of its executions
-    notional: Decimal
-    fees: Decimal
-    slippage: Decimal | None  # fraction of the price, > 0 worse than expected
-    realized_pnl: Decimal | None  # None: it opened a position
-    at: datetime  # last execution, trading time
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,27 +105,6 @@ def _utc(moment: datetime) -> datetime:
 
 def _raw(*columns: ColumnElement[Any]) -> list[ColumnElement[Any]]:
     return [type_coerce(column, NullType()) for column in columns]
-
-
-def executed_trades(
-    session: Session, run_id: int, after_id: int = 0, *, limit: int | None = None
-) -> list[ExecutedTrade]:
-    """Return the executed orders of a run after an id, in the order in which they were stored."""
-    c, read = _trades.c, _Reader(session)
-    query = select(
-        c.id, c.order_id, c.symbol, c.side, c.role, c.strategy,
-        *_raw(c.size, c.price, c.notional, c.commission, c.slippage, c.realized_pnl),
-        *_raw(c.execution_time),
-    ).where(c.run_id == run_id, c.id > after_id)  # fmt: skip
-    number, maybe, time = read.number, read.number_or_none, read.time
-    return [
-        ExecutedTrade(
-            n, order, symbol, side, role, strategy, number(size), number(price), number(value),
-            maybe(fees) or _ZERO, maybe(slippage), maybe(realized), time(at),
-        )
-        for n, order, symbol, side, role, strategy, size, price, value, fees, slippage, realized, at
-        in session.connection().execute(query.order_by(c.id).limit(limit))
-    ]  # fmt: skip
 
 
 def closed_positions(

@@ -46,17 +46,17 @@ def train_button() -> None:
     )  # fmt: skip
 
 
-def verdict(proving: Mapping[str, Any], cost_bp: Any) -> str:
+def verdict(proving: Mapping[str, Any]) -> str:
     """Return what the shadow trades prove, in one honest sentence."""
     if proving["realized_bp"] is None:
         return text(
             "model.few", trades=proving["shadow_trades"], needed=proving["needed_trades"]
         )  # fmt: skip
-    code = "model.proven" if proving["open"] else "model.no_edge"
+    code = "model.proven" if proving["open"] else "models.no_edge"
     return text(
         code, trades=proving["shadow_trades"], weeks=proving["weeks"],
         expected=proving["expected_bp"], realized=proving["realized_bp"],
-        interval=proving["interval_bp"], lower=proving["lower_bp"], cost=cost_bp,
+        interval=proving["interval_bp"], lower=proving["lower_bp"],
     )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def _lines(told: Mapping[str, Any], at: datetime) -> list[str]:
             )
         )  # fmt: skip
     if told.get("proving"):
-        lines.append(figures.escaped(verdict(told["proving"], text("models.cost_included"))))
+        lines.append(figures.escaped(verdict(told["proving"])))
     return lines
 
 

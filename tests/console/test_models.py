@@ -114,12 +114,12 @@ def test_one_of_several_models_can_be_chosen(database: Engine) -> None:
 
 
 def test_the_verdict_never_names_a_profit_before_it_is_proven() -> None:
-    assert verdict(TOLD["proving"], 14) == "Not proven: 12 of 200 shadow trades."
+    assert verdict(TOLD["proving"]) == "Not proven: 12 of 200 shadow trades."
     figures = {
         "shadow_trades": 300, "weeks": 40, "expected_bp": 12.0, "realized_bp": -1.5,
         "interval_bp": [-9.0, 6.0], "lower_bp": -8.0,
     }  # fmt: skip
-    no_edge = verdict({**TOLD["proving"], **figures}, 14)
+    no_edge = verdict({**TOLD["proving"], **figures})
     assert no_edge.startswith("No edge after costs. 300 shadow trades in 40 weeks: expected 12.0")
-    proven = verdict({**TOLD["proving"], **figures, "open": True}, 14)
+    proven = verdict({**TOLD["proving"], **figures, "open": True})
     assert proven.startswith("Proven: 300 shadow trades in 40 weeks brought -1.5 bp [-9.0, 6.0]")
