@@ -214,7 +214,6 @@ class TradeRow(SQLModel, table=True):
         Index("idx_trades_symbol", "symbol"),
         Index("idx_trades_execution_time", "execution_time"),
         Index("ix_trades_run", "run_id", "execution_time", "id"),
-        Index("ix_trades_order", "run_id", "id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -19,7 +19,6 @@ INDEXES = {
     "ix_fills_run": ("fills", ["run_id", "id"]),
     "ix_orders_parent": ("orders", ["parent_id"]),
     "ix_positions_run": ("positions", ["run_id", "status", "close_time"]),
-    "ix_trades_order": ("trades", ["run_id", "id"]),
     "ix_shadow_run": ("shadow_trades", ["run_id", "id"]),
     "ix_shadow_model": ("shadow_trades", ["run_id", "model_id", "id"]),
 }
