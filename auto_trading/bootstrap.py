@@ -14,6 +14,7 @@ from auto_trading.engine import AutoTradingEngine, Parts, Ports
 from auto_trading.gateways.replay_feed import NoFeed, ReplayFeed
 from auto_trading.gateways.simulated_venue import SimulatedVenue
 from auto_trading.gateways.venue_book import FundingEvent
+from auto_trading.journal_port import EngineJournal, ShadowBook
 from auto_trading.live_status import ModelStatus
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.position_manager import PositionManager
@@ -33,17 +34,16 @@ from auto_trading.translation import (
 from config.settings import Settings
 from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import EmergencyTrigger
-from crypto_trader_pro.domain.errors import ConfigError
 from crypto_trader_pro.domain.instruments import Instrument, money_units
 from crypto_trader_pro.domain.market import CandleSeries
 from crypto_trader_pro.domain.orders import Order
-from crypto_trader_pro.domain.ports import ExchangeGateway
-from crypto_trader_pro.domain.timeframes import timeframe_ms
+from crypto_trader_pro.domain.ports import ExchangeGateway, MarketFeed
 from database.fence import OPEN, Fence
 from database.journal import Journal, News
 from database.run_results import shadow_results
 from utils.clocks import SimulatedClock
 
+_NEVER_MS = 1 << 62  # no candle closes at a multiple of it
 REPLAY_BATCH = 2_000  # decisions per commit when nothing is sent
 REPLAY_TRIES = 12  # a replay has nobody waiting: it waits a minute for a locked database
 
@@ -86,16 +86,38 @@ def build_replay(
     cash = money_units(spec.settings.paper_equity)
     paid = funding if spec.settings.paper.funding else {}
     venue = SimulatedVenue(spec.instruments, cash, costs_of(spec.settings), paid)
-    feed = ReplayFeed(series, clock, venue.play, after_ms, pause_seconds)
+    feed = ReplayFeed(
+        series, clock, lambda market, last: venue.play(market, is_last=last),
+        after_ms, pause_seconds,
+    )  # fmt: skip
     journal = _journal(spec, database, system_now, lease)
     model = None
     if MODEL_STRATEGY in spec.strategies:
-        model = _replay_model(spec, series, funding, database, journal)
+        model = replay_model(
+            spec, series, funding, journal, lambda: shadow_results(database, spec.run_id)
+        )
     parts = _parts(spec, venue, journal, model, system_now)
     return AutoTradingEngine(
         Ports(clock, feed, venue), parts,
         opening_cash=cash, interval_ms=spec.interval_ms, stateful={"venue": venue},
         progress=progress,
+    )  # fmt: skip
+
+
+def build_backtest(
+    spec: RunSpec, feed: MarketFeed, clock: SimulatedClock, venue: SimulatedVenue,
+    journal: EngineJournal, model: ModelSignals | None, signals: AISignalGenerator | None = None,
+) -> AutoTradingEngine:  # fmt: skip
+    """Return the engine of the main job for a run that nothing is stored of.
+
+    Args:
+        signals: computed beforehand, instead of the strategies.
+    """
+    cash = money_units(spec.settings.paper_equity)
+    parts = _parts(spec, venue, journal, model, clock.now, signals)
+    return AutoTradingEngine(
+        Ports(clock, feed, venue), parts,
+        opening_cash=cash, interval_ms=spec.interval_ms, snapshot_ms=_NEVER_MS,
     )  # fmt: skip
 
 
@@ -188,10 +210,11 @@ def build_living(spec: RunSpec, tools: LivingTools) -> TradingSession:
     )  # fmt: skip
 
 
-def _replay_model(
+def replay_model(
     spec: RunSpec, series: Sequence[CandleSeries], funding: Mapping[str, Sequence[FundingEvent]],
-    database: Database, journal: Journal,
+    book: ShadowBook, earlier: Callable[[], Sequence[tuple[int, int, int, int]]],
 ) -> ModelSignals:  # fmt: skip
+    """Return the model strategy over recorded candles; `earlier` as in `ReplayModel`."""
     # LightGBM and scikit-learn take seconds to import and are needed for this strategy alone
     from auto_trading.model_signals import ReplayModel  # noqa: PLC0415
     from auto_trading.model_store import ModelFolder  # noqa: PLC0415
@@ -200,12 +223,12 @@ def _replay_model(
     settings = spec.settings
     cfg = ai_config(settings, spec.instruments)
     return ReplayModel(
-        ModelWorld.build(spec.instruments, series, funding, cfg), cfg, journal,
+        ModelWorld.build(spec.instruments, series, funding, cfg), cfg, book,
         ModelFolder(spec.var_dir / "models"),
         mode=settings.engine.trading_mode,
         trade_unproven=settings.paper.trade_unproven,
         bar_ms=spec.timeframe_ms,
-        earlier=lambda: shadow_results(database, spec.run_id),
+        earlier=earlier,
     )  # fmt: skip
 
 
@@ -222,8 +245,8 @@ def _journal(
 
 
 def _parts(
-    spec: RunSpec, gateway: ExchangeGateway, journal: Journal, model: ModelSignals | None,
-    system_now: Callable[[], datetime],
+    spec: RunSpec, gateway: ExchangeGateway, journal: EngineJournal, model: ModelSignals | None,
+    system_now: Callable[[], datetime], signals: AISignalGenerator | None = None,
 ) -> Parts:  # fmt: skip
     """Build what is the same in every mode."""
     settings = spec.settings
@@ -233,7 +256,7 @@ def _parts(
     calendar = TradingCalendar(settings.engine.trading_day_timezone)
     symbols = len(spec.instruments)
     risk = RiskManager(limits_of(settings), calendar, symbols, spec.timeframe_ms)
-    signals = AISignalGenerator(
+    signals = signals or AISignalGenerator(
         spec.instruments, candle_strategies(spec.strategies, settings), model,
         interval_is_timeframe=spec.interval_ms == spec.timeframe_ms,
     )  # fmt: skip
@@ -244,23 +267,3 @@ def _parts(
     flatten = [t for t in EmergencyTrigger if settings.emergency_stop.flattens(t)]
     emergency = EmergencyStop(risk, executor, positions, flatten, journal, system_now)
     return Parts(monitor, signals, risk, positions, executor, decisions, emergency, journal)
-
-
-def check_playable(
-    instruments: Sequence[Instrument], strategies: Sequence[str], timeframe: str, settings: Settings
-) -> None:
-    """Refuse what could not run before anything is recorded of it.
-
-    Raises:
-        ConfigError: an unknown strategy, candles too coarse for the model, several currencies.
-    """
-    candle_strategies(strategies, settings)
-    quotes = sorted({i.quote for i in instruments})
-    if len(quotes) > 1:
-        raise ConfigError(f"symbols settle in {', '.join(quotes)}; one account has one currency")
-    needed = settings.strategies.ai_signal.timeframe
-    if MODEL_STRATEGY in strategies and timeframe_ms(needed) % timeframe_ms(timeframe):
-        raise ConfigError(
-            f"ai_signal decides on {needed} candles, the run has {timeframe};"
-            " allowed: that or a finer one that divides it"
-        )

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from auto_trading.journal_port import EngineJournal
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager
@@ -18,7 +19,6 @@ from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.orders import Order
 from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.risk.rules import RiskInputs, Verdict
-from database.journal import Journal
 
 _encoded: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _NO_SIGNAL: Final = Signal("", 0, "")
@@ -40,7 +40,7 @@ class DecisionMaker:
 
     def __init__(
         self, monitor: MarketMonitor, signals: AISignalGenerator, risk: RiskManager,
-        positions: PositionManager, executor: TradeExecutor, journal: Journal, bar_ms: int,
+        positions: PositionManager, executor: TradeExecutor, journal: EngineJournal, bar_ms: int,
     ) -> None:  # fmt: skip
         self._monitor = monitor
         self._signals = signals

@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from auto_trading.journal_port import EngineJournal
 from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager
 from auto_trading.trade_executor import TradeExecutor
 from crypto_trader_pro.domain.enums import EmergencyTrigger, NotificationType, OrderRole
-from database.journal import Journal
 
 
 class EmergencyStop:
@@ -24,7 +24,8 @@ class EmergencyStop:
 
     def __init__(
         self, risk: RiskManager, executor: TradeExecutor, positions: PositionManager,
-        flatten_on: Collection[EmergencyTrigger], journal: Journal, now: Callable[[], datetime],
+        flatten_on: Collection[EmergencyTrigger], journal: EngineJournal,
+        now: Callable[[], datetime],
     ) -> None:  # fmt: skip
         self._risk = risk
         self._executor = executor

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from auto_trading.account import account_view
 from auto_trading.decision_maker import DecisionMaker
 from auto_trading.emergency_stop import EmergencyStop
+from auto_trading.journal_port import EngineJournal
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskEvent, RiskManager
@@ -20,7 +21,6 @@ from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import MarketSlice
 from crypto_trader_pro.domain.portfolio import AccountView
 from crypto_trader_pro.domain.ports import Clock, ExchangeGateway, MarketFeed
-from database.journal import Journal
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Parts:
     executor: TradeExecutor
     decisions: DecisionMaker
     emergency: EmergencyStop
-    journal: Journal
+    journal: EngineJournal
 
 
 class AutoTradingEngine:
@@ -236,7 +236,8 @@ class AutoTradingEngine:
         Raises:
             JournalUnavailable: it was not stored; nothing that depends on it may be sent.
         """
-        self._parts.journal.commit(self.now_ms, _encoded(self.state()))
+        journal = self._parts.journal
+        journal.commit(self.now_ms, _encoded(self.state()) if journal.keeps_state else "")
         if self._progress is not None:
             self._progress(self.slices)
 

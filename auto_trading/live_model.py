@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from auto_trading.journal_port import ShadowBook
 from auto_trading.live_prediction import Installed, Predicted, masked, predict, unmasked
 from auto_trading.live_status import ModelStatus, status_of
 from auto_trading.market_monitor import MarketMonitor
@@ -26,7 +27,6 @@ from auto_trading.model_judge import (
     NOT_DUE,
     ModelJudge,
     Permissions,
-    ShadowBook,
 )
 from auto_trading.model_report import gates_report
 from auto_trading.model_window import ModelWindow, fingerprint

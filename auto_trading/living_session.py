@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from typing import Any, Final, Protocol
 
 from auto_trading.beside import Beside
-from auto_trading.bootstrap import LivingTools, RunSpec, build_living, check_playable
+from auto_trading.bootstrap import LivingTools, RunSpec, build_living
+from auto_trading.checks import check_playable
 from auto_trading.config_manager import Change, ConfigChangedError, ConfigManager
 from auto_trading.operations import Answer
 from auto_trading.session import TradingSession

@@ -3,10 +3,10 @@
 The same for a replay, which knows all candles beforehand, and for a living session.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
+from auto_trading.journal_port import ShadowBook
 from crypto_trader_pro.ai import gates, labels, proving
 from crypto_trader_pro.ai.config import AiConfig
 from crypto_trader_pro.domain.enums import Side, TradingMode
@@ -22,22 +22,6 @@ _BY_RISK: Final = frozenset({"margin"})  # the rule `expected_edge` refuses it, 
 _REASONS: Final = {
     labels.STOPPED: "stop", labels.TARGET_HIT: "target", labels.TIMED_OUT: "time_out",
 }  # fmt: skip
-
-
-class ShadowBook(Protocol):
-    """Where shadow trades and models are recorded; the journal of the run."""
-
-    def shadow_opened(
-        self, model_id: str, symbol: str, side: str, decided_ms: int, probability: int,
-        expected_mbp: int,
-    ) -> None: ...  # fmt: skip
-
-    def shadow_closed(
-        self, symbol: str, side: str, decided_ms: int, closed_ms: int, realized_mbp: int,
-        reason: str,
-    ) -> None: ...  # fmt: skip
-
-    def model_trained(self, facts: Mapping[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

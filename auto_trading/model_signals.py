@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from auto_trading.journal_port import ShadowBook
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.model_judge import (
     EXPIRED,
@@ -19,7 +20,6 @@ from auto_trading.model_judge import (
     NOT_DUE,
     ModelJudge,
     Permissions,
-    ShadowBook,
 )
 from auto_trading.model_report import gates_report, looked_at, measures, model_facts
 from auto_trading.model_store import ModelFolder

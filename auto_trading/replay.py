@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from sqlalchemy import Engine as Database
 
-from auto_trading.bootstrap import RunSpec, build_replay, check_playable
+from auto_trading.bootstrap import RunSpec, build_replay
+from auto_trading.checks import check_playable
 from auto_trading.engine import AutoTradingEngine
 from auto_trading.replay_market import Market, ReplayRequest, played
 from auto_trading.run_report import report

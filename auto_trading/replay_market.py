@@ -60,8 +60,11 @@ class Market:
     funding: Mapping[str, Sequence[FundingEvent]]
 
     @classmethod
-    def load(cls, request: ReplayRequest, database: Database) -> "Market":
+    def load(cls, request: ReplayRequest, database: Database | None) -> "Market":
         """Read and check everything that is to be played.
+
+        Args:
+            database: where candles are that no file is named for; None: there is none.
 
         Raises:
             InputError: an unknown or repeated symbol, an unusable file, an empty range.
@@ -79,8 +82,12 @@ class Market:
                 f" {request.timeframe} ({length // 1000} s)"
             )
         instruments = tuple(instrument(s) for s in request.symbols)
-        load = _from_files if request.paths else _from_database
-        series = load(request, instruments, database)
+        if request.paths:
+            series = _from_files(request, instruments)
+        elif database is None:
+            raise InputError("no candle file was given and there is no database to read from")
+        else:
+            series = _from_database(request, instruments, database)
         for item in series:
             if not len(item):
                 raise InputError(f"{item.symbol}: no {request.timeframe} candle in the asked range")
@@ -134,7 +141,7 @@ def played(run: RunRow, database: Database) -> tuple[ReplayRequest, Market]:
 
 
 def _from_files(
-    request: ReplayRequest, instruments: Sequence[Instrument], _: Database
+    request: ReplayRequest, instruments: Sequence[Instrument]
 ) -> tuple[CandleSeries, ...]:
     length = timeframe_ms(request.timeframe)
     return tuple(
@@ -155,11 +162,13 @@ def _from_database(
         )
 
 
-def _funding(request: ReplayRequest, database: Database) -> Mapping[str, Sequence[FundingEvent]]:
+def _funding(
+    request: ReplayRequest, database: Database | None
+) -> Mapping[str, Sequence[FundingEvent]]:
     perpetuals = [symbol for symbol in request.symbols if ":" in symbol]
     if request.funding is not None:
         columns = {symbol: read_funding(request.funding, symbol) for symbol in perpetuals}
-    elif request.paths:
+    elif request.paths or database is None:
         return {}
     else:
         origin = candles.Origin(request.venue, IMPORTED)

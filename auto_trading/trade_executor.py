@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from auto_trading.journal_port import EngineJournal
 from auto_trading.open_orders import OpenOrders
 from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager
@@ -33,7 +34,6 @@ from crypto_trader_pro.domain.ports import ExchangeGateway
 from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.domain.units import notional, rate_ceil
 from crypto_trader_pro.risk.rules import RiskInputs
-from database.journal import Journal
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class TradeExecutor:
     """
 
     def __init__(
-        self, gateway: ExchangeGateway, journal: Journal, positions: PositionManager,
+        self, gateway: ExchangeGateway, journal: EngineJournal, positions: PositionManager,
         risk: RiskManager,
     ) -> None:  # fmt: skip
         self._gateway = gateway

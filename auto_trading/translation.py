@@ -11,7 +11,7 @@ from crypto_trader_pro.ai.config import AiConfig
 from crypto_trader_pro.domain.errors import ConfigError
 from crypto_trader_pro.domain.instruments import Instrument, money_units
 from crypto_trader_pro.domain.timeframes import timeframe_ms
-from crypto_trader_pro.domain.units import rate_floor
+from crypto_trader_pro.domain.units import RATE, rate_floor
 from crypto_trader_pro.risk.config import RiskLimits
 from crypto_trader_pro.strategies.base import CandleStrategy
 from crypto_trader_pro.strategies.trend_following import EmaCross
@@ -65,11 +65,18 @@ def gate_of(length_ms: int, settings: Settings) -> SymbolGate:
 
 
 def costs_of(settings: Settings) -> VenueCosts:
-    """Return what the simulated market takes."""
+    """Return what the simulated market takes; the margin of an odd leverage is rounded up."""
+    paper = settings.paper
+    isolated = paper.margin_mode == "isolated"
     return VenueCosts(
-        slippage_rate=as_rate(settings.paper.slippage_pct),
-        volume_share=as_rate(settings.paper.volume_share_pct),
-        entry_ttl_bars=settings.paper.entry_ttl_bars,
+        slippage_rate=as_rate(paper.slippage_pct),
+        volume_share=as_rate(paper.volume_share_pct),
+        entry_ttl_bars=paper.entry_ttl_bars,
+        half_spread_rate=as_rate(paper.half_spread_pct),
+        impact_rate=as_rate(paper.impact_pct),
+        range_share=as_rate(paper.range_share_pct),
+        latency_bars=paper.latency_bars,
+        isolated_rate=-(-RATE // paper.isolated_leverage) if isolated else 0,
     )
 
 

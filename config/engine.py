@@ -212,6 +212,31 @@ class Paper(Section):
         le=10,
         description="Percent by which a market order fills worse than the next price.",
     )
+    half_spread_pct: Percent = Field(
+        default=Decimal(0),
+        ge=0,
+        le=10,
+        description="Half of the gap between bid and ask, percent of the price; added to slippage.",
+    )
+    impact_pct: Percent = Field(
+        default=Decimal(0),
+        ge=0,
+        le=100,
+        description="Slippage added to a fill of a candle's whole volume, percent; "
+        "half of it adds a quarter.",
+    )
+    range_share_pct: Percent = Field(
+        default=Decimal(0),
+        ge=0,
+        le=100,
+        description="Added slippage as a part of the range of the candle before, percent.",
+    )
+    latency_bars: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Candles that a market order misses before it fills; 0 fills at the next open.",
+    )
     volume_share_pct: Percent = Field(
         default=Decimal(10),
         gt=0,
@@ -223,6 +248,16 @@ class Paper(Section):
         ge=1,
         le=1000,
         description="Candles for which the unfilled rest of an entry keeps working.",
+    )
+    margin_mode: Literal["cross", "isolated"] = Field(
+        default="cross",
+        description="cross: the account carries every perpetual; isolated: each only its margin.",
+    )
+    isolated_leverage: int = Field(
+        default=5,
+        ge=1,
+        le=125,
+        description="Cost of a position divided by its own margin, while margin_mode is isolated.",
     )
     funding: bool = Field(default=True, description="Charge and pay funding on perpetuals.")
     trade_unproven: bool = Field(

@@ -1,6 +1,9 @@
 """Stored candles and funding rates, exactly as the engine counts them.
 
 A candle is stored once: storing it again changes nothing, storing it with other numbers is refused.
+
+A range in which the venue is known to have nothing is a row too, beside the candles: its timeframe
+is that of the candles behind "no ", its timestamp the begin, its volume the length in minutes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,12 +14,12 @@ from itertools import islice
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlmodel import Session, col
 
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
-from crypto_trader_pro.domain.market import CandleSeries
+from crypto_trader_pro.domain.market import CandleSeries, Ints
 from crypto_trader_pro.domain.timeframes import timeframe_name, to_datetime, to_ms
 from crypto_trader_pro.domain.units import RATE
 from database.models import MarketDataRow
@@ -27,6 +30,9 @@ _PRICES: Final = ("open", "high", "low", "close", "volume")
 CANDLE_COLUMNS: Final = ("venue", "symbol", "timeframe", "source", "timestamp", *_PRICES)
 _RATE: Final = ("venue", "symbol", "timeframe", "source", "timestamp", "funding_rate")
 _RATE_UNIT: Final = Decimal(1) / RATE
+_HOLE: Final = ("venue", "symbol", "timeframe", "source", "timestamp", "volume")
+_ABSENT: Final = "no "  # before the timeframe of a row that says where the venue has nothing
+_MINUTE: Final = 60_000
 _BATCH: Final = 5_000  # rows handed to the driver at once
 
 Row = tuple[int, ...]  # open time in ms, then whole units
@@ -108,12 +114,54 @@ def load_funding(
     return [row[0] for row in rows], [row[1] for row in rows]
 
 
+def stored_times(
+    session: Session, symbol: str, timeframe: str, origin: Origin, from_ms: int, to_ms_: int
+) -> Ints:
+    """Return the open times in [from_ms, to_ms_) of what is stored, oldest first, shape (n,).
+
+    Args:
+        timeframe: of candles; `FUNDING` for the times of rates.
+    """
+    row = MarketDataRow
+    at = col(row.timestamp)
+    query = select(at).where(
+        *_of(symbol, timeframe, origin), at >= to_datetime(from_ms), at < to_datetime(to_ms_)
+    )
+    found = session.connection().execute(query.order_by(at)).scalars()
+    return np.array([to_ms(instant) for instant in found], dtype=np.int64)
+
+
+def load_holes(
+    session: Session, symbol: str, timeframe: str, origin: Origin
+) -> list[tuple[int, int]]:
+    """Return the ranges [from, to) in ms in which the venue is known to have nothing."""
+    kind = _Kind(_HOLE, (Decimal(1),))
+    rows = _load(session, kind, symbol, _absent(timeframe), origin, None, None)
+    return [(at_ms, at_ms + minutes * _MINUTE) for at_ms, minutes in rows]
+
+
+def replace_holes(
+    session: Session, symbol: str, timeframe: str, origin: Origin,
+    holes: Sequence[tuple[int, int]],
+) -> None:  # fmt: skip
+    """Store these ranges [from, to), whole minutes, in place of those that `load_holes` returns."""
+    name = _absent(timeframe)
+    session.connection().execute(delete(MarketDataRow).where(*_of(symbol, name, origin)))
+    given = [(first, (last - first) // _MINUTE) for first, last in holes]
+    _store(session, _Kind(_HOLE, (Decimal(1),)), given, symbol, name, origin)
+
+
+def _absent(timeframe: str) -> str:
+    return _ABSENT + ("rates" if timeframe == FUNDING else timeframe)
+
+
 def coverage(session: Session, *, symbol: str | None = None) -> list[Coverage]:
     """List what is stored, sorted by venue, symbol, timeframe and source."""
     row = MarketDataRow
     key = (col(row.venue), col(row.symbol), col(row.timeframe), col(row.source))
     at = col(row.timestamp)
     query = select(*key, func.min(at), func.max(at), func.count()).group_by(*key).order_by(*key)
+    query = query.where(~col(row.timeframe).startswith(_ABSENT))
     if symbol is not None:
         query = query.where(col(row.symbol) == symbol)
     return [Coverage(*found) for found in session.connection().execute(query)]
@@ -192,10 +240,7 @@ def _load(
 ) -> list[Row]:  # fmt: skip
     table = MarketDataRow
     at = col(table.timestamp)
-    where: list[ColumnElement[bool]] = [
-        col(table.venue) == origin.venue, col(table.symbol) == symbol,
-        col(table.timeframe) == timeframe, col(table.source) == origin.source,
-    ]  # fmt: skip
+    where = _of(symbol, timeframe, origin)
     if from_ms is not None:
         where.append(at >= to_datetime(from_ms))
     if to_ms_ is not None:
@@ -207,6 +252,14 @@ def _load(
         (to_ms(row[0]), *(_count(v, u, name) for v, u in zip(row[1:], kind.units, strict=True)))
         for row in session.connection().execute(query)
     ]
+
+
+def _of(symbol: str, timeframe: str, origin: Origin) -> list[ColumnElement[bool]]:
+    row = MarketDataRow
+    return [
+        col(row.venue) == origin.venue, col(row.symbol) == symbol,
+        col(row.timeframe) == timeframe, col(row.source) == origin.source,
+    ]  # fmt: skip
 
 
 def _count(value: Decimal, unit: Decimal, name: str) -> int:

@@ -56,6 +56,7 @@ class JournalRows:
         self._values = Values(dialect)
         self._taken = 0  # inputs of the session so far
         self.order_prefix = f"r{run_id}o"
+        self.keeps_state = True
         self._journaled_at: Any = None
         self._clear()
 

@@ -1,5 +1,6 @@
 """All tables. The requirement documents' names and columns are kept."""
 
+from database.models_backtest import BacktestJobRow, BacktestRow, ResearchTrialRow
 from database.models_engine import (
     DailyAccountSummaryRow,
     EmergencyStopRow,
@@ -38,6 +39,8 @@ __all__ = [
     "AlertRow",
     "AutoTradingConfigRow",
     "AutoTradingLogRow",
+    "BacktestJobRow",
+    "BacktestRow",
     "CheckpointRow",
     "CommandRow",
     "DailyAccountSummaryRow",
@@ -57,6 +60,7 @@ __all__ = [
     "OutboxRow",
     "PerformanceMetricRow",
     "PositionRow",
+    "ResearchTrialRow",
     "RollupMarkRow",
     "RunRow",
     "SessionEventRow",

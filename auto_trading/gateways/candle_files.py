@@ -1,11 +1,13 @@
 """Reads candle files into whole numbers; whatever cannot be a candle is refused by name."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auto_trading.gateways.parquet_slices import ParquetSlices
 from auto_trading.gateways.table_files import (
     Column,
     exact_units,
@@ -14,6 +16,7 @@ from auto_trading.gateways.table_files import (
     read_columns,
     times_ms,
 )
+from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import CandleSeries, Ints
 from crypto_trader_pro.domain.timeframes import to_datetime
@@ -41,17 +44,51 @@ def read_candles(path: Path, instrument: Instrument, timeframe_ms: int) -> Candl
             not a number, off the price grid, time off the grid, doubled or backward, price not
             positive, high or low that does not span open and close, negative volume.
     """
+    if path.name.lower().endswith(".parquet"):
+        # whatever is at fault is found again below, where the file's first fault can be named
+        with suppress(InputError):
+            return _read_in_slices(path, instrument, timeframe_ms)
     columns = read_columns(path, _COLUMNS)
     open_ms = times_ms(columns["timestamp"])
-    grid = f"price unit of {instrument.symbol}"
-    open_, high, low, close = (
-        exact_units(columns[name], instrument.price_unit, grid) for name in _PRICES
-    )
+    open_, high, low, close = (_price_units(columns[name], instrument) for name in _PRICES)
     volume = floored_units(columns["volume"], instrument.lot)
     _check_times(columns["timestamp"], open_ms, timeframe_ms)
     _check_prices(columns, open_, high, low, close)
     _refuse(columns["volume"], volume < 0, "0 or more")
     return CandleSeries(instrument.symbol, timeframe_ms, open_ms, open_, high, low, close, volume)
+
+
+def _read_in_slices(path: Path, instrument: Instrument, timeframe_ms: int) -> CandleSeries:
+    """Read a Parquet file in little memory; the same numbers as whole, for a file without fault.
+
+    Raises:
+        InputError: there is some fault.
+    """
+    file = ParquetSlices(path, _COLUMNS)
+    open_ms = file.times_ms("timestamp")
+    prices = [file.units(n, lambda c: _price_units(c, instrument)) for n in _PRICES]
+    volume = file.units("volume", lambda c: floored_units(c, instrument.lot))
+    if not _is_sound(timeframe_ms, open_ms, *prices, volume):
+        raise InputError(f"{path}: no series of candles")
+    return CandleSeries(instrument.symbol, timeframe_ms, open_ms, *prices, volume)
+
+
+def _price_units(column: Column, instrument: Instrument) -> Ints:
+    return exact_units(column, instrument.price_unit, f"price unit of {instrument.symbol}")
+
+
+def _is_sound(
+    timeframe_ms: int, open_ms: Ints, open_: Ints, high: Ints, low: Ints, close: Ints, volume: Ints
+) -> bool:
+    """Judge as `_check_times`, `_check_prices` and the sign of volume, without naming a row."""
+    return bool(
+        not (open_ms % timeframe_ms).any()
+        and (open_ms[1:] > open_ms[:-1]).all()
+        and low.min() > 0
+        and (low <= np.minimum(open_, close)).all()
+        and (high >= np.maximum(open_, close)).all()
+        and volume.min() >= 0
+    )
 
 
 def _check_times(column: Column, open_ms: Ints, timeframe_ms: int) -> None:

@@ -16,6 +16,9 @@ from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.timeframes import timeframe_name
 
 PAGE: Final = {"binance": 1000, "bybit": 1000, "okx": 300}  # candles that one request may bring
+# rates of one request; never more than hours between its ends, and none pays more than hourly
+_RATES: Final = {"binance": 1000, "bybit": 200, "okx": 100}
+_HOUR_MS: Final = 3_600_000
 _TRIES: Final = 4
 _FIRST_PAUSE: Final = 0.25  # seconds, doubled after each failure
 _Call = Callable[..., Awaitable[Any]]
@@ -147,6 +150,29 @@ class ExchangeRest:
         """Return the current funding rate of each perpetual, as a fraction."""
         found = await self._ask(self._client.fetch_funding_rates, list(symbols))
         return {symbol: row.get("fundingRate") for symbol, row in found.items()}
+
+    async def funding_history(
+        self, symbol: str, from_ms: int, to_ms: int
+    ) -> tuple[list[tuple[int, Any]], int]:
+        """Return one page of the rates paid in [from_ms, to_ms): times in ms, rates as fractions.
+
+        Returns:
+            time and rate as the venue has them, oldest first, and the time up to which the page
+            tells which payments there were.
+        """
+        count = _RATES[self._venue]
+        until_ms = min(to_ms, from_ms + count * _HOUR_MS)
+        # OKX knows the end only by its own name, and excludes it
+        end = {"after": str(until_ms)} if self._venue == "okx" else {"until": until_ms - 1}
+        rows = await self._try(self._client.fetch_funding_rate_history, symbol, from_ms, count, end)
+        found = {
+            row["timestamp"]: row["fundingRate"]
+            for row in rows
+            if isinstance(row.get("timestamp"), int) and from_ms <= row["timestamp"] < until_ms
+        }
+        if rows and not found:
+            raise GatewayUnavailable(f"{self._venue}: none of {len(rows)} rates has a usable time")
+        return sorted(found.items()), until_ms
 
     async def open_interest(self, symbol: str) -> float | None:
         """Return the open interest of a perpetual in its base currency."""

@@ -8,16 +8,14 @@ cash and positions are an independent check of the engine's. The bar order is th
 from collections.abc import Mapping, Sequence
 
 from auto_trading.gateways.venue_book import (
-    FLATTEN,
     STOP,
     Book,
     FundingEvent,
     VenueCosts,
     VenueOrder,
-    adverse,
     taken,
 )
-from auto_trading.gateways.venue_ledger import VenueLedger
+from auto_trading.gateways.venue_margin import VenueMargin
 from crypto_trader_pro.domain.enums import (
     FillReason,
     OrderStatus,
@@ -33,9 +31,8 @@ from crypto_trader_pro.domain.messages import (
     VenueEvent,
 )
 from crypto_trader_pro.domain.orders import Order
-from crypto_trader_pro.domain.units import notional, rate_floor
+from crypto_trader_pro.domain.units import rate_floor
 from crypto_trader_pro.simulation.costs import fee
-from crypto_trader_pro.simulation.margin import liquidates, maintenance
 from crypto_trader_pro.simulation.matching import (
     STOPPED,
     TARGET_HIT,
@@ -48,7 +45,7 @@ from crypto_trader_pro.simulation.matching import (
 )
 
 
-class SimulatedVenue(VenueLedger):
+class SimulatedVenue(VenueMargin):
     """The paper exchange, and the venue of `replay`.
 
     Args:
@@ -70,6 +67,7 @@ class SimulatedVenue(VenueLedger):
         super().__init__(instruments, cash, costs, funding or {})
         self._ticks = ticks
         self._intrabar_entry = False
+        self._counts = True  # this candle counts for age and delay
 
     # --- the gateway port -------------------------------------------------------------------
 
@@ -85,7 +83,7 @@ class SimulatedVenue(VenueLedger):
         for each in (order, *protection):
             if await self.query(each.client_order_id) is not OrderStatus.ABSENT:
                 raise InvalidOrder("duplicate_client_order_id")
-        own = taken(order, self._costs.entry_ttl_bars)
+        own = taken(order, self._costs.entry_ttl_bars, self._costs.latency_bars)
         own.protection = [taken(child, 0) for child in protection]
         self._working.update(each.client_order_id for each in (own, *own.protection))
         self._place(book, own)
@@ -131,23 +129,37 @@ class SimulatedVenue(VenueLedger):
             self._pay_funding(book, book.close, FundingEvent(at_ms, rate))
 
     def candle_closed(self, close_ms: int) -> None:
-        """Let every working entry grow older by a candle, where prices come one by one."""
+        """Let every working order grow older by a candle, where prices come one by one.
+
+        An order on its way comes nearer; an entry that has arrived loses a candle of its life.
+        """
         self._now_ms = close_ms
         for book in self._books:
+            for order in book.exits:
+                order.delay = max(0, order.delay - 1)
             for order in list(book.entries):
-                self._grow_older(book, order, close_ms)
+                if order.delay:
+                    order.delay -= 1
+                else:
+                    self._grow_older(book, order, close_ms)
 
     def holds(self, i: int) -> bool:
         """True while symbol `i` has a position or an order here: its prices matter."""
         book = self._books[i]
         return bool(book.position or book.exits or book.entries or book.stop or book.target)
 
-    def play(self, market: MarketSlice) -> None:
+    def play(self, market: MarketSlice, *, is_last: bool = True) -> None:
         """Fill what this instant's candles fill, in the binding order.
 
         A single price is a candle whose four prices are the same.
+
+        Args:
+            is_last: False for finer candles of which more follow inside the same decision candle:
+                entries do not age and orders on their way come no nearer. Without a candle of its
+                symbol in the last slice, an order keeps both until the next.
         """
         close_ms = market.close_ms
+        self._counts = is_last and not self._ticks
         exposed = False
         for book, bar in zip(self._books, market.bars, strict=True):
             if bar is not None:
@@ -159,6 +171,7 @@ class SimulatedVenue(VenueLedger):
                 elif book.stop is not None or book.target is not None:
                     self._bracket(book, bar, self._room(bar), close_ms)
                 book.close = bar.close
+                book.range = bar.high - bar.low
             if book.position:
                 exposed = True
         self._now_ms = close_ms
@@ -178,17 +191,28 @@ class SimulatedVenue(VenueLedger):
         book.funding_next = i
 
     def _trade_open(self, book: Book, bar: Bar, close_ms: int) -> None:
-        """Play a candle with orders to the market: exits, then entries, then the bracket."""
+        """Play a candle with orders to the market: exits, then entries, then the bracket.
+
+        An order on its way comes a candle nearer, and nothing else happens to it.
+        """
         room = self._room(bar)
         for order in list(book.exits):
-            if order in book.exits:  # the one before it may have closed the position
+            # the one before it may have closed the position
+            if order in book.exits and not self._on_its_way(order):
                 room -= self._leave(book, order, bar, room)
         self._intrabar_entry = False
         for order in list(book.entries):
-            if order in book.entries:
+            if order in book.entries and not self._on_its_way(order):
                 room -= self._enter(book, order, bar, room, close_ms)
         if book.position:
             self._bracket(book, bar, room, close_ms, target_counts=not self._intrabar_entry)
+
+    def _on_its_way(self, order: VenueOrder) -> bool:
+        if not order.delay:
+            return False
+        if self._counts:
+            order.delay -= 1
+        return True
 
     def _leave(self, book: Book, order: VenueOrder, bar: Bar, room: int) -> int:
         """Fill a market exit, or the rest of a triggered stop, at the open."""
@@ -198,7 +222,7 @@ class SimulatedVenue(VenueLedger):
         lots = min(order.lots, abs(book.position), room)
         if lots <= 0:
             return 0
-        price = self._slip(book, bar.open, order.side)
+        price = self._slip(book, bar.open, order.side, lots, bar.volume)
         reason = FillReason.TRAILING if order.trailed else FillReason(order.role)
         self._fill(book, order, lots, price, maker=False, reason=reason, at_ms=bar.open_ms)
         return lots
@@ -207,8 +231,9 @@ class SimulatedVenue(VenueLedger):
         if book.position * order.side < 0:  # a reversal whose exit did not finish
             self._end(book, order, "position_not_flat")
             return 0
-        price, maker, at_ms = self._entry_price(book, order, bar, close_ms)
-        lots = min(order.lots, room) if price else 0
+        lots = min(order.lots, room)
+        price, maker, at_ms = self._entry_price(book, order, bar, lots, close_ms)
+        lots = lots if price else 0
         if lots > 0 and order.side > 0 and not book.instrument.can_short:
             lots = min(lots, self._affordable(book.instrument, price))
             if lots == 0:  # coins are paid in full
@@ -220,7 +245,7 @@ class SimulatedVenue(VenueLedger):
             self._intrabar_entry = self._intrabar_entry or at_ms > bar.open_ms
             self._fill(book, order, lots, price, maker=maker, reason=FillReason.ENTRY, at_ms=at_ms)
             self._protect(book, order, protection, price, at_ms)
-        if not self._ticks:
+        if self._counts:
             self._grow_older(book, order, max(at_ms, bar.open_ms))
         return lots
 
@@ -234,17 +259,22 @@ class SimulatedVenue(VenueLedger):
         return max(0, self.cash // (lot_value + fee(lot_value, instrument.taker_rate)))
 
     def _entry_price(
-        self, book: Book, order: VenueOrder, bar: Bar, close_ms: int
+        self, book: Book, order: VenueOrder, bar: Bar, lots: int, close_ms: int
     ) -> tuple[int, bool, int]:
-        """Return (price or 0, is maker, time) at which an entry fills in this bar."""
+        """Return (price or 0, is maker, time) at which `lots` of an entry fill in this bar.
+
+        Coins that the cash does not pay are cut off afterwards; the price stays that of `lots`.
+        """
         if order.order_type == OrderType.LIMIT:
             touched = limit_touched(order.side, bar.high, bar.low, order.price)
             return (order.price if touched else 0), True, close_ms
         if order.order_type == OrderType.STOP_MARKET and not order.triggered:
             price = stop_touched(order.side, bar.open, bar.high, bar.low, order.price)
             order.triggered = price > 0
-            return (self._slip(book, price, order.side) if price else 0), False, close_ms
-        return self._slip(book, bar.open, order.side), False, bar.open_ms
+            if price:
+                price = self._slip(book, price, order.side, lots, bar.volume)
+            return price, False, close_ms
+        return self._slip(book, bar.open, order.side, lots, bar.volume), False, bar.open_ms
 
     def _protect(
         self, book: Book, entry: VenueOrder, waiting: list[VenueOrder], price: int, at_ms: int
@@ -283,7 +313,8 @@ class SimulatedVenue(VenueLedger):
         )  # fmt: skip
         lots = min(abs(book.position), room)
         if hit == STOPPED and stop is not None:
-            self._stopped(book, stop, self._slip(book, price, stop.side), lots, close_ms)
+            price = self._slip(book, price, stop.side, lots, bar.volume)
+            self._stopped(book, stop, price, lots, close_ms)
         elif hit == TARGET_HIT and target is not None and lots > 0:
             self._fill(
                 book, target, lots, price, maker=True, reason=FillReason.TARGET, at_ms=close_ms
@@ -312,40 +343,3 @@ class SimulatedVenue(VenueLedger):
         if moved != stop.price:
             stop.price, stop.trailed = moved, True
             self._tell(stop, close_ms)
-
-    def _liquidate_if_due(self, market: MarketSlice) -> None:
-        """Cross margin: close every perpetual at its adverse extreme when maintenance is gone."""
-        worst, gross, needed = self.cash, 0, 0
-        for book, bar in zip(self._books, market.bars, strict=True):
-            position = book.position
-            if not position:
-                continue
-            extreme = book.close if bar is None else bar.low if position > 0 else bar.high
-            value = extreme * position * book.instrument.tv
-            worst += value
-            if book.instrument.can_short:
-                gross += abs(value)
-        if worst > gross:  # maintenance is never more than the whole value
-            return
-        for book, bar in zip(self._books, market.bars, strict=True):
-            if book.position and book.instrument.can_short:
-                value = abs(notional(adverse(book, bar), book.position, book.instrument.tv))
-                needed += maintenance(value, book.instrument.maintenance_rate)
-        if not gross or not liquidates(worst, needed):
-            return
-        for book, bar in zip(self._books, market.bars, strict=True):
-            if book.position and book.instrument.can_short:
-                self._liquidate(book, adverse(book, bar), market.close_ms)
-
-    def _liquidate(self, book: Book, price: int, at_ms: int) -> None:
-        for order in [*book.exits, *book.entries, book.stop, book.target]:
-            if order is not None:
-                self._end(book, order, "liquidation", at_ms)
-        side = -1 if book.position > 0 else 1
-        order = VenueOrder(
-            f"liq{self._trades:08d}", side, FLATTEN, OrderType.MARKET.value, abs(book.position), 0
-        )
-        self._fill(
-            book, order, order.lots, price,
-            maker=False, reason=FillReason.LIQUIDATION, at_ms=at_ms,
-        )  # fmt: skip

@@ -5,6 +5,9 @@ column of Parquet or Feather counts as the decimal that the double stands for: `
 exactly when the double nearest to `y / 10**d` is `x`.
 
 Rows in messages count from 1; in CSV the header is row 1, and empty lines do not count.
+
+The readers of the formats are imported by the first file of a format: each takes longer to load
+than a month of candles takes to read.
 """
 
 import csv
@@ -20,10 +23,6 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-import pyarrow.feather as pa_feather
-import pyarrow.parquet as pa_parquet
 from numpy.typing import NDArray
 
 from crypto_trader_pro.domain.errors import InputError
@@ -36,7 +35,6 @@ _LIMIT: Final = 1 << 50  # units; below it a product of doubles is less than hal
 # a plain number is seconds, ms or us: from 1973 to 5138 the three ranges do not meet. By the
 # smallest value of its range: the unit, and by what it is multiplied and divided to be ms
 _EPOCHS: Final = {10**8: ("s", 1000, 1), 10**11: ("ms", 1, 1), 10**14: ("us", 1, 1000)}
-
 
 _Number = TypeVar("_Number", bound=np.generic)
 
@@ -105,7 +103,7 @@ def exact_units(column: Column, unit: Decimal, unit_name: str) -> Ints:
     Raises:
         InputError: a cell is not a finite number, or is not a whole multiple of `unit`.
     """
-    units, on_grid = _units(column, unit)
+    units, on_grid = units_on_grid(column, unit)
     if not on_grid.all():
         row = int(np.argmin(on_grid))
         raise column.fault(row, f"whole multiples of {unit:f} ({unit_name}), this is off the grid")
@@ -118,7 +116,7 @@ def floored_units(column: Column, unit: Decimal) -> Ints:
     Raises:
         InputError: a cell is not a finite number.
     """
-    return _units(column, unit)[0]
+    return units_on_grid(column, unit)[0]
 
 
 def times_ms(column: Column) -> Ints:
@@ -145,7 +143,7 @@ def times_ms(column: Column) -> Ints:
         instants = _cast(column, pa.timestamp("ms"), "a date")
     else:
         raise column.fault(0, f"whole numbers, ISO text or timestamps, this is a {kind}")
-    return _values(instants.cast(pa.int64()), np.int64)
+    return _values(instants.view(pa.int64()), np.int64)
 
 
 def text_cells(column: Column) -> list[str]:
@@ -183,12 +181,14 @@ def _load_csv(
     required: Sequence[tuple[str, ...]],
     optional: Sequence[str],
 ) -> dict[str, Column]:
-    first_line = content[: content.find(b"\n") + 1] or content
+    import pyarrow.csv as pa_csv  # noqa: PLC0415
+
+    head = content[: content.find(b"\n") + 1] or content
     try:
-        header = next(csv.reader([first_line.decode("utf-8-sig").rstrip("\r\n")]), [])
+        header = next(csv.reader([head.decode("utf-8-sig").rstrip("\r\n")]), [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: the header is not readable as {kind}: {error}") from None
-    chosen = _choose(path, header, required, optional)
+    chosen = choose_columns(path, header, required, optional)
     names = list(chosen.values())
     try:
         table = pa_csv.read_csv(
@@ -201,7 +201,7 @@ def _load_csv(
             ),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise InputError(f"{path}: not readable as {kind}: {_line(error)}") from None
+        raise InputError(f"{path}: not readable as {kind}: {first_line(error)}") from None
     return _columns(path, table, chosen, first_row=2)
 
 
@@ -215,20 +215,29 @@ def _load_binary(
     source = pa.BufferReader(content)
     try:
         if kind == ".parquet":
+            import pyarrow.parquet as pa_parquet  # noqa: PLC0415
+
             file = pa_parquet.ParquetFile(source)
-            chosen = _choose(path, file.schema_arrow.names, required, optional)
+            chosen = choose_columns(path, file.schema_arrow.names, required, optional)
             table = file.read(columns=list(chosen.values()), use_threads=False)
         else:
+            import pyarrow.feather as pa_feather  # noqa: PLC0415
+
             table = pa_feather.read_table(source, use_threads=False)
-            chosen = _choose(path, table.column_names, required, optional)
+            chosen = choose_columns(path, table.column_names, required, optional)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: not readable as {kind}: {_line(error)}") from None
+        raise InputError(f"{path}: not readable as {kind}: {first_line(error)}") from None
     return _columns(path, table, chosen, first_row=1)
 
 
-def _choose(
+def choose_columns(
     path: Path, names: Sequence[str], required: Sequence[tuple[str, ...]], optional: Sequence[str]
 ) -> dict[str, str]:
+    """Return the file's own name of each column that is asked for, by the key of the result.
+
+    Raises:
+        InputError: a required column is missing, or a column occurs more than once.
+    """
     known = [name.strip().lower() for name in names]
     chosen: dict[str, str] = {}
     for aliases in (*required, *((name,) for name in optional)):
@@ -250,17 +259,20 @@ def _missing(aliases: tuple[str, ...], known: Sequence[str]) -> str:
 
 def _columns(path: Path, table: Any, chosen: dict[str, str], first_row: int) -> dict[str, Column]:
     rows = np.arange(first_row, first_row + table.num_rows)
-    return {k: Column(path, name.strip(), _array(table, name), rows) for k, name in chosen.items()}
+    return {
+        k: Column(path, name.strip(), plain_array(table, name), rows) for k, name in chosen.items()
+    }
 
 
-def _array(table: Any, name: str) -> Any:
+def plain_array(table: Any, name: str) -> Any:
+    """Return a column as one array of plain cells: text, numbers or instants."""
     data = table.column(name).combine_chunks()
     if pa.types.is_dictionary(data.type):
         data = data.dictionary_decode()
     return data.cast(pa.string()) if pa.types.is_large_string(data.type) else data
 
 
-def _units(column: Column, unit: Decimal) -> tuple[Ints, NDArray[np.bool_]]:
+def units_on_grid(column: Column, unit: Decimal) -> tuple[Ints, NDArray[np.bool_]]:
     """Return whole units rounded down, and where the value is exactly that many units."""
     exponent = unit.normalize().as_tuple().exponent
     places = max(0, -exponent) if isinstance(exponent, int) else 0
@@ -272,6 +284,8 @@ def _units(column: Column, unit: Decimal) -> tuple[Ints, NDArray[np.bool_]]:
 
 def _from_decimals(column: Column, places: int) -> tuple[Ints, NDArray[np.bool_]]:
     """Count units of 10**-places, rounded down, in a column of text, whole numbers or decimals."""
+    import pyarrow.compute as pc  # noqa: PLC0415
+
     values = _cast(column, _EXACT, f"a number with at most {_PLACES} decimals")
     floored = pc.round(values, ndigits=places, round_mode="down")
     exact = _values(pc.equal(floored, values).cast(pa.uint8()), np.bool_)
@@ -296,7 +310,11 @@ def _from_floats(column: Column, places: int) -> tuple[Ints, NDArray[np.bool_]]:
     `rint` finds the nearest unit; the true quotient decides whether that unit lies above the value.
     """
     _refuse_empty(column, "a number")
-    values = _values(column.data.cast(pa.float64()), np.float64)
+    # a cast would load pyarrow.compute, even to the same type
+    doubles = (
+        column.data if pa.types.is_float64(column.data.type) else column.data.cast(pa.float64())
+    )
+    values = _values(doubles, np.float64)
     usable = np.isfinite(values) & (np.abs(values) < _LIMIT / 10**places)
     if not usable.all():
         allowed = f"finite numbers of fewer than 2**50 units of 1e-{places}"
@@ -307,9 +325,14 @@ def _from_floats(column: Column, places: int) -> tuple[Ints, NDArray[np.bool_]]:
     return counts.astype(np.int64), nearest == values
 
 
+def epoch_of(value: int) -> int:
+    """Return the key in `_EPOCHS` of a plain number; 0 where it is none of our age."""
+    return next((low for low in _EPOCHS if low <= value < 1000 * low), 0)
+
+
 def _scaled_times(column: Column, values: Ints) -> Ints:
-    low = next((low for low in _EPOCHS if low <= values[0] < 1000 * low), None)
-    if low is None:
+    low = epoch_of(int(values[0]))
+    if not low:
         raise column.fault(0, "whole s, ms or us since 1970, from 1973 on")
     unit, times, per_ms = _EPOCHS[low]
     outside = (values < low) | (values >= 1000 * low) | (values % per_ms != 0)
@@ -324,6 +347,8 @@ def _cast(column: Column, target: Any, allowed: str) -> Any:
     """Cast a whole column; on failure search the first cell that does it, and name it."""
     _refuse_empty(column, allowed)
     data = column.data
+    if data.type == target:
+        return data
     try:
         return data.cast(target)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -354,5 +379,6 @@ def _values(data: Any, kind: type[_Number]) -> NDArray[_Number]:
     return values[data.offset : data.offset + len(data)].copy()
 
 
-def _line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what an error says, without the lines that only pyarrow's makers understand."""
     return str(error).split("\n")[0]

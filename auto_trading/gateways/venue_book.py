@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, NamedTuple
 
-from crypto_trader_pro.domain.enums import OrderRole
+from crypto_trader_pro.domain.enums import OrderRole, OrderType
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.orders import Order
@@ -23,6 +23,11 @@ class VenueCosts(NamedTuple):
     volume_share: int = 10_000_000  # 10 % of a candle's volume may be ours
     entry_ttl_bars: int = 3  # candles that an unfilled entry works
     liquidation_rate: int = 500_000  # 0.5 % of the notional of a liquidated position
+    half_spread_rate: int = 0  # against the taker, beside the slippage
+    impact_rate: int = 0  # against a taker who takes the candle's whole volume
+    range_share: int = 0  # part of the range of the candle before, against the taker
+    latency_bars: int = 0  # candles that a market order is on its way
+    isolated_rate: int = 0  # margin of a position, part of its cost; 0: cross margin
 
 
 class FundingEvent(NamedTuple):
@@ -47,6 +52,7 @@ class VenueOrder:
     triggered: bool = False  # a stop whose remainder goes to the market
     trailed: bool = False  # a stop that has moved since its entry
     started: bool = False  # an entry of which a part has filled
+    delay: int = 0  # candles until it reaches the market
     protection: "list[VenueOrder]" = field(default_factory=list)  # rests when this entry fills
 
     def state(self) -> list[Any]:
@@ -75,6 +81,8 @@ class Book:
     funding_next: int = 0
     position: int = 0
     close: int = 0
+    range: int = 0  # high - low of the last candle that was played, price units
+    cost: int = 0  # what the open lots were bought for, money units, signed as `position`
     exits: list[VenueOrder] = field(default_factory=list)  # to the market at the next open
     entries: list[VenueOrder] = field(default_factory=list)
     stop: VenueOrder | None = None
@@ -102,11 +110,12 @@ class Book:
                     entry.protection.remove(order)
 
 
-def taken(order: Order, ttl_bars: int) -> VenueOrder:
-    """Copy an order of the engine by value."""
+def taken(order: Order, ttl_bars: int, latency_bars: int = 0) -> VenueOrder:
+    """Copy an order of the engine by value; only one to the market is on its way for a while."""
     return VenueOrder(
         order.client_order_id, order.side.sign, order.role.value, order.order_type.value,
         order.lots, order.price, order.stop_units, order.target_units, order.trail_rate, ttl_bars,
+        delay=latency_bars if order.order_type is OrderType.MARKET else 0,
     )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from crypto_trader_pro.domain.enums import FillReason, OrderStatus, Side
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.messages import Ended, Funded, VenueEvent, Working
 from crypto_trader_pro.domain.orders import Fill
-from crypto_trader_pro.domain.units import notional
-from crypto_trader_pro.simulation.costs import fee, funding_cash, slipped
+from crypto_trader_pro.domain.units import mul_div, notional, rate_ceil
+from crypto_trader_pro.simulation.costs import fee, funding_cash, slipped_far, taker_rate_of
 
 REMEMBERED: Final = 10_000  # ended orders that `query` still knows
 
@@ -64,6 +64,7 @@ class VenueLedger:
             rate += self._costs.liquidation_rate
         paid = fee(value, rate)
         self.cash -= order.side * value + paid
+        self._cost(book, order.side * lots, order.side * value)
         book.position += order.side * lots
         order.lots -= lots
         self._trades += 1
@@ -78,6 +79,20 @@ class VenueLedger:
             self._remember(order.client_order_id, OrderStatus.FILLED)
         if order.role != ENTRY:
             self._shrink_protection(book, order, at_ms)
+
+    @staticmethod
+    def _cost(book: Book, lots: int, value: int) -> None:
+        """Move what the open lots were bought for, as `Position.apply` does; called before them.
+
+        Args:
+            lots, value: of the fill, signed. It adds or reduces: no fill here crosses zero.
+        """
+        position = book.position
+        if position * lots >= 0:
+            book.cost += value
+            return
+        removed = mul_div(abs(book.cost), abs(lots), abs(position))
+        book.cost -= removed if position > 0 else -removed
 
     def _shrink_protection(self, book: Book, filled: VenueOrder, at_ms: int) -> None:
         """After a reducing fill: protection covers what is left, and leaves with the position."""
@@ -121,8 +136,17 @@ class VenueLedger:
     def _tell(self, order: VenueOrder, at_ms: int) -> None:
         self._events.append(Working(order.client_order_id, order.price, order.lots, at_ms))
 
-    def _slip(self, book: Book, price: int, side: int) -> int:
-        return slipped(price, side, self._costs.slippage_rate, book.instrument.tick_units)
+    def _slip(self, book: Book, price: int, side: int, lots: int, volume: int) -> int:
+        """Return the price at which `lots` fill as taker in a candle of `volume`.
+
+        The range of the candle before it widens the move: that of this one is not known yet.
+        """
+        costs = self._costs
+        rate = taker_rate_of(
+            lots, volume, costs.slippage_rate, costs.half_spread_rate, costs.impact_rate
+        )
+        extra = rate_ceil(book.range, costs.range_share)
+        return slipped_far(price, side, rate, extra, book.instrument.tick_units)
 
     def _pay_funding(self, book: Book, price: int, event: FundingEvent) -> None:
         amount = funding_cash(book.position, price, book.instrument.tv, event.rate)
@@ -143,7 +167,7 @@ class VenueLedger:
             "now": self._now_ms,
             "books": [
                 [
-                    b.position, b.close, b.funding_next,
+                    b.position, b.close, b.range, b.cost, b.funding_next,
                     [o.state() for o in b.exits], [o.state() for o in b.entries],
                     b.stop.state() if b.stop else None, b.target.state() if b.target else None,
                 ]
@@ -154,7 +178,8 @@ class VenueLedger:
     def restore(self, state: Mapping[str, Any]) -> None:
         self.cash, self._trades, self._now_ms = state["cash"], state["trades"], state["now"]
         for book, stored in zip(self._books, state["books"], strict=True):
-            book.position, book.close, book.funding_next, exits, entries, stop, target = stored
+            book.position, book.close, book.range, book.cost, book.funding_next, *orders = stored
+            exits, entries, stop, target = orders
             book.exits = [VenueOrder.of(o) for o in exits]
             book.entries = [VenueOrder.of(o) for o in entries]
             book.stop = VenueOrder.of(stop) if stop else None

@@ -65,7 +65,24 @@ def deepest_fall(equity: Floats) -> Fall | None:
     return Fall(float(depth[trough]), peak, trough, trough + int(again[0]) if again.size else None)
 
 
-def calmar_ratio(growth: float, days: int, drawdown: float) -> float | None:
+def yearly_return(growth: float, days: float) -> float | None:
+    """Return the compounded yearly return (CAGR), a fraction.
+
+    None with fewer than `MIN_CALMAR_RETURNS` days or after a total loss.
+
+    Args:
+        growth: last equity over first.
+        days: that it took.
+
+    >>> round(yearly_return(1.21, 730), 6)
+    0.1
+    """
+    if days < MIN_CALMAR_RETURNS or growth <= 0:
+        return None
+    return float(growth ** (DAYS_PER_YEAR / days)) - 1.0
+
+
+def calmar_ratio(growth: float, days: float, drawdown: float) -> float | None:
     """Return the compounded yearly return over the largest drawdown.
 
     None with fewer than `MIN_CALMAR_RETURNS` days, without a drawdown, or after a total loss.
@@ -80,10 +97,8 @@ def calmar_ratio(growth: float, days: int, drawdown: float) -> float | None:
     >>> round(calmar_ratio(1.1, 365, 0.05), 6)
     2.0
     """
-    if days < MIN_CALMAR_RETURNS or drawdown <= 0 or growth <= 0:
-        return None
-    yearly: float = growth ** (DAYS_PER_YEAR / days) - 1.0
-    return yearly / drawdown
+    yearly = yearly_return(growth, days)
+    return None if yearly is None or drawdown <= 0 else yearly / drawdown
 
 
 def sharpe_error(returns: Floats) -> float | None:

@@ -1,10 +1,11 @@
 """What can be traded, and the grid its prices and quantities live on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from crypto_trader_pro.domain.enums import MarketKind
-from crypto_trader_pro.domain.units import MONEY_EXP, RATE
+from crypto_trader_pro.domain.units import MAX_NOTIONAL, MONEY_EXP, RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,16 @@ class Instrument:
     taker_fee: Decimal = Decimal("0.0005")
     max_lots: int = (1 << 46) - 1  # venue's largest order, lots
     maintenance: Decimal = Decimal("0.01")  # maintenance margin, fraction of notional
+    # (notional up to which, fraction), ascending, the first fraction `maintenance`; empty: one rate
+    maintenance_tiers: tuple[tuple[Decimal, Decimal], ...] = ()
     tick_units: int = field(init=False)
     tv: int = field(init=False)  # money units per price unit and lot
     min_notional_units: int = field(init=False)
     maker_rate: int = field(init=False)
     taker_rate: int = field(init=False)
     maintenance_rate: int = field(init=False)
+    # flat (notional up to which in money units, rate, deduction in money units) triples
+    tiers: tuple[int, ...] = field(init=False)
     can_short: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +73,13 @@ class Instrument:
         put(self, "taker_rate", _whole(self.taker_fee * RATE, "taker_fee"))
         put(self, "can_short", self.kind is MarketKind.LINEAR)
         put(self, "maintenance_rate", _whole(self.maintenance * RATE, "maintenance"))
+        pairs = self.maintenance_tiers or ((Decimal(0), self.maintenance),)
+        if pairs[0][1] != self.maintenance:
+            raise ValueError(
+                f"{self.symbol}: rate of the first maintenance tier was {pairs[0][1]}, must be "
+                f"that of maintenance, {self.maintenance}"
+            )
+        put(self, "tiers", _tiers(self.symbol, pairs))
 
     @property
     def base(self) -> str:
@@ -126,6 +138,32 @@ def plain(value: Decimal) -> Decimal:
     stripped = value.normalize()
     exponent = stripped.as_tuple().exponent
     return stripped.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else stripped
+
+
+def _tiers(symbol: str, pairs: Sequence[tuple[Decimal, Decimal]]) -> tuple[int, ...]:
+    """Return flat (bound, rate, deduction) triples; the deductions make maintenance continuous.
+
+    The last tier has no end: its bound is MAX_NOTIONAL, whatever was given.
+
+    Raises:
+        ValueError: bounds or rates that do not rise, or a bound, rate or deduction finer than 1e-8.
+    """
+    flat: list[int] = []
+    bound, rate, deduction = 0, 0, 0
+    for i, (upto, fraction) in enumerate(pairs):
+        what = f"{symbol}: maintenance tier {i + 1}"
+        last = i == len(pairs) - 1
+        next_bound = MAX_NOTIONAL if last else _whole(upto.scaleb(MONEY_EXP), f"{what} bound")
+        next_rate = _whole(fraction * RATE, f"{what} rate")
+        if next_bound <= bound or (i and next_rate <= rate) or next_rate > RATE:
+            raise ValueError(
+                f"{what} was {upto} at {fraction}, bounds and rates must rise, rates at most to 1"
+            )
+        step = Decimal(bound * (next_rate - rate)) / RATE
+        deduction += _whole(step, f"{what} deduction")
+        flat += (next_bound, next_rate, deduction)
+        bound, rate = next_bound, next_rate
+    return tuple(flat)
 
 
 def _whole(value: Decimal, what: str) -> int:

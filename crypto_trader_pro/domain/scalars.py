@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 REGISTRY: Final[list[Callable[..., Any]]] = []
+SEQUENCE_REGISTRY: Final[list[Callable[..., Any]]] = []  # compiled after REGISTRY
 
 
 def scalar(function: _Function) -> _Function:
@@ -19,4 +20,14 @@ def scalar(function: _Function) -> _Function:
     Order of definition is the order of compilation, so a callee is registered before its caller.
     """
     REGISTRY.append(function)
+    return function
+
+
+def sequence_scalar(function: _Function) -> _Function:
+    """Register `function`, which also takes a sequence of whole numbers, and return it unchanged.
+
+    It reads the sequence by `len` and index alone, so that a tuple in the engine and a 64-bit array
+    in the kernel give the same.
+    """
+    SEQUENCE_REGISTRY.append(function)
     return function

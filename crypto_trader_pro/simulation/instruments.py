@@ -2,13 +2,20 @@
 
 Source: Binance `exchangeInfo` (spot `/api/v3/exchangeInfo`, USD-M futures `/fapi/v1/exchangeInfo`:
 PRICE_FILTER tickSize, LOT_SIZE stepSize, MIN_NOTIONAL / NOTIONAL) and the public fee tables of a
-user without volume (spot 0.1 % / 0.1 %, USD-M 0.02 % maker and 0.05 % taker). The maintenance rate
-is one flat rate per base for paper trading; the venue's tiers start at or below it.
+user without volume (spot 0.1 % / 0.1 %, USD-M 0.02 % maker and 0.05 % taker). BTC and ETH have
+maintenance tiers of the venue, the others one flat rate per base; the venue's tiers start at or
+below it.
 
 How sure the numbers are: those of ADA, BNB, BTC, DOGE, ETH, LTC, SOL and XRP follow these sources.
 Of the other 42, ticks and lots of the perpetuals are as a public extract of `/fapi/v1/exchangeInfo`
 of 2025 has them; everything else (spot, smallest orders, the maintenance rate of 2.5 %) is from
 memory and may have changed. They serve the demo market and paper trading.
+
+The tiers of BTC and ETH are the leverage brackets (`/fapi/v1/leverageBracket`) as the public file
+`freqtrade/exchange/binance_leverage_brackets.json` of freqtrade/freqtrade (commit 778f0d9) has
+them, which is as of 2021. From memory, the venue has changed them since, mostly to larger bounds and to
+a first rate of 0.4 % for ETH too: so these ask for more margin than the venue does today, above
+all of large positions. The last rate goes on without an end, where the venue allows no position.
 
 `price_unit` is at least as fine as the candles the venue has recorded since 2017: BTC/USDT:USDT
 traded at 12889.35 in 2020, when its tick was 0.01, and has a tick of 0.1 today. For the 42 it is a
@@ -133,6 +140,22 @@ XLM     0.0001      1         0.00001     5
 XRP     0.0001      0.1       0.00001     5
 """
 
+# base, then upper bound in thousands of USDT and rate of each tier; the last has no end
+_TIERS: Final = """
+BTC 50 0.004 250 0.005 1000 0.01 5000 0.025 20000 0.05 50000 0.1 100000 0.125 200000 0.15 \
+300000 0.25 Infinity 0.5
+ETH 10 0.005 100 0.0065 500 0.01 1000 0.02 2000 0.05 5000 0.1 10000 0.125 20000 0.15 Infinity 0.25
+"""
+
+
+def _tiers(base: str) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Return (bound in USDT, rate) pairs of `base`; none where one flat rate serves."""
+    rows = {name: numbers for name, *numbers in map(str.split, _TIERS.strip().splitlines())}
+    numbers = [Decimal(text) for text in rows.get(base, [])]
+    return tuple(
+        (1000 * upto, rate) for upto, rate in zip(numbers[::2], numbers[1::2], strict=True)
+    )
+
 
 def _linear(row: str) -> Instrument:
     base, *numbers = row.split()
@@ -147,6 +170,7 @@ def _linear(row: str) -> Instrument:
         maker_fee=Decimal("0.0002"),
         taker_fee=Decimal("0.0005"),
         maintenance=maintenance,
+        maintenance_tiers=_tiers(base),
     )
 
 

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, Final
 
+import numpy as np
 import pytest
 
 import crypto_trader_pro.domain
 import crypto_trader_pro.risk
 import crypto_trader_pro.simulation
-from crypto_trader_pro.domain.scalars import REGISTRY
+from crypto_trader_pro.domain.scalars import REGISTRY, SEQUENCE_REGISTRY
 from crypto_trader_pro.domain.units import MAX_EQUITY, MAX_LOTS_DOMAIN, MAX_NOTIONAL, RATE
 from tests.market_data import ROOT
 
@@ -146,6 +147,12 @@ def fundings(r: random.Random) -> Ints:
     return side(r) * lots, price, tv, spread(r, -RATE, RATE)
 
 
+def bankruptcies(r: random.Random) -> Ints:
+    _, lots, tv = priced(r)
+    cost = spread(r, 0, MAX_NOTIONAL)
+    return side(r), cost, spread(r, 0, cost), max(1, lots), tv, spread(r, 1, 1_000)
+
+
 def with_notional(*more: Callable[[random.Random], int]) -> Sampler:
     def sample(r: random.Random) -> Ints:
         price, lots, tv = priced(r)
@@ -198,10 +205,16 @@ SAMPLERS: Final[dict[str, Sampler]] = {
     "limit_touched": lambda r: (side(r), *candle(r)[1:], price_of(r)),
     "stop_touched": triggers,
     "fee": each(between(0, MAX_NOTIONAL), rate),
+    "taker_rate_of": each(
+        between(0, MAX_LOTS_DOMAIN - 1), between(0, 2**48), rate, rate, rate
+    ),
+    "slipped_far": each(price_of, side, rate, between(0, 2**40), tick_of),
     "slipped": each(price_of, side, rate, tick_of),
     "funding_cash": fundings,
     "maintenance": each(between(0, MAX_NOTIONAL), rate),
+    "tier_maintenance": each(between(0, MAX_NOTIONAL), rate, between(0, MAX_NOTIONAL)),
     "liquidates": each(money, natural),
+    "bankruptcy_price": bankruptcies,
 }
 
 
@@ -266,6 +279,29 @@ def test_compiled_and_plain_agree_on_random_and_extreme_arguments(
     assert {str(kind) for kind in signature} == {"int64"}
     returned = str(fast.overloads[signature].signature.return_type)
     assert returned in ("int64", "UniTuple(int64 x 2)"), returned
+
+
+def tiers(r: random.Random) -> Ints:
+    """Return the tiers of an instrument: bounds, rates and deductions rise."""
+    count = r.randint(1, 10)
+    bounds = sorted(spread(r, 1, MAX_NOTIONAL) for _ in range(count))
+    rates, deductions = (sorted(rate(r) for _ in range(count)) for _ in range(2))
+    return tuple(n for row in zip(bounds, rates, deductions, strict=True) for n in row)
+
+
+def test_the_scalars_that_take_a_sequence_agree_on_a_tuple_and_a_compiled_array() -> None:
+    (maintenance_of,) = SEQUENCE_REGISTRY
+    fast = build([*REGISTRY, *SEQUENCE_REGISTRY], error_model="numpy")[maintenance_of]
+    r = random.Random("maintenance_of")
+    for _ in range(TRIES):
+        table = tiers(r)
+        for value in (spread(r, 0, MAX_NOTIONAL), *(table[0] + d for d in (-1, 0, 1))):
+            plain = maintenance_of(value, table)
+            assert type(plain) is int
+            assert fast(value, np.array(table, dtype=np.int64)) == plain, (value, table)
+    (signature,) = fast.signatures
+    assert [str(kind) for kind in signature] == ["int64", "array(int64, 1d, C)"]
+    assert str(fast.overloads[signature].signature.return_type) == "int64"
 
 
 # --- what an import pulls in --------------------------------------------------------------------

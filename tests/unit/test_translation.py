@@ -129,6 +129,33 @@ def test_costs_are_those_of_the_paper_section() -> None:
     assert costs_of(changed)[:3] == (100_000, 25_000_000, 7)
 
 
+def test_the_finer_costs_of_the_paper_section_reach_the_venue() -> None:
+    changed = settings(
+        paper__half_spread_pct="0.005", paper__impact_pct="2", paper__range_share_pct="1.5",
+        paper__latency_bars=3,
+    )  # fmt: skip
+    assert costs_of(changed) == VenueCosts(
+        half_spread_rate=5_000, impact_rate=2_000_000, range_share=1_500_000, latency_bars=3
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "leverage", "rate"),
+    [
+        ("cross", 5, 0),
+        ("isolated", 5, 20_000_000),  # a fifth of 1e8
+        ("isolated", 1, 100_000_000),
+        ("isolated", 3, 33_333_334),  # a third, rounded up
+        ("isolated", 125, 800_000),
+    ],
+)
+def test_the_leverage_counts_only_while_margin_is_isolated(
+    mode: str, leverage: int, rate: int
+) -> None:
+    changed = settings(paper__margin_mode=mode, paper__isolated_leverage=leverage)
+    assert costs_of(changed).isolated_rate == rate
+
+
 def test_ema_cross_has_its_parameters() -> None:
     assert candle_strategies(["ema_cross"], settings()) == [EmaCross(12, 26, 1_000_000, 2_000_000)]
     changed = settings(
