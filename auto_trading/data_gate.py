@@ -31,12 +31,15 @@ from typing import Any, Final
 from crypto_trader_pro.domain.enums import GateReason, GateState
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.units import RATE
+from crypto_trader_pro.simulation.candle_gate import (
+    FLAT_RUN,
+    MEAN_BARS,
+    is_outlier,
+    learned_mean,
+    outlier_limit,
+)
 
 OUTLIER_MEANS: Final = 12
-OUTLIER_FLOOR: Final = RATE * 2 // 100
-_CAP_SHARE: Final = 2  # one candle counts at most limit / 2
-_MEAN_BARS: Final = 64
-FLAT_RUN: Final = 3
 STALE_TIMEFRAMES: Final = 2
 
 
@@ -75,7 +78,7 @@ class SymbolGate:
         self._next_ms = 0  # open time of the next contiguous candle
         self._close = 0
         self._mean = 0  # of absolute returns, parts of 1e8
-        self._seen = 0  # returns in the mean, at most _MEAN_BARS
+        self._seen = 0  # returns in the mean, at most MEAN_BARS
         self._flat = 0  # zero-volume flat candles in a row
         self.clean = 0  # accepted candles since the last gap; 0 before the first
         self.state = GateState.DARK
@@ -98,20 +101,18 @@ class SymbolGate:
         if open_ms != self._next_ms:
             return self._restart(bar, age_ms)
         before = self._close
-        reach = high - before
-        if before - low > reach:
-            reach = before - low
         mean = self._mean
-        limit = self._multiple * mean
-        if limit < OUTLIER_FLOOR:
-            limit = OUTLIER_FLOOR
-        self._learn(close - before if close > before else before - close, limit)
+        limit = outlier_limit(mean, self._multiple)
+        seen = self._seen
+        if seen < MEAN_BARS:
+            self._seen = seen = seen + 1
+        self._mean = learned_mean(mean, seen, before, close, limit)
         self._next_ms = open_ms + self._timeframe_ms
         self._close = close
         self.clean += 1
         self._flat = self._flat + 1 if volume == 0 and high == low else 0
-        if reach * RATE > limit * before:
-            numbers = (reach * RATE // before, limit, mean)
+        if is_outlier(high, low, before, limit):
+            numbers = (max(high - before, before - low) * RATE // before, limit, mean)
             return self._accept(GateState.EXIT_ONLY, GateReason.OUTLIER, numbers, age_ms)
         return self._judge(age_ms)
 
@@ -181,14 +182,6 @@ class SymbolGate:
             return self._judge(age_ms)
         numbers = ((open_ms - expected) // self._timeframe_ms, expected, open_ms)
         return self._accept(GateState.EXIT_ONLY, GateReason.GAP, numbers, age_ms)
-
-    def _learn(self, move: int, limit: int) -> None:
-        size = move * RATE // self._close
-        cap = limit // _CAP_SHARE
-        seen = self._seen
-        if seen < _MEAN_BARS:
-            self._seen = seen = seen + 1
-        self._mean += ((cap if size > cap else size) - self._mean) // seen
 
     def _judge(self, age_ms: int) -> bool:
         if self._flat >= FLAT_RUN:

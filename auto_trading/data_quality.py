@@ -1,14 +1,19 @@
 """What is wrong, or only remarkable, in a series of candles. Nothing is repaired."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
-from auto_trading.data_gate import FLAT_RUN, SymbolGate
+from auto_trading.data_faults import Fault
+from auto_trading.data_gate import SymbolGate
 from crypto_trader_pro.domain.enums import GateReason
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.market import CandleSeries
+from crypto_trader_pro.simulation.candle_gate import FLAT_RUN
+
+_MOST_MISSING: Final = 2  # more than one in so many candles, and it is no series
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +51,35 @@ class QualityReport:
     outliers: tuple[Outlier, ...]
     lowest: int
     highest: int
+    faults: Mapping[str, Fault] = field(default_factory=dict)  # rows of a file, by what is wrong
+
+    @property
+    def stale_tail(self) -> Span | None:
+        """The flat run that the series ends with: the market had stopped, or the recording."""
+        last = self.flat_runs[-1] if self.flat_runs else None
+        return last if last and last.to_ms == self.last_ms + self.timeframe_ms else None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the series cannot be used as it is; empty when it can.
+
+        The faults of a file, which every reader of it refuses; stale_tail; mostly_missing: more
+        than half of the candles. Gaps, flat runs and outliers alone are no reason: the engine
+        does not trade on them.
+        """
+        found = list(self.faults)
+        if self.stale_tail:
+            found.append("stale_tail")
+        if self.missing_bars * _MOST_MISSING > self.expected_rows:
+            found.append("mostly_missing")
+        return tuple(found)
 
 
-def report(series: CandleSeries) -> QualityReport:
+def report(series: CandleSeries, faults: Mapping[str, Fault] | None = None) -> QualityReport:
     """Look through all candles of `series`.
+
+    Args:
+        faults: of the file that it was read from.
 
     Raises:
         InputError: the series is empty.
@@ -72,6 +102,7 @@ def report(series: CandleSeries) -> QualityReport:
         outliers=tuple(_outliers(series)),
         lowest=int(series.low.min()),
         highest=int(series.high.max()),
+        faults=faults or {},
     )
 
 

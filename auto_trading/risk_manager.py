@@ -16,6 +16,7 @@ from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.domain.units import rate_floor
 from crypto_trader_pro.risk.config import RiskLimits
 from crypto_trader_pro.risk.limits import drawdown_rate, limit_line, loss_level
+from crypto_trader_pro.risk.room import entry_room, safety_bits, sizing_equity
 from crypto_trader_pro.risk.rules import RiskInputs, Verdict, evaluate
 
 _STATE: Final = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
@@ -216,14 +217,7 @@ class RiskManager:
         """
         x = self.limits
         exited = self._last_exit[i]
-        equity = min(self.equity, x.capital_cap) if x.capital_cap else self.equity
-        size_rate = x.size_rate
-        room = rate_floor(equity, x.leverage_rate)
-        if not instrument.can_short:  # coins are paid in full
-            room = min(room, equity)
-        room -= gross + self._reserved
-        if x.max_order_notional:
-            room = min(room, x.max_order_notional)
+        equity = sizing_equity(self.equity, x.capital_cap)
         model = signal.model
         return RiskInputs(
             trading_state=2 if self.halt_reason else 0,
@@ -251,9 +245,12 @@ class RiskManager:
             stop_units=signal.stop_units,
             tv=instrument.tv,
             equity=equity,
-            size_rate=size_rate,
+            size_rate=x.size_rate,
             risk_rate=x.risk_rate,
-            room=room,
+            room=entry_room(
+                equity, x.leverage_rate, int(instrument.can_short), gross + self._reserved,
+                x.max_order_notional,
+            ),
             taker_rate=instrument.taker_rate,
             volume=bar.volume,
             share=x.volume_share,
@@ -272,7 +269,7 @@ class RiskManager:
         """Return one bit per failed check, as `SAFETY_CHECKS` names them."""
         x = self.limits
         poor = cash is not None and cash < rate_floor(self.equity, x.min_balance_rate)
-        return self.disconnected | (volatility > x.max_volatility_rate) << 1 | poor << 2
+        return safety_bits(int(self.disconnected), volatility, x.max_volatility_rate, int(poor))
 
     def check_entry(self, inputs: RiskInputs) -> Verdict:
         """Size the entry and ask every rule; a rule that raises refuses."""

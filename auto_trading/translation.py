@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from auto_trading.data_gate import SymbolGate
-from auto_trading.gateways.venue_book import VenueCosts
 from config.fields import as_rate, bp_as_rate, multiple_as_rate
 from config.settings import Settings
 from crypto_trader_pro.ai.config import AiConfig
@@ -13,6 +12,7 @@ from crypto_trader_pro.domain.instruments import Instrument, money_units
 from crypto_trader_pro.domain.timeframes import timeframe_ms
 from crypto_trader_pro.domain.units import RATE, rate_floor
 from crypto_trader_pro.risk.config import RiskLimits
+from crypto_trader_pro.simulation.venue_costs import VenueCosts
 from crypto_trader_pro.strategies.base import CandleStrategy
 from crypto_trader_pro.strategies.trend_following import EmaCross
 
@@ -92,7 +92,12 @@ def candle_strategies(names: Sequence[str], settings: Settings) -> list[CandleSt
     p = settings.strategies.ema_cross
     known = {
         "ema_cross": EmaCross(
-            p.fast, p.slow, as_rate(p.stop_pct), as_rate(p.target_pct), as_rate(p.trailing_pct)
+            p.fast,
+            p.slow,
+            as_rate(p.stop_pct),
+            as_rate(p.target_pct),
+            as_rate(p.trailing_pct),
+            p.long_only,
         )
     }
     return [known[name] for name in names if name in known]

@@ -29,6 +29,7 @@ SECTIONS: Final = {
     "analyse": (
         PageEntry("decisions", "decisions.py", "decisions", "fact_check"),
         PageEntry("performance", "performance_tracker.py", "performance", "monitoring"),
+        PageEntry("backtest_lab", "backtest_lab.py", "backtest", "science"),
         PageEntry("models", "models_view.py", "models", "neurology"),
     ),
     "system": (

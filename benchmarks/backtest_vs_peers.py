@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.judging import differences, goals, table
-from benchmarks.peers.systems import SWEEP_BARS, SYSTEMS, System, environments, installed
 from benchmarks.peers.running import Measured, install, measure, run_child
+from benchmarks.peers.systems import SWEEP_BARS, SYSTEMS, System, environments, installed
 
 WARM_BARS = 5_000
 
@@ -75,11 +75,13 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--bars", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5, help="of our rows")
-    parser.add_argument("--peer-rounds", type=int, default=1, help="whole processes of each peer")
+    parser.add_argument("--peer-rounds", type=int, default=3, help="whole processes of each peer")
     parser.add_argument("--only", help="names, separated by commas")
     parser.add_argument("--cache", type=Path, help="where the bars are kept; default: nowhere")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if options.peers_dir is not None:
+        options.peers_dir = options.peers_dir.resolve()  # the processes run from elsewhere
     if options.install and options.peers_dir is None:
         parser.error("--install needs --peers-dir")
     if min(options.rounds, options.peer_rounds) < 1 or options.bars < WARM_BARS:

@@ -58,7 +58,7 @@ _AT_BEGIN: Final = frozenset({
     "market_data.demo_speed", "market_data.connect_seconds", "market_data.silence_seconds",
     "engine.candle_grace_seconds", "paper.funding", "daily_summary_time",
 })  # fmt: skip
-_AT_BEGIN_SECTIONS: Final = frozenset({"kill_switch", "rollback", "retention"})
+_AT_BEGIN_SECTIONS: Final = frozenset({"kill_switch", "rollback", "retention", "research"})
 _MESSAGE_SECTIONS: Final = frozenset({"notifications", "channels", "routing", "quiet_hours"})
 
 
@@ -135,6 +135,7 @@ RISKS: Final[Mapping[str, tuple[str, Reason]]] = MappingProxyType({
     "strategies.ema_cross.enabled": (_ON, "more_entries"),
     "strategies.ema_cross.stop_pct": (_MORE, "wider_stop"),
     "strategies.ema_cross.trailing_pct": (_MORE_OR_ZERO, "wider_stop"),
+    "strategies.ema_cross.long_only": (_OFF, "more_entries"),
     "strategies.ai_signal.enabled": (_ON, "more_entries"),
     "strategies.ai_signal.stop_atr": (_MORE, "wider_stop"),
     "strategies.ai_signal.min_months": (_LESS, "unproven"),

@@ -18,7 +18,7 @@ _NAMES: Final = MappingProxyType({
 # numbers that count what their name says, or measure nothing
 PLAIN: Final = frozenset({
     "max_concurrent_positions", "max_entries_per_day", "max_entries_per_cycle",
-    "lock_after_stops", "var_breach_count", "demo_seed", "port",
+    "lock_after_stops", "var_breach_count", "demo_seed", "port", "workers",
 })  # fmt: skip
 
 

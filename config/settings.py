@@ -21,6 +21,7 @@ from config.engine import (
 )
 from config.fields import Contradiction, Section, TimeOfDay
 from config.notifications import Channel, Channels, QuietHours, Routing
+from config.research import Research
 from config.risk import (
     EmergencyStop,
     KillSwitch,
@@ -50,6 +51,9 @@ class AutoTradingFile(Section):
     paper: Paper = Field(description="The simulated account.")
     strategies: Strategies = Field(description="The strategies by name.")
     retention: Retention = Field(default_factory=Retention, description="How long rows are kept.")
+    research: Research = Field(
+        default_factory=Research, description="What computes many backtests at a time."
+    )
 
     def contradictions(self) -> Iterator[Contradiction]:
         first = _quote(self.symbols[0])

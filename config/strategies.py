@@ -33,6 +33,9 @@ class EmaCross(Section):
         lt=100,
         description="Distance at which the stop follows the price, percent; 0 is off.",
     )
+    long_only: bool = Field(
+        default=False, description="Never sell short: the cross down merely closes."
+    )
 
     def contradictions(self) -> Iterator[Contradiction]:
         if self.fast >= self.slow:

@@ -6,18 +6,25 @@ Every write is one short transaction of its own; nothing here is in the way of a
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlmodel import Session, col, select, update
 
 from crypto_trader_pro.domain.errors import InputError
 from database.models import BacktestJobRow
-from utils.processes import ProcessId, is_gone
 
 ATTEMPTS: Final = 2  # a job whose worker was killed is tried once more
 _TEXT: Final = 200  # what the column holds
 _NAME: Final = 120
 _row = BacktestJobRow
+
+
+class Worker(NamedTuple):
+    """The process that runs a job, as it can be told from every later one."""
+
+    host: str
+    pid: int
+    started: int  # 0 where that is unknown
 
 
 class BacktestJobStatus(StrEnum):
@@ -73,13 +80,20 @@ def newest(session: Session, limit: int = 20) -> list[BacktestJobRow]:
     return list(session.exec(select(_row).order_by(col(_row.id).desc()).limit(limit)))
 
 
+def open_ones(session: Session) -> list[BacktestJobRow]:
+    """Return the jobs that wait or run, oldest first."""
+    statuses = (BacktestJobStatus.QUEUED, BacktestJobStatus.RUNNING)
+    query = select(_row).where(col(_row.status).in_(statuses)).order_by(col(_row.id))
+    return list(session.exec(query))
+
+
 def is_any_waiting(session: Session) -> bool:
     """True when a job waits to be taken."""
     waiting = select(col(_row.id)).where(col(_row.status) == BacktestJobStatus.QUEUED).limit(1)
     return session.exec(waiting).first() is not None
 
 
-def claim_next(session: Session, worker: ProcessId, now: datetime) -> BacktestJobRow | None:
+def claim_next(session: Session, worker: Worker, now: datetime) -> BacktestJobRow | None:
     """Take the oldest waiting job, or return None.
 
     Safe against a second worker: the UPDATE repeats the test, so of two claims of one job only one
@@ -120,9 +134,7 @@ def ask_cancel(session: Session, job_id: int, now: datetime) -> BacktestJobStatu
     waiting = update(_row).where(
         col(_row.id) == job_id, col(_row.status) == BacktestJobStatus.QUEUED
     )
-    ended = waiting.values(
-        status=BacktestJobStatus.CANCELED, finished_at=now, cancel_asked=True
-    )
+    ended = waiting.values(status=BacktestJobStatus.CANCELED, finished_at=now, cancel_asked=True)
     if session.exec(ended.execution_options(synchronize_session=False)).rowcount == 1:
         return BacktestJobStatus.CANCELED
     asked = update(_row).where(*_running(job_id)).values(cancel_asked=True)
@@ -173,37 +185,51 @@ def canceled(session: Session, job_id: int, now: datetime, backtest_id: int | No
     _end(session, job_id, now, status=BacktestJobStatus.CANCELED, backtest_id=backtest_id)
 
 
-def requeue_lost(
-    session: Session, now: datetime, gone: Callable[[ProcessId], bool] = is_gone
-) -> int:
+def requeue_lost(session: Session, now: datetime, is_gone: Callable[[str, int, int], bool]) -> int:
     """Let jobs wait again whose worker process is no more; return how many were lost.
 
     A job that was lost twice has failed: it may be what ends its worker. One that was to be
     canceled is canceled.
 
     Args:
-        gone: says whether a process has provably ended; of another machine nothing is known.
+        is_gone: says whether a process, by host, pid and start, has provably ended.
     """
-    lost = 0
-    running = select(_row).where(col(_row.status) == BacktestJobStatus.RUNNING)
-    for row in session.exec(running).all():
-        worker = ProcessId(row.worker_host or "", row.worker_pid or 0, row.worker_started or 0)
-        if not gone(worker):
-            continue
-        lost += 1
+    found = lost(session, is_gone)
+    for row in found:
         if row.cancel_asked:
             canceled(session, number(row), now)
         elif row.attempts >= ATTEMPTS:
             line = f"its worker process ended {row.attempts} times while it ran; it is given up"
             fail(session, number(row), line, now)
         else:
-            again = update(_row).where(*_running(number(row)))
-            again = again.values(
-                status=BacktestJobStatus.QUEUED, started_at=None, worker_host=None,
-                worker_pid=None, worker_started=None, done=0, total=0, text="",
-            )  # fmt: skip
-            session.exec(again)
-    return lost
+            _requeue(session, number(row), row.attempts)
+    return len(found)
+
+
+def lost(session: Session, is_gone: Callable[[str, int, int], bool]) -> list[BacktestJobRow]:
+    """Return the running jobs whose worker process is no more, oldest first."""
+    running = select(_row).where(col(_row.status) == BacktestJobStatus.RUNNING)
+    return [
+        row
+        for row in session.exec(running.order_by(col(_row.id)))
+        if is_gone(row.worker_host or "", row.worker_pid or 0, row.worker_started or 0)
+    ]
+
+
+def give_back(session: Session, job_id: int) -> None:
+    """Let a running job wait again because its worker is told to end; this was no attempt."""
+    row = session.get(BacktestJobRow, job_id)
+    if row is not None:
+        _requeue(session, job_id, max(0, row.attempts - 1))
+
+
+def _requeue(session: Session, job_id: int, attempts: int) -> None:
+    again = update(_row).where(*_running(job_id))
+    again = again.values(
+        status=BacktestJobStatus.QUEUED, started_at=None, worker_host=None, worker_pid=None,
+        worker_started=None, done=0, total=0, text="", attempts=attempts,
+    )  # fmt: skip
+    session.exec(again)
 
 
 def _running(job_id: int) -> tuple[Any, Any]:

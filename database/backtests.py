@@ -6,7 +6,6 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from crypto_trader_pro.domain.errors import InputError
@@ -121,12 +120,14 @@ def add_trials(
     added_at = Values(dialect).moment(now)
     insert = Statement(
         "INSERT INTO research_trials"
-        ' (data_window, params_hash, strategy, daily_sharpe, added_at) VALUES (?, ?, ?, ?, ?)'
-        ' ON CONFLICT (data_window, params_hash) DO NOTHING',
+        " (data_window, params_hash, strategy, daily_sharpe, added_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (data_window, params_hash) DO NOTHING",
         dialect,
     )
     # in one order for everybody, so that two writers never wait for each other crosswise
-    rows = [(window, key, strategy, sharpe, added_at) for key, sharpe in sorted(dict(trials).items())]
+    rows = [
+        (window, key, strategy, sharpe, added_at) for key, sharpe in sorted(dict(trials).items())
+    ]
     insert.run(connection, rows)
 
 

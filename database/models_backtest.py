@@ -1,4 +1,4 @@
-"""Tables of backtests: the queue, the stored results, and how many trials a data window has seen."""
+"""Tables of backtests: the queue, the stored results, the trials each data window has seen."""
 
 from datetime import datetime
 from typing import Any, Final

@@ -1,8 +1,8 @@
 """Deletes what is older than it has to be kept, in small batches that nobody has to wait for.
 
-Orders, fills, the ledger, trades, positions, equity and daily figures are never deleted. Decisions
-are deleted once they are in the sums of `database.rollups`, which stay: what the console counts of
-a run does not shrink.
+Orders, fills, the ledger, trades, positions, equity, daily figures and stored backtests are never
+deleted. Decisions are deleted once they are in the sums of `database.rollups`, which stay: what the
+console counts of a run does not shrink.
 
 There is no VACUUM: on SQLite it rewrites the whole file under a lock that would stop the journal,
 and it is not needed, because pages that became free are used again by the next rows and the file
@@ -21,10 +21,12 @@ from config.engine import Retention
 from crypto_trader_pro.domain.timeframes import to_datetime
 from database import rollups
 from database.auto_trading_db import unit_of_work
+from database.backtest_jobs import ENDED as ENDED_JOBS
 from database.commands import CommandStatus
 from database.models import (
     AiSignalRow,
     AutoTradingLogRow,
+    BacktestJobRow,
     CheckpointRow,
     CommandRow,
     DecisionRow,
@@ -120,6 +122,8 @@ def _targets(
     # commands and messages are few; their status alone is indexed
     answered = col(CommandRow.status).in_([status.value for status in _ENDED])
     yield _old(CommandRow, answered, col(CommandRow.finished_at) < log_end)
+    done = col(BacktestJobRow.status).in_([status.value for status in ENDED_JOBS])
+    yield _old(BacktestJobRow, done, col(BacktestJobRow.finished_at) < log_end)
     over = col(OutboxRow.status).in_(("sent", "failed"))  # failed: given up for good
     yield _old(OutboxRow, over, col(OutboxRow.created_at) < log_end)
     yield _old_logs(log_end)

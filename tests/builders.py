@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any, Final, TypeVar
 
 from auto_trading.gateways.simulated_venue import SimulatedVenue
-from auto_trading.gateways.venue_book import FundingEvent, VenueCosts
+from auto_trading.gateways.venue_book import FundingEvent
 from crypto_trader_pro.domain.enums import (
     FillReason,
     MarketKind,
@@ -29,6 +29,7 @@ from crypto_trader_pro.domain.messages import (
 from crypto_trader_pro.domain.orders import Fill, Order
 from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.risk.rules import RiskInputs
+from crypto_trader_pro.simulation.venue_costs import VenueCosts
 
 MINUTE: Final = 60_000
 HOUR: Final = 3_600_000

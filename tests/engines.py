@@ -25,7 +25,7 @@ from auto_trading.decision_maker import DecisionMaker
 from auto_trading.emergency_stop import EmergencyStop
 from auto_trading.engine import AutoTradingEngine, Parts, Ports
 from auto_trading.gateways.simulated_venue import SimulatedVenue
-from auto_trading.gateways.venue_book import FundingEvent, VenueCosts
+from auto_trading.gateways.venue_book import FundingEvent
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager
@@ -41,6 +41,7 @@ from crypto_trader_pro.domain.messages import MarketSlice
 from crypto_trader_pro.domain.orders import Order
 from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.risk.config import RiskLimits
+from crypto_trader_pro.simulation.venue_costs import VenueCosts
 from crypto_trader_pro.strategies.base import CandleStrategy
 from database.auto_trading_db import open_database, prepare
 from database.journal import Journal

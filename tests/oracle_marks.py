@@ -164,7 +164,7 @@ def venue(case: Case) -> Iterator[str]:
 
 
 def _resting(book: list[Any]) -> Iterator[str]:
-    _, _, _, exits, entries, stop, target = book
+    _, _, _, exits, entries, stop, target, _, _ = book
     for order in (*exits, *entries, stop, target):
         if order is not None:
             yield order[0]

@@ -9,9 +9,13 @@ from typing import Any
 from sqlalchemy import Engine as Database
 
 from auto_trading.backtesting.candles import Candles
+from auto_trading.backtesting.compiled import machine_code, prepare, rules_of
 from auto_trading.backtesting.request import BacktestRequest, EngineName
+from auto_trading.backtesting.signals import ModelSource, signal_table
 from auto_trading.checks import check_playable
+from auto_trading.translation import MODEL_STRATEGY
 from config.settings import Settings
+from crypto_trader_pro.backtest.kernel_run import KernelRefused, play, result_of, workspace
 from crypto_trader_pro.backtest.result import BacktestResult
 
 
@@ -84,17 +88,74 @@ class Backtester:
         names = tuple(market.strategies if strategies is None else strategies)
         check_playable(self.candles.instruments, names, market.timeframe, settings)
         candles = self.candles.between(from_ms, to_ms)
-        interval_ms = market.interval_seconds * 1000
-        refused = ""
+        asked = _Asked(candles, names, market.interval_seconds * 1000, settings, self.var_dir)
         began = perf_counter()
-        from auto_trading.backtesting.reference import run_reference  # noqa: PLC0415  heavy
-
-        started = perf_counter()
-        result, model = run_reference(
-            candles, names, interval_ms, settings, self.var_dir,
-            keeps_masks=keeps_masks, progress=progress,
-        )  # fmt: skip
+        refused = ""
+        if engine == "compiled":
+            try:
+                result, model, seconds = _run_compiled(asked, keeps_masks=keeps_masks)
+            except KernelRefused as why:
+                refused = str(why)
+            else:
+                preparing = perf_counter() - began - seconds
+                return Backtest(
+                    self.request, settings, result, "compiled", "", seconds, preparing,
+                    candles.sha256, model,
+                )  # fmt: skip
+        result, model, seconds = _run_reference(asked, keeps_masks=keeps_masks, progress=progress)
+        preparing = perf_counter() - began - seconds
         return Backtest(
-            self.request, settings, result, "reference", refused, perf_counter() - started,
-            started - began, candles.sha256, model,
+            self.request, settings, result, "reference", refused, seconds, preparing,
+            candles.sha256, model,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    candles: Candles
+    strategies: tuple[str, ...]
+    interval_ms: int
+    settings: Settings
+    var_dir: Path
+
+
+_Answer = tuple[BacktestResult, Mapping[str, Any] | None, float]
+
+
+def _run_compiled(asked: _Asked, *, keeps_masks: bool) -> _Answer:
+    """Run the kernel; return the result, the model's report and the seconds of the kernel alone."""
+    candles, names, settings = asked.candles, asked.strategies, asked.settings
+    code = machine_code(str(asked.var_dir / "numba"))
+    rules = rules_of(candles, len(names), asked.interval_ms, settings, keeps_masks=keeps_masks)
+    prepared, tape = prepare(candles, names, asked.interval_ms, settings, code)
+    model = _model(asked)
+    table = signal_table(tape, names, settings, code, model)
+    room = workspace(prepared, table.events)
+    started = perf_counter()
+    room = play(code, prepared, table.events, rules, room)
+    seconds = perf_counter() - started
+    report = None if model is None else model.report()
+    return result_of(prepared, rules, room, table.reasons), report, seconds
+
+
+def _model(asked: _Asked) -> ModelSource | None:
+    """Return the model strategy if it is asked for; training it takes seconds to minutes."""
+    if MODEL_STRATEGY not in asked.strategies:
+        return None
+    from auto_trading.backtesting.reference import model_of  # noqa: PLC0415  heavy
+
+    candles = asked.candles
+    return model_of(candles, asked.strategies, asked.interval_ms, asked.settings, asked.var_dir)
+
+
+def _run_reference(
+    asked: _Asked, *, keeps_masks: bool, progress: Callable[[int], None] | None
+) -> _Answer:
+    from auto_trading.backtesting.reference import run_reference  # noqa: PLC0415  heavy
+
+    started = perf_counter()
+    result, model = run_reference(
+        asked.candles, asked.strategies, asked.interval_ms, asked.settings, asked.var_dir,
+        keeps_masks=keeps_masks, progress=progress,
+    )  # fmt: skip
+    return result, model, perf_counter() - started

@@ -13,7 +13,7 @@ from auto_trading.bootstrap import RunSpec, build_backtest, replay_model
 from auto_trading.engine import AutoTradingEngine
 from auto_trading.gateways.replay_feed import ReplayFeed
 from auto_trading.gateways.simulated_venue import SimulatedVenue
-from auto_trading.signal_generator import AISignalGenerator
+from auto_trading.signal_generator import AISignalGenerator, ModelSignals
 from auto_trading.translation import MODEL_STRATEGY, costs_of
 from config.settings import Settings
 from crypto_trader_pro.backtest.result import (
@@ -68,9 +68,7 @@ def run_reference(
         progress: told the number of instants played, after each.
     """
     instruments = candles.instruments
-    spec = RunSpec(
-        0, instruments, tuple(strategies), candles.timeframe_ms, interval_ms, settings, var_dir
-    )
+    spec = _spec(candles, strategies, interval_ms, settings, var_dir)
     clock = SimulatedClock()
     paid = candles.funding if settings.paper.funding else {}
     venue = SimulatedVenue(
@@ -80,12 +78,36 @@ def run_reference(
     model = None
     if MODEL_STRATEGY in strategies and signals is None:
         model = replay_model(spec, candles.series, candles.funding, journal, list)
-    feed = _Recorded(ReplayFeed(candles.series, clock, venue.play), progress)
+    plays = ReplayFeed(
+        candles.series,
+        clock,
+        lambda market, last: venue.play(market, is_last=last),
+        detail=candles.detail,
+    )
+    feed = _Recorded(plays, progress)
     engine = build_backtest(spec, feed, clock, venue, journal, model, signals)
     feed.equity_of = engine.parts.positions.equity
     asyncio.run(_play(engine, candles.start_ms))
     result = _result(engine, journal, feed, candles, strategies)
     return result, engine.model_report()
+
+
+def model_of(
+    candles: Candles, strategies: Sequence[str], interval_ms: int, settings: Settings, var_dir: Path
+) -> ModelSignals:
+    """Return the model strategy as a run would have it, to be asked beforehand."""
+    spec = _spec(candles, strategies, interval_ms, settings, var_dir)
+    journal = MemoryJournal([i.symbol for i in candles.instruments])
+    return replay_model(spec, candles.series, candles.funding, journal, list)
+
+
+def _spec(
+    candles: Candles, strategies: Sequence[str], interval_ms: int, settings: Settings, var_dir: Path
+) -> RunSpec:
+    return RunSpec(
+        0, candles.instruments, tuple(strategies), candles.timeframe_ms, interval_ms, settings,
+        var_dir,
+    )  # fmt: skip
 
 
 async def _play(engine: AutoTradingEngine, start_ms: int) -> None:

@@ -23,10 +23,10 @@ from crypto_trader_pro.domain.timeframes import to_datetime
 
 __all__ = ["file_sha256", "read_candles"]
 
-_PRICES: Final = ("open", "high", "low", "close")
-_COLUMNS: Final = (
+PRICES: Final = ("open", "high", "low", "close")
+COLUMNS: Final = (
     ("timestamp", "open_time", "time", "date"),
-    *((name,) for name in _PRICES),
+    *((name,) for name in PRICES),
     ("volume",),
 )
 
@@ -48,9 +48,9 @@ def read_candles(path: Path, instrument: Instrument, timeframe_ms: int) -> Candl
         # whatever is at fault is found again below, where the file's first fault can be named
         with suppress(InputError):
             return _read_in_slices(path, instrument, timeframe_ms)
-    columns = read_columns(path, _COLUMNS)
+    columns = read_columns(path, COLUMNS)
     open_ms = times_ms(columns["timestamp"])
-    open_, high, low, close = (_price_units(columns[name], instrument) for name in _PRICES)
+    open_, high, low, close = (_price_units(columns[name], instrument) for name in PRICES)
     volume = floored_units(columns["volume"], instrument.lot)
     _check_times(columns["timestamp"], open_ms, timeframe_ms)
     _check_prices(columns, open_, high, low, close)
@@ -64,13 +64,15 @@ def _read_in_slices(path: Path, instrument: Instrument, timeframe_ms: int) -> Ca
     Raises:
         InputError: there is some fault.
     """
-    file = ParquetSlices(path, _COLUMNS)
+    file = ParquetSlices(path, COLUMNS)
     open_ms = file.times_ms("timestamp")
-    prices = [file.units(n, lambda c: _price_units(c, instrument)) for n in _PRICES]
+    open_, high, low, close = (
+        file.units(name, lambda c: _price_units(c, instrument)) for name in PRICES
+    )
     volume = file.units("volume", lambda c: floored_units(c, instrument.lot))
-    if not _is_sound(timeframe_ms, open_ms, *prices, volume):
+    if not _is_sound(timeframe_ms, open_ms, open_, high, low, close, volume):
         raise InputError(f"{path}: no series of candles")
-    return CandleSeries(instrument.symbol, timeframe_ms, open_ms, *prices, volume)
+    return CandleSeries(instrument.symbol, timeframe_ms, open_ms, open_, high, low, close, volume)
 
 
 def _price_units(column: Column, instrument: Instrument) -> Ints:
@@ -106,7 +108,7 @@ def _check_times(column: Column, open_ms: Ints, timeframe_ms: int) -> None:
 def _check_prices(
     columns: dict[str, Column], open_: Ints, high: Ints, low: Ints, close: Ints
 ) -> None:
-    for name, values in zip(_PRICES, (open_, high, low, close), strict=True):
+    for name, values in zip(PRICES, (open_, high, low, close), strict=True):
         _refuse(columns[name], values <= 0, "more than 0")
     _refuse(columns["high"], high < np.maximum(open_, close), "at least open and close")
     _refuse(columns["low"], low > np.minimum(open_, close), "at most open and close")

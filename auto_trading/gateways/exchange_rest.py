@@ -95,6 +95,11 @@ class ExchangeRest:
         found = self._client.markets
         return {i.symbol: found[i.symbol] for i in self._instruments if i.symbol in found}
 
+    @property
+    def page_candles(self) -> int:
+        """How many candles one request may bring."""
+        return PAGE[self._venue]
+
     async def closed_candles(
         self, instrument: Instrument, timeframe_ms: int, from_ms: int, to_ms: int, now_ms: int
     ) -> tuple[list[Bar], int]:

@@ -11,7 +11,6 @@ from auto_trading.gateways.venue_book import (
     STOP,
     Book,
     FundingEvent,
-    VenueCosts,
     VenueOrder,
     taken,
 )
@@ -43,6 +42,7 @@ from crypto_trader_pro.simulation.matching import (
     target_price,
     trailed,
 )
+from crypto_trader_pro.simulation.venue_costs import VenueCosts
 
 
 class SimulatedVenue(VenueMargin):

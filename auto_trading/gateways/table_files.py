@@ -31,7 +31,7 @@ from crypto_trader_pro.domain.market import Ints
 FORMATS: Final = (".csv", ".csv.gz", ".parquet", ".feather")
 _PLACES: Final = 18
 _EXACT: Final = pa.decimal128(38, _PLACES)
-_LIMIT: Final = 1 << 50  # units; below it a product of doubles is less than half a unit off
+LIMIT: Final = 1 << 50  # units; below it a product of doubles is less than half a unit off
 # a plain number is seconds, ms or us: from 1973 to 5138 the three ranges do not meet. By the
 # smallest value of its range: the unit, and by what it is multiplied and divided to be ms
 _EPOCHS: Final = {10**8: ("s", 1000, 1), 10**11: ("ms", 1, 1), 10**14: ("us", 1, 1000)}
@@ -272,11 +272,16 @@ def plain_array(table: Any, name: str) -> Any:
     return data.cast(pa.string()) if pa.types.is_large_string(data.type) else data
 
 
-def units_on_grid(column: Column, unit: Decimal) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return whole units rounded down, and where the value is exactly that many units."""
+def step_and_places(unit: Decimal) -> tuple[int, int]:
+    """Return the whole numbers of which the unit is step / 10**places."""
     exponent = unit.normalize().as_tuple().exponent
     places = max(0, -exponent) if isinstance(exponent, int) else 0
-    step = int(unit.scaleb(places))
+    return int(unit.scaleb(places)), places
+
+
+def units_on_grid(column: Column, unit: Decimal) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return whole units rounded down, and where the value is exactly that many units."""
+    step, places = step_and_places(unit)
     read = _from_floats if pa.types.is_floating(column.data.type) else _from_decimals
     counts, exact = read(column, places)
     return (counts, exact) if step == 1 else (counts // step, exact & (counts % step == 0))
@@ -297,7 +302,7 @@ def _low_words(column: Column, decimals: Any) -> Ints:
     buffer = np.frombuffer(decimals.buffers()[1], dtype="<i8").reshape(-1, 2)
     words = buffer[decimals.offset : decimals.offset + len(decimals)]
     low, high = words[:, 0].copy(), words[:, 1]
-    fits = (high == low >> 63) & (low < _LIMIT) & (low > -_LIMIT)
+    fits = (high == low >> 63) & (low < LIMIT) & (low > -LIMIT)
     if not fits.all():
         allowed = f"fewer than 2**50 units of 1e-{decimals.type.scale}"
         raise column.fault(int(np.argmin(fits)), allowed)
@@ -315,7 +320,7 @@ def _from_floats(column: Column, places: int) -> tuple[Ints, NDArray[np.bool_]]:
         column.data if pa.types.is_float64(column.data.type) else column.data.cast(pa.float64())
     )
     values = _values(doubles, np.float64)
-    usable = np.isfinite(values) & (np.abs(values) < _LIMIT / 10**places)
+    usable = np.isfinite(values) & (np.abs(values) < LIMIT / 10**places)
     if not usable.all():
         allowed = f"finite numbers of fewer than 2**50 units of 1e-{places}"
         raise column.fault(int(np.argmin(usable)), allowed)

@@ -9,7 +9,6 @@ from auto_trading.gateways.venue_book import (
     TARGET,
     Book,
     FundingEvent,
-    VenueCosts,
     VenueOrder,
 )
 from crypto_trader_pro.domain.enums import FillReason, OrderStatus, Side
@@ -18,6 +17,7 @@ from crypto_trader_pro.domain.messages import Ended, Funded, VenueEvent, Working
 from crypto_trader_pro.domain.orders import Fill
 from crypto_trader_pro.domain.units import mul_div, notional, rate_ceil
 from crypto_trader_pro.simulation.costs import fee, funding_cash, slipped_far, taker_rate_of
+from crypto_trader_pro.simulation.venue_costs import VenueCosts
 
 REMEMBERED: Final = 10_000  # ended orders that `query` still knows
 
@@ -167,9 +167,10 @@ class VenueLedger:
             "now": self._now_ms,
             "books": [
                 [
-                    b.position, b.close, b.range, b.cost, b.funding_next,
+                    b.position, b.close, b.funding_next,
                     [o.state() for o in b.exits], [o.state() for o in b.entries],
                     b.stop.state() if b.stop else None, b.target.state() if b.target else None,
+                    b.range, b.cost,
                 ]
                 for b in self._books
             ],
@@ -178,7 +179,7 @@ class VenueLedger:
     def restore(self, state: Mapping[str, Any]) -> None:
         self.cash, self._trades, self._now_ms = state["cash"], state["trades"], state["now"]
         for book, stored in zip(self._books, state["books"], strict=True):
-            book.position, book.close, book.range, book.cost, book.funding_next, *orders = stored
+            book.position, book.close, book.funding_next, *orders, book.range, book.cost = stored
             exits, entries, stop, target = orders
             book.exits = [VenueOrder.of(o) for o in exits]
             book.entries = [VenueOrder.of(o) for o in entries]

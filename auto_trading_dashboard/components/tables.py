@@ -28,6 +28,7 @@ class Column(Generic[R]):
         right: words aligned to the right.
         pinned: stays in sight when the table scrolls sideways.
         bar: a share of 0 to 1, drawn as a bar.
+        heading: instead of the catalogue's, where a column is named by data.
         chips: word -> Streamlit's colour name; such words are shown on their colour.
     """
 
@@ -40,6 +41,7 @@ class Column(Generic[R]):
     help: str = ""
     chips: Mapping[str, str] | None = None
     bar: bool = False
+    heading: str = ""
 
 
 def table(
@@ -55,7 +57,7 @@ def table(
         height: pixels; None: as many rows as there are, 12 at most.
         selected: place of the row that is selected at first; see `kept_rows` for rows that move.
     """
-    names = [text(c.code) for c in columns]
+    names = [c.heading or text(c.code) for c in columns]
     frame = pd.DataFrame(
         {name: [_value(c, row) for row in rows] for name, c in zip(names, columns, strict=True)}
     )

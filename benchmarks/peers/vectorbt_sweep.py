@@ -1,16 +1,18 @@
 """vectorbt: the sweep, all pairs as columns of one `Portfolio.from_signals`."""
 
+# ruff: noqa: E402, I001  the clock starts before the imports, which it times
+
 from benchmarks.peers.workload import Report
 
 report = Report()
 
-from typing import Any  # noqa: E402  the clock started before the first import
+from typing import Any
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-import vectorbt as vbt  # noqa: E402
+import numpy as np
+import pandas as pd
+import vectorbt as vbt
 
-from benchmarks.peers.workload import (  # noqa: E402
+from benchmarks.peers.workload import (
     CASH, FEE, PAIRS, STOP, TARGET, UNITS, crosses,
 )  # fmt: skip
 

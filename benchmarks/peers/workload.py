@@ -70,9 +70,10 @@ class Report:
         self.options = parser.parse_args()
 
     def phase(self, name: str) -> None:
-        """End the phase `name`: import, load, jit or run."""
+        """End a part of the phase `name`: import, load, jit or run."""
         now = perf_counter()
-        self._values[f"{name}_s"] = now - self._at
+        key = f"{name}_s"
+        self._values[key] = self._values.get(key, 0.0) + now - self._at
         self._at = now
 
     def put(self, **values: Any) -> None:

@@ -9,6 +9,7 @@ Statistical Association 89 (1994); the mean block length is that of D. N. Politi
 corrected by A. Patton, Politis and White, Econometric Reviews 28 (2009).
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.market import Floats
 
+_CELLS: Final = 2_000_000  # values in memory at once
 MIN_RESAMPLED: Final = 20  # the block length's correlations mean nothing below
 
 
@@ -33,23 +35,35 @@ def mean_block(values: Floats) -> float:
     return min(max(best, 1.0), len(values) / 2)
 
 
-def resampled(values: Floats, runs: int, generator: np.random.Generator) -> Floats:
-    """Return `runs` resamples of `values`, shape (runs, n): blocks of random length, in a circle.
+def resamples(values: Floats, runs: int, generator: np.random.Generator) -> Iterator[Floats]:
+    """Yield `runs` resamples of `values`, some at a time, each of shape (some, n).
+
+    A resample is made of blocks of random length, taken in a circle.
 
     Raises:
         InputError: fewer than `MIN_RESAMPLED` values, all the same, not finite, or no run.
     """
     if not bool(np.isfinite(values).all()):
         raise InputError("a value to resample is not finite")
-    if runs < 1:
-        raise InputError(f"runs was {runs}, must be at least 1")
     if not can_be_resampled(values):
         raise InputError(
             f"resampling needs {MIN_RESAMPLED} values that differ, there are {len(values)}"
         )
+    sizes = portions(runs, len(values))
     from arch.bootstrap import StationaryBootstrap  # noqa: PLC0415  heavy
 
-    block = max(1, round(mean_block(values)))
-    drawn = StationaryBootstrap(block, values, seed=generator)
-    result: Floats = np.array([positional[0] for positional, _ in drawn.bootstrap(runs)])
-    return result
+    drawn = StationaryBootstrap(max(1, round(mean_block(values))), values, seed=generator)
+    for size in sizes:
+        yield np.array([positional[0] for positional, _ in drawn.bootstrap(size)])
+
+
+def portions(runs: int, length: int) -> list[int]:
+    """Return how many runs of `length` values to hold in memory at a time; the sum is `runs`.
+
+    Raises:
+        InputError: no run.
+    """
+    if runs < 1:
+        raise InputError(f"runs was {runs}, must be at least 1")
+    size = max(1, _CELLS // max(1, length))
+    return [min(size, runs - done) for done in range(0, runs, size)]

@@ -18,7 +18,12 @@ from crypto_trader_pro.backtest.account_metrics import (
     sharpe_error,
     yearly_return,
 )
-from crypto_trader_pro.backtest.equity_curve import DAY_MS, EquityCurve, daily_equity
+from crypto_trader_pro.backtest.equity_curve import (
+    DAY_MS,
+    DailyEquity,
+    EquityCurve,
+    daily_equity,
+)
 from crypto_trader_pro.backtest.metric import (
     ConfidenceInterval,
     Counts,
@@ -37,9 +42,9 @@ from crypto_trader_pro.backtest.metrics import (
     sharpe_ratio,
     sortino_ratio,
 )
-from crypto_trader_pro.domain.market import Floats, Ints
+from crypto_trader_pro.domain.market import Floats
 
-TAIL_SHARE: Final = 5.0  # percent of the returns in each tail of the tail ratio
+TAIL_SHARE: Final = 0.05  # of the returns in each tail of the tail ratio
 
 
 def volatility(returns: Floats) -> float | None:
@@ -78,8 +83,10 @@ def tail_ratio(returns: Floats) -> float | None:
     """
     if len(returns) < MIN_VAR_RETURNS:
         return None
-    low, high = np.percentile(returns, [TAIL_SHARE, 100 - TAIL_SHARE])
-    return float(high) / -float(low) if low < 0 else None
+    # `np.percentile` would import numpy.ma: 40 ms of the whole table's 60
+    places = np.array([TAIL_SHARE, 1.0 - TAIL_SHARE]) * (len(returns) - 1)
+    low, high = np.interp(places, np.arange(len(returns)), np.sort(returns)).tolist()
+    return high / -low if low < 0 else None
 
 
 # code -> statistic of daily returns, its unit, how many it needs, why it is missing with enough
@@ -93,19 +100,15 @@ DAILY: Final[tuple[tuple[str, Callable[[Floats], float | None], Unit, int, Missi
 )
 
 
-def usable_returns(daily: Ints) -> Floats | None:
-    """Return the returns between daily equities; None where one of them was not above zero."""
-    if not bool((daily > 0).all()):
-        return None
-    values = daily.astype(np.float64)
-    result: Floats = values[1:] / values[:-1] - 1.0
-    return result
+def usable_returns(daily: DailyEquity) -> Floats | None:
+    """Return the daily returns; None where an equity was not above zero."""
+    return daily.returns if bool((daily.equity > 0).all()) else None
 
 
 def curve_metrics(curve: EquityCurve) -> tuple[Metric, ...]:
     """Return the figures of a curve, in the order of a table."""
     daily = daily_equity(curve)
-    returns = usable_returns(daily.equity)
+    returns = usable_returns(daily)
     equity = np.concatenate(([curve.opening], curve.equity)).astype(np.float64)
     fall = deepest_fall(equity)
     return (

@@ -97,6 +97,4 @@ def wilson(successes: int, n: int) -> ConfidenceInterval | None:
 
 def around(value: float, error: float, method: Method) -> ConfidenceInterval:
     """Return value +- 1.96 standard errors."""
-    return ConfidenceInterval(
-        value - CONFIDENCE_95 * error, value + CONFIDENCE_95 * error, method
-    )
+    return ConfidenceInterval(value - CONFIDENCE_95 * error, value + CONFIDENCE_95 * error, method)

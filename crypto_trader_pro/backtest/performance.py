@@ -3,22 +3,26 @@
 The plain table needs NumPy only. Intervals by bootstrap are computed on request: they load `arch`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
 
-from crypto_trader_pro.backtest.account_metrics import MIN_CLOSED_TRADES, yearly_return
-from crypto_trader_pro.backtest.block_bootstrap import can_be_resampled, resampled
+from crypto_trader_pro.backtest.account_metrics import (
+    MIN_CLOSED_TRADES,
+    profit_factor,
+    yearly_return,
+)
+from crypto_trader_pro.backtest.block_bootstrap import can_be_resampled, resamples
+from crypto_trader_pro.backtest.closed_trades import RoundTrips, round_trips
 from crypto_trader_pro.backtest.curve_metrics import DAILY, curve_metrics, usable_returns
 from crypto_trader_pro.backtest.equity_curve import EquityCurve, curve_of, daily_equity
 from crypto_trader_pro.backtest.metric import LEVEL, ConfidenceInterval, Method, Metric
 from crypto_trader_pro.backtest.result import BacktestResult
-from crypto_trader_pro.backtest.round_trips import RoundTrips, round_trips
 from crypto_trader_pro.backtest.trade_metrics import (
     cost_metrics,
-    profit_factor_of,
     profits_of,
     sqn,
     trade_metrics,
@@ -77,10 +81,10 @@ def with_intervals(
 def _daily_intervals(
     curve: EquityCurve, generator: np.random.Generator
 ) -> dict[str, ConfidenceInterval]:
-    returns = usable_returns(daily_equity(curve).equity)
+    returns = usable_returns(daily_equity(curve))
     if returns is None or not can_be_resampled(returns):
         return {}
-    drawn = resampled(returns, RUNS, generator)
+    drawn = resamples(returns, RUNS, generator)
     statistics: dict[str, Callable[[Floats], float | None]] = {row[0]: row[1] for row in DAILY}
     statistics["return"] = lambda values: float(np.prod(1.0 + values)) - 1.0
     statistics["cagr"] = lambda values: yearly_return(float(np.prod(1.0 + values)), curve.days)
@@ -93,24 +97,35 @@ def _trade_intervals(
     profits = profits_of(trips.closed).astype(np.float64)
     if len(profits) < MIN_CLOSED_TRADES or not can_be_resampled(profits):
         return {}
-    drawn = resampled(profits, RUNS, generator)
+    drawn = resamples(profits, RUNS, generator)
     return _percentiles(
         drawn,
         {
             "expectancy": lambda values: float(values.mean()) / MONEY,
-            "profit_factor": lambda values: profit_factor_of(values.astype(np.int64)),
+            "profit_factor": _factor,
             "sqn": sqn,
         },
     )
 
 
+def _factor(profits: Floats) -> float | None:
+    gains = float(profits[profits > 0].sum())
+    return profit_factor(Decimal(gains), Decimal(gains - float(profits.sum())))
+
+
 def _percentiles(
-    drawn: Floats, statistics: dict[str, Callable[[Floats], float | None]]
+    drawn: Iterable[Floats], statistics: dict[str, Callable[[Floats], float | None]]
 ) -> dict[str, ConfidenceInterval]:
+    values: dict[str, list[float]] = {code: [] for code in statistics}
+    for part in drawn:
+        for row in part:
+            for code, statistic in statistics.items():
+                value = statistic(row)
+                if value is not None:
+                    values[code].append(value)
     found = {}
-    for code, statistic in statistics.items():
-        values = [value for row in drawn if (value := statistic(row)) is not None]
-        if len(values) >= (1.0 - MOST_UNDEFINED) * len(drawn):
-            low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    for code, known in values.items():
+        if len(known) >= (1.0 - MOST_UNDEFINED) * RUNS:
+            low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
             found[code] = ConfidenceInterval(float(low), float(high), Method.BOOTSTRAP)
     return found

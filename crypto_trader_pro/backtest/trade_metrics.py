@@ -12,6 +12,7 @@ from crypto_trader_pro.backtest.account_metrics import (
     expectancy,
     profit_factor,
 )
+from crypto_trader_pro.backtest.closed_trades import RoundTrip, RoundTrips
 from crypto_trader_pro.backtest.metric import (
     ConfidenceInterval,
     Counts,
@@ -29,7 +30,6 @@ from crypto_trader_pro.backtest.result import (
     FILL_SYMBOL,
     BacktestResult,
 )
-from crypto_trader_pro.backtest.round_trips import RoundTrip, RoundTrips
 from crypto_trader_pro.domain.instruments import money
 from crypto_trader_pro.domain.market import Floats, Ints
 from crypto_trader_pro.domain.units import MONEY

@@ -1,31 +1,32 @@
-"""`data`: candles and funding rates in the database."""
+"""`data`: candles and funding rates in the database and in files."""
 
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from auto_trading.data_quality import QualityReport, Span, report
+from auto_trading.data_faults import examine
+from auto_trading.data_quality import report
 from auto_trading.gateways.candle_files import read_candles
 from auto_trading.gateways.funding_files import read_funding
 from auto_trading.replay_market import IMPORTED
 from crypto_trader_pro.cli.context import database, settings
-from crypto_trader_pro.cli.output import print_json, print_pairs, print_rows
+from crypto_trader_pro.cli.data_download_command import download
+from crypto_trader_pro.cli.data_export_command import export
+from crypto_trader_pro.cli.data_options import MaybeFrom, Symbol, To, Venue, length_of
+from crypto_trader_pro.cli.data_quality_text import quality_answer, show_quality
+from crypto_trader_pro.cli.exits import Exit
+from crypto_trader_pro.cli.output import instant, print_json, print_pairs, print_rows
 from crypto_trader_pro.cli.setup_commands import AsJson
 from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.domain.instruments import Instrument, plain_text
-from crypto_trader_pro.domain.timeframes import timeframe_ms, timeframe_name, to_datetime
 from crypto_trader_pro.simulation.instruments import instrument
 from database import candles
 from database.auto_trading_db import unit_of_work
 
-data = typer.Typer(help="Import, list and check market data.", no_args_is_help=True)
+data = typer.Typer(help="Bring, import, list, check and export market data.", no_args_is_help=True)
 
-Symbol = Annotated[str, typer.Option(help="As BTC/USDT:USDT (perpetual) or BTC/USDT (spot).")]
-Venue = Annotated[
-    str | None, typer.Option(help="Where the data are from. Default: market_data.venue.")
-]
+data.command("download")(download)
+data.command("export")(export)
 
 
 @data.command("import")
@@ -50,7 +51,7 @@ def import_(
             stored = candles.store_funding(session, symbol, at_ms, rates, origin)
         rows = len(at_ms)
     elif kind == "candles":
-        series = read_candles(file, item, _length(timeframe))
+        series = read_candles(file, item, length_of(timeframe))
         with database() as engine, unit_of_work(engine, "the import") as session:
             stored = candles.store(session, series, item, origin)
         rows = len(series)
@@ -88,68 +89,36 @@ def quality(
     file: Annotated[
         Path | None, typer.Option(help="Check this file instead of what is stored.")
     ] = None,
+    from_: MaybeFrom = None,
+    to: To = None,
     venue: Venue = None,
     as_json: AsJson = False,
 ) -> None:
-    """Name every gap, flat run and outlier of a series.
+    """Name every fault, gap, flat run and outlier of a series. Exit code 1: not usable as it is.
 
     Example: python -m crypto_trader_pro data quality --symbol BTC/USDT --timeframe 1h
     """
-    item, length = instrument(symbol), _length(timeframe)
+    item, length = instrument(symbol), length_of(timeframe)
+    limits = instant(from_, "--from"), instant(to, "--to")
     if file is not None:
-        series = read_candles(file, item, length)
+        examined = examine(file, item, length)
+        if not len(examined.series):
+            fault = next(iter(examined.faults.values())).first
+            raise InputError(f"none of {examined.rows} rows can be used; {fault}")
+        series, faults = examined.series.between(*limits), examined.faults
+        where, holes = str(file), []
     else:
         origin = candles.Origin(venue or settings().market_data.venue, IMPORTED)
         with database(read_only=True) as engine, unit_of_work(engine, "the candles") as session:
-            series = candles.load(session, item, length, origin)
-        if not len(series):
-            raise InputError(f"no {timeframe} candles of {symbol} are stored from {origin.venue}")
-    found = report(series)
-    answer = _answer(found, item)
-    if as_json:
-        print_json(answer)
-        return
-    print_pairs({k: v if isinstance(v, str | int) else len(v) for k, v in answer.items()})
-    if found.gaps:
-        print_rows(("gap from", "to", "candles"), [list(g.values()) for g in answer["gaps"]])
-
-
-def _answer(found: QualityReport, item: Instrument) -> dict[str, Any]:
-    """Return the report in the units and times that people read."""
-    length = found.timeframe_ms
-
-    def span(s: Span) -> dict[str, Any]:
-        start, stop = to_datetime(s.from_ms), to_datetime(s.to_ms)
-        return {"from": start.isoformat(), "to": stop.isoformat(), "candles": s.bars}
-
-    return {
-        "symbol": found.symbol,
-        "timeframe": timeframe_name(length),
-        "rows": found.rows,
-        "first": to_datetime(found.first_ms).isoformat(),
-        "last": to_datetime(found.last_ms).isoformat(),
-        "expected_rows": found.expected_rows,
-        "missing_bars": found.missing_bars,
-        "gap_count": len(found.gaps),
-        "lowest": plain_text(item.price(found.lowest)),
-        "highest": plain_text(item.price(found.highest)),
-        "gaps": [span(s) for s in found.gaps],
-        "flat_runs": [span(s) for s in found.flat_runs],
-        "zero_volume": [to_datetime(ms).isoformat() for ms in found.zero_volume_ms],
-        "outliers": [
-            {
-                "at": to_datetime(o.open_ms).isoformat(),
-                "move_pct": plain_text(Decimal(o.move).scaleb(-6)),
-            }
-            for o in found.outliers
-        ],
-    }
-
-
-def _length(timeframe: str | None) -> int:
-    if timeframe is None:
-        raise InputError("--timeframe is needed for candles")
-    try:
-        return timeframe_ms(timeframe)
-    except ValueError as e:
-        raise InputError(f"--{e}") from None
+            series = candles.load(
+                session, item, length, origin, from_ms=limits[0], to_ms=limits[1]
+            ).between(*limits)
+            holes = candles.load_holes(session, symbol, timeframe, origin)
+        where, faults = origin.venue, {}
+    if not len(series):
+        allowed = "in the asked range" if any(limits) else f"are stored from {where}"
+        raise InputError(f"no {timeframe} candles of {symbol} {allowed}")
+    found = report(series, faults)
+    show_quality(quality_answer(found, item, holes), as_json=as_json)
+    if found.problems:
+        raise typer.Exit(Exit.NEGATIVE)

@@ -31,9 +31,12 @@ _COMMANDS: Final = {
     "train": "engine_commands:train",
     "job": "engine_commands:job",
     "logs": "logs_command:logs",
+    "parity": "parity_command:parity",
     "preflight": "preflight_command:preflight",
     "why": "why_command:why",
     "replay": "replay_command:replay",
+    "backtest": "backtest_command:backtest",
+    "compare": "compare_command:compare_results",
     "init-db": "setup_commands:init_db",
     "validate-config": "setup_commands:validate_config",
 }
@@ -41,6 +44,7 @@ _GROUPS: Final = {
     "engine": "process_commands:engine",
     "config": "config_commands:config",
     "data": "data_commands:data",
+    "lab": "lab_commands:lab",
     "models": "models_commands:models",
 }
 

@@ -1,57 +1,48 @@
 """`replay`: play recorded candles through the engine."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from auto_trading.replay import Progress as Told
 from auto_trading.replay import Replay, ReplayTools
 from auto_trading.replay_market import ReplayRequest
 from auto_trading.session_replay import repeat
 from auto_trading.translation import STRATEGIES, enabled_strategies
+from crypto_trader_pro.cli.candle_options import (
+    CandleFiles,
+    From,
+    FundingFile,
+    Interval,
+    SetKeys,
+    Symbols,
+    Timeframe,
+    To,
+    paired,
+    progress_bar,
+    seconds_of,
+)
 from crypto_trader_pro.cli.context import database, environment, language, settings
 from crypto_trader_pro.cli.exits import Exit
 from crypto_trader_pro.cli.model_text import table, verdict
 from crypto_trader_pro.cli.output import instant, print_json, print_pairs, print_rows
 from crypto_trader_pro.cli.setup_commands import AsJson
 from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.domain.timeframes import timeframe_ms
 from utils.clocks import SystemClock
 
 
 def replay(
-    candles: Annotated[
-        list[Path] | None,
-        typer.Option(help="CSV, CSV.gz, Parquet or Feather; once per --symbol. Without it the "
-                     "imported candles of the database are played."),
-    ] = None,
-    symbol: Annotated[
-        list[str] | None, typer.Option(help="As BTC/USDT:USDT (perpetual) or BTC/USDT (spot).")
-    ] = None,
-    timeframe: Annotated[str, typer.Option(help="Length of the candles: 1m, 5m, 1h, ...")] = "5m",
+    candles: CandleFiles = None,
+    symbol: Symbols = None,
+    timeframe: Timeframe = "5m",
     strategy: Annotated[
         list[str] | None,
         typer.Option(help=f"{' or '.join(STRATEGIES)}; repeat for several. Default: the enabled."),
     ] = None,
-    from_: Annotated[
-        str | None, typer.Option("--from", help="First instant: 2025-05, 2025-05-04T12:00+09:00.")
-    ] = None,
-    to: Annotated[str | None, typer.Option(help="Candles that close until then.")] = None,
-    interval: Annotated[
-        int | None, typer.Option(help="Seconds between decisions. Default: the timeframe.")
-    ] = None,
-    funding: Annotated[
-        Path | None, typer.Option(help="Funding rates, paid and received by perpetuals.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="KEY=VALUE over the configuration: paper.initial_equity=5000."),
-    ] = None,
+    from_: From = None,
+    to: To = None,
+    interval: Interval = None,
+    funding: FundingFile = None,
+    set_: SetKeys = None,
     resume: Annotated[
         str | None, typer.Option(help="Go on with a run that was cut off: r12 or last.")
     ] = None,
@@ -80,16 +71,16 @@ def replay(
         raise InputError(
             "--resume plays what the run began with; only --speed and --json go with it"
         )
-    with database(durable=False) as engine, _progress() as told:
+    with database(durable=False) as engine, progress_bar("replay") as told:
         tools = ReplayTools(engine, environment().var_dir, SystemClock().now, told, pause)
         if resume is not None:
             result = Replay(tools).resume(resume)
         else:
             loaded = settings(set_ or [])
-            length = _seconds(timeframe)
+            length = seconds_of(timeframe)
             request = ReplayRequest(
                 symbols=tuple(symbol or loaded.symbols),
-                paths=_paired(candles or [], symbol or []),
+                paths=paired(candles or [], symbol or []),
                 timeframe=timeframe,
                 interval_seconds=length if interval is None else interval,
                 strategies=tuple(strategy or enabled_strategies(loaded)),
@@ -119,13 +110,6 @@ def _show(result: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(verdict(model, language()))
 
 
-def _seconds(timeframe: str) -> int:
-    try:
-        return timeframe_ms(timeframe) // 1000
-    except ValueError as e:
-        raise InputError(f"--{e}") from None
-
-
 def _pause(speed: str) -> float:
     """Return the seconds between two instants; 0 for as fast as possible."""
     if speed == "max":
@@ -137,26 +121,3 @@ def _pause(speed: str) -> float:
     if not 0 < rate < 1e6:
         raise InputError(f"--speed was {speed!r}, allowed: max, or candles per second above 0")
     return 1 / rate
-
-
-def _paired(candles: list[Path], symbols: list[str]) -> tuple[Path, ...]:
-    if candles and len(candles) != len(symbols):
-        raise InputError(
-            f"{len(candles)} --candles and {len(symbols)} --symbol were given;"
-            " each file needs its symbol, in the same order"
-        )
-    return tuple(candles)
-
-
-@contextmanager
-def _progress() -> Iterator[Told | None]:
-    """Show a progress bar on a terminal; nothing where output goes elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("replay", total=None)
-        yield lambda played, total: bar.update(task, completed=played, total=total)

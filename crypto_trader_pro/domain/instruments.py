@@ -153,6 +153,8 @@ def _tiers(symbol: str, pairs: Sequence[tuple[Decimal, Decimal]]) -> tuple[int, 
     for i, (upto, fraction) in enumerate(pairs):
         what = f"{symbol}: maintenance tier {i + 1}"
         last = i == len(pairs) - 1
+        if not (fraction.is_finite() and (last or upto.is_finite())):
+            raise ValueError(f"{what} was {upto} at {fraction}, both must be finite")
         next_bound = MAX_NOTIONAL if last else _whole(upto.scaleb(MONEY_EXP), f"{what} bound")
         next_rate = _whole(fraction * RATE, f"{what} rate")
         if next_bound <= bound or (i and next_rate <= rate) or next_rate > RATE:

@@ -31,3 +31,16 @@ def sequence_scalar(function: _Function) -> _Function:
     """
     SEQUENCE_REGISTRY.append(function)
     return function
+
+
+STEPS: Final[list[Callable[..., Any]]] = []
+
+
+def step(function: _Function) -> _Function:
+    """Register one step of a strategy, which may keep floats as its state, and return it unchanged.
+
+    Only + - * / and comparisons, in one order: then the compiled copy gives the same to the last
+    bit. What comes out and decides is a whole number.
+    """
+    STEPS.append(function)
+    return function

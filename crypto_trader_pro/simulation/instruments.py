@@ -13,9 +13,9 @@ memory and may have changed. They serve the demo market and paper trading.
 
 The tiers of BTC and ETH are the leverage brackets (`/fapi/v1/leverageBracket`) as the public file
 `freqtrade/exchange/binance_leverage_brackets.json` of freqtrade/freqtrade (commit 778f0d9) has
-them, which is as of 2021. From memory, the venue has changed them since, mostly to larger bounds and to
-a first rate of 0.4 % for ETH too: so these ask for more margin than the venue does today, above
-all of large positions. The last rate goes on without an end, where the venue allows no position.
+them, as of 2021. From memory, the venue has changed them since, mostly to larger bounds and to a
+first rate of 0.4 % for ETH too: so these ask for more margin than the venue does today, above all
+of large positions. The last rate goes on without an end, where the venue allows no position.
 
 `price_unit` is at least as fine as the candles the venue has recorded since 2017: BTC/USDT:USDT
 traded at 12889.35 in 2020, when its tick was 0.01, and has a tick of 0.1 today. For the 42 it is a

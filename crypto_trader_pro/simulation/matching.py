@@ -14,6 +14,12 @@ One allowance per symbol and bar (`rate_floor(volume, share)`) serves all its fi
 the worse of its price and the open, slipped, as taker. A target fills at its price, as maker, and a
 gap never improves it. If one bar touches both, the stop counts. What is left of a stop becomes a
 market exit at the next open; what is left of an entry works for its remaining bars.
+
+An order to the market that is on its way (latency) is passed over in its bars: it neither fills nor
+ages. The slippage of a fill counts its lots against the volume of its own bar, and the range of the
+symbol's bar before. Liquidation is of the whole account at the bar's adverse extremes, or, with
+isolated margin, of each position for itself at its bankruptcy price. Where finer candles are played
+inside a decision bar, each is a bar in steps 1 to 3; age and delay count in the last of them.
 """
 
 from typing import Final

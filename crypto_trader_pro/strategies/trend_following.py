@@ -6,17 +6,32 @@ from typing import Any, Final
 
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import Bar
+from crypto_trader_pro.domain.scalars import step
 from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.domain.units import rate_ceil
 
 NAME: Final = "ema_cross"
 
 
+@step
+def ema_step(average: float, alpha: float, close: int) -> float:
+    """Return the exponential average after one more close."""
+    return average + alpha * (close - average)
+
+
+@step
+def cross_side(fast: float, slow: float, side: int) -> int:
+    """Return +1 while `fast` is above `slow`, -1 below; equal averages leave `side` as it was."""
+    if fast > slow:
+        return 1
+    return -1 if fast < slow else side
+
+
 @dataclass(frozen=True, slots=True)
 class EmaCross:
     """Enter when the fast average crosses the slow one; leave by stop, target or opposite cross.
 
-    Long and short on perpetuals; long only on spot, where the cross down merely closes. The
+    Long and short on perpetuals; on spot, and with `long_only`, the cross down merely closes. The
     averages are exponential with alpha = 2 / (n + 1), started at the first close.
 
     Raises:
@@ -28,6 +43,7 @@ class EmaCross:
     stop_rate: int = 1_000_000  # parts of 1e8 of the close
     target_rate: int = 2_000_000
     trail_rate: int = 0
+    long_only: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.fast < self.slow:
@@ -44,7 +60,11 @@ class EmaCross:
         return self.slow
 
     def stream(self, instrument: Instrument) -> "EmaCrossStream":
-        return EmaCrossStream(self, can_short=instrument.can_short)
+        return EmaCrossStream(self, can_short=self.shorts(instrument))
+
+    def shorts(self, instrument: Instrument) -> bool:
+        """True where a cross down opens a short position."""
+        return instrument.can_short and not self.long_only
 
 
 class EmaCrossStream:
@@ -75,9 +95,9 @@ class EmaCrossStream:
         if count == 1:
             self._fast = self._slow = float(close)
             return self.WARMING
-        fast = self._fast = self._fast + self._alpha_fast * (close - self._fast)
-        slow = self._slow = self._slow + self._alpha_slow * (close - self._slow)
-        side = 1 if fast > slow else -1 if fast < slow else self._side
+        fast = self._fast = ema_step(self._fast, self._alpha_fast, close)
+        slow = self._slow = ema_step(self._slow, self._alpha_slow, close)
+        side = cross_side(fast, slow, self._side)
         crossed = side != self._side
         self._side = side
         if count <= self._warmup:

@@ -41,6 +41,7 @@ COMMANDS = (
     ("replay",), ("config", "apply"), ("config", "rollback"), ("config", "history"),
     ("init-db",), ("validate-config",), ("data", "import"), ("data", "list"),
     ("data", "quality"), ("models", "list"), ("models", "show"),
+    ("data", "download"), ("data", "export"),
 )  # fmt: skip
 SECRET = "s3cr3t-w0rd"  # noqa: S105
 

@@ -25,6 +25,7 @@ from crypto_trader_pro.domain.enums import (
 from crypto_trader_pro.domain.errors import ConfigError, JournalUnavailable
 from database import models
 from database.auto_trading_db import prepare, schema_state
+from database.backtest_jobs import BacktestJobStatus
 from database.migrations import REVISIONS
 from database.migrations.__main__ import main
 from database.migrations.running import VERSIONS, configuration, downgrade, draft, upgrade
@@ -184,9 +185,23 @@ def test_a_step_back_from_the_sums_keeps_what_they_were_made_of(empty: Engine) -
     upgrade(empty, "0003")
     before = tables(empty)
     run_id = stored_run(empty)
-    prepare(empty)
+    upgrade(empty, "0004")
     assert tables(empty) - before == {"decision_counts", "equity_spans", "rollup_marks"}
     downgrade(empty, "0003")
+    assert tables(empty) == before
+    with empty.connect() as connection:
+        assert connection.scalar(text("SELECT max(id) FROM runs")) == run_id
+    prepare(empty)
+    assert differences(empty) == []
+
+
+def test_a_step_back_from_the_backtests_takes_only_them(empty: Engine) -> None:
+    upgrade(empty, "0004")
+    before = tables(empty)
+    run_id = stored_run(empty)
+    prepare(empty)
+    assert tables(empty) - before == {"backtests", "backtest_jobs", "research_trials"}
+    downgrade(empty, "0004")
     assert tables(empty) == before
     with empty.connect() as connection:
         assert connection.scalar(text("SELECT max(id) FROM runs")) == run_id
@@ -208,6 +223,7 @@ def test_a_step_back_from_the_sums_keeps_what_they_were_made_of(empty: Engine) -
         ("notification_outbox", "severity", Severity),
         ("alerts", "kind", NotificationType),
         ("auto_trading_logs", "component", Component),
+        ("backtest_jobs", "status", BacktestJobStatus),
     ],
 )
 def test_every_word_of_a_closed_set_fits_its_column(

@@ -15,6 +15,7 @@ from database import retention
 from database.models import (
     AiSignalRow,
     AutoTradingLogRow,
+    BacktestJobRow,
     CheckpointRow,
     CommandRow,
     DailyAccountSummaryRow,
@@ -210,6 +211,25 @@ def test_answered_commands_and_delivered_messages_go_and_waiting_ones_stay(
     )  # fmt: skip
     assert pruned(database, Present(NOW)) == {"commands": 3, "notification_outbox": 2}
     assert (count(database, CommandRow), count(database, OutboxRow)) == (3, 3)
+
+
+def a_backtest_job(status: str, finished: datetime | None) -> BacktestJobRow:
+    return BacktestJobRow(
+        kind="sweep", name="", request={}, status=status, requested_by="kim", requested_at=T0,
+        finished_at=finished,
+    )  # fmt: skip
+
+
+def test_ended_backtest_jobs_go_and_those_still_to_be_run_stay(database: Engine) -> None:
+    old, young = NOW - timedelta(days=6), NOW - timedelta(days=4)
+    stored(
+        database,
+        a_backtest_job("finished", old), a_backtest_job("failed", old),
+        a_backtest_job("canceled", old), a_backtest_job("finished", young),
+        a_backtest_job("queued", None), a_backtest_job("running", None),
+    )  # fmt: skip
+    assert pruned(database, Present(NOW)) == {"backtest_jobs": 3}
+    assert count(database, BacktestJobRow) == 3
 
 
 # --- candles ------------------------------------------------------------------------------------

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from auto_trading.gateways.venue_book import FundingEvent, VenueCosts
+from auto_trading.gateways.venue_book import FundingEvent
 from crypto_trader_pro.domain.enums import Bound
 from crypto_trader_pro.domain.errors import JournalUnavailable
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import MarketSlice, Rejected
 from crypto_trader_pro.domain.orders import Order
 from crypto_trader_pro.risk.rules import CODES, RiskInputs
+from crypto_trader_pro.simulation.venue_costs import VenueCosts
 from tests.builders import MINUTE, PERPETUAL, SPOT, START_MS, USDT, a_bar, a_round_instrument
 from tests.engines import (
     CASH,

@@ -10,11 +10,12 @@ from typing import Final, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auto_trading.gateways.venue_book import FundingEvent, VenueCosts
+from auto_trading.gateways.venue_book import FundingEvent
 from crypto_trader_pro.domain.enums import FillReason, OrderRole, OrderStatus, OrderType, Side
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import VenueEvent
 from crypto_trader_pro.domain.orders import Fill, Order
+from crypto_trader_pro.simulation.venue_costs import VenueCosts
 from tests.builders import (
     MINUTE,
     START_MS,
@@ -97,9 +98,9 @@ def candle(k: int, row: tuple[int, ...] | None) -> Bar | None:
 class Client:
     """Carries out wishes in the engine's discipline."""
 
-    def __init__(self, cash: int, *, strict: bool = True) -> None:
+    def __init__(self, cash: int, *, costs: VenueCosts = COSTS, strict: bool = True) -> None:
         grids = [a_round_instrument(symbol) for symbol in SYMBOLS]
-        self.desk = Desk(*grids, cash=cash, costs=COSTS, funding=FUNDING, strict=strict)
+        self.desk = Desk(*grids, cash=cash, costs=costs, funding=FUNDING, strict=strict)
         self._ids = 0
 
     def wish(self, wish: Wish) -> None:

@@ -48,7 +48,7 @@ def candidates(path: tuple[str, ...]) -> Iterator[Any]:
     elif item_of(annotation) is not None:
         yield from (["email"], ["MANUAL_STOP"], ["BTC/USDT"], ["a@b.c"], [5])
     elif kind is str:
-        yield from ("22:15", "a@b.c", "other")
+        yield from ("22:15", "a@b.c", "other", "tcp://host:8786")
     else:
         number = Decimal(old if old is not None else 10)
         yield from (str(number * Decimal("0.9")), int(number) + 1, int(number) * 2, "1.5")
@@ -88,6 +88,7 @@ def test_a_new_session_is_told_exactly_where_the_engine_begins_one(path: tuple[s
         ("market_data.demo_speed", 600, Effect.RESTART),
         ("kill_switch.var_breach_count", 2, Effect.RESTART),
         ("retention.logs_days", 60, Effect.RESTART),
+        ("research.workers", 2, Effect.RESTART),
         ("quiet_hours.enabled", True, Effect.MESSAGES),
         ("modes.BALANCED.size_factor_pct", "120", Effect.DORMANT),
         ("modes.CONSERVATIVE.size_factor_pct", "90", Effect.CYCLE),
@@ -174,6 +175,7 @@ def test_every_figure_has_a_unit_or_counts_what_its_name_says() -> None:
         "engine.max_concurrent_positions", "limits.max_entries_per_day",
         "limits.max_entries_per_cycle", "limits.lock_after_stops",
         "kill_switch.var_breach_count", "market_data.demo_seed", "channels.email.port",
+        "research.workers",
     }  # fmt: skip
     assert unit_of(("risk_management", "stop_loss_pct")) == "percent"
     assert unit_of(("engine", "mode")) == ""

@@ -144,12 +144,12 @@ def test_an_unknown_strategy_is_refused(tmp_path: Path) -> None:
     replaced(tmp_path, AUTO, '"ema_cross"', '"ema_cros"')
     assert lines(tmp_path) == [
         (
-            f"{AUTO}: strategies.ema_cros is not a known key, was an object of 6, "
+            f"{AUTO}: strategies.ema_cros is not a known key, was an object of 7, "
             "allowed: ema_cross, ai_signal; nearest is strategies.ema_cross"
         ),
         (
             f"{AUTO}: strategies.ema_cross is missing, allowed: an object with "
-            "enabled, fast, slow, stop_pct, target_pct, trailing_pct"
+            "enabled, fast, slow, stop_pct, target_pct, trailing_pct, long_only"
         ),
     ]
 
@@ -212,13 +212,13 @@ def test_a_section_that_is_no_object_is_refused(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["retention", "safety"])
+@pytest.mark.parametrize("name", ["retention", "safety", "research"])
 def test_a_section_that_came_later_may_be_absent(tmp_path: Path, name: str) -> None:
     """Files and stored configurations from before it have the shipped figures."""
     assert load(folder(tmp_path, {name: GONE})) == config.load(environ={})
 
 
-@pytest.mark.parametrize("name", ["retention", "safety"])
+@pytest.mark.parametrize("name", ["retention", "safety", "research"])
 def test_a_section_that_came_later_is_as_strict_as_the_others(tmp_path: Path, name: str) -> None:
     (line,) = lines(folder(tmp_path, {name: None}))
     home = config.file_of(name)

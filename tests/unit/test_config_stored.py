@@ -21,8 +21,16 @@ LATER = (
     "market_data.demo_speed",
     "market_data.connect_seconds",
     "market_data.silence_seconds",
+    "paper.half_spread_pct",  # and these with the research engine
+    "paper.impact_pct",
+    "paper.range_share_pct",
+    "paper.latency_bars",
+    "paper.margin_mode",
+    "paper.isolated_leverage",
+    "strategies.ema_cross.long_only",
     "routing.by_type.CONFIG_CHANGED",
     "routing.by_type.DAILY_SUMMARY",
+    "research",
 )
 HASH_BEFORE = "d2c0ac43617ecb9703ff7b94f8401cd7ebe1dbef2fc1ae180ee092d07b1b1877"
 

@@ -31,6 +31,7 @@ NUMBERS: dict[str, tuple[Any, Any, Any, Any]] = {
     "retention.demo_days": (1, 36_500, 0, 36_501),
     "retention.market_data_days": (1, 36_500, 0, 36_501),
     "retention.logs_days": (1, 36_500, 0, 36_501),
+    "research.workers": (0, 1024, -1, 1025),
     "paper.initial_equity": (D("0.00000001"), 10**9, 0, 10**9 + 1),
     "paper.slippage_pct": (0, 10, D("-0.01"), D("10.1")),
     "paper.half_spread_pct": (0, 10, D("-0.01"), D("10.1")),

@@ -1,12 +1,16 @@
 """Instruments: the grid, what is derived from it, and what no grid can be."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from crypto_trader_pro.domain.enums import MarketKind
 from crypto_trader_pro.domain.instruments import Instrument, money, money_units, plain, plain_text
+from crypto_trader_pro.domain.units import MAX_NOTIONAL
 from tests.builders import SPOT, an_instrument
+
+D = Decimal
 
 
 def test_a_perpetual_derives_its_whole_numbers_once() -> None:
@@ -50,6 +54,40 @@ def test_the_finest_grid_has_a_tick_value_of_one_unit() -> None:
 def test_an_impossible_grid_is_refused_by_name(changes: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         an_instrument(**changes)  # type: ignore[arg-type]
+
+
+def test_one_maintenance_rate_is_one_tier_without_an_end() -> None:
+    assert an_instrument().tiers == (MAX_NOTIONAL, 1_000_000, 0)
+
+
+def test_the_tiers_deductions_make_maintenance_continuous() -> None:
+    rows = ((D("50"), D("0.01")), (D("1000.5"), D("0.025")), (D("2000"), D("0.5")))
+    assert replace(an_instrument(), maintenance_tiers=rows).tiers == (
+        5_000_000_000, 1_000_000, 0,
+        100_050_000_000, 2_500_000, 75_000_000,  # 50 x 1.5 % is 0.75
+        MAX_NOTIONAL, 50_000_000, 47_598_750_000,  # and 1,000.5 x 47.5 % is 475.2375
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([("50", "0.02")], "first maintenance tier was 0.02, must be that of maintenance, 0.01"),
+        ([("50", "0.01"), ("9", "0.01")], "tier 2 was 9 at 0.01, bounds and rates must rise"),
+        ([("50", "0.01"), ("50", "0.02"), ("9", "0.03")], "tier 2 was 50 at 0.02, bounds"),
+        ([("0", "0.01"), ("50", "0.02")], "tier 1 was 0 at 0.01, bounds and rates must rise"),
+        ([("50", "0.01"), ("90", "1.01")], "tier 2 was 90 at 1.01, .* rates at most to 1"),
+        ([("NaN", "0.01"), ("90", "0.02")], "tier 1 was NaN at 0.01, both must be finite"),
+        ([("50", "0.01"), ("90", "NaN")], "tier 2 was 90 at NaN, both must be finite"),
+        ([("0.000000001", "0.01"), ("9", "0.02")], "tier 1 bound must be whole"),
+        ([("5", "0.01"), ("9", "0.020000001")], "tier 2 rate must be whole"),
+        ([("0.00000001", "0.01"), ("9", "0.02")], "tier 2 deduction must be whole"),
+    ],
+)
+def test_impossible_tiers_are_refused_by_name(rows: list[tuple[str, str]], message: str) -> None:
+    tiers = tuple((D(bound), D(rate)) for bound, rate in rows)
+    with pytest.raises(ValueError, match=message):
+        replace(an_instrument(), maintenance_tiers=tiers)
 
 
 def test_a_symbol_without_a_quote_is_refused() -> None:

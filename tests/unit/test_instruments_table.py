@@ -63,6 +63,18 @@ def test_the_bitcoin_perpetual_counts_old_candles_finer_than_its_tick() -> None:
     assert btc.maintenance_rate == 400_000  # 0.4 % of 1e8
 
 
+def test_bitcoin_and_ether_have_the_venues_tiers_and_the_others_one() -> None:
+    btc, eth = (instrument(f"{base}/USDT:USDT").tiers for base in ("BTC", "ETH"))
+    # the venue's own cumulated amounts, USDT: 50, 1,300, 16,300, ...
+    assert [d // 10**8 for d in btc[2::3]] == [
+        0, 50, 1_300, 16_300, 141_300, 1_141_300, 2_391_300, 4_891_300, 24_891_300, 99_891_300
+    ]  # fmt: skip
+    assert btc[3:5] == (250_000 * 10**8, 500_000)  # up to 250,000 USDT 0.5 %
+    assert [rate / 10**6 for rate in eth[1::3]] == [0.5, 0.65, 1, 2, 5, 10, 12.5, 15, 25]
+    flat = {s for s, row in INSTRUMENTS.items() if len(row.tiers) == 3}
+    assert set(INSTRUMENTS) - flat == {"BTC/USDT:USDT", "ETH/USDT:USDT"}
+
+
 def test_spot_pays_a_tenth_of_a_percent_and_cannot_short() -> None:
     eth = instrument("ETH/USDT")
     assert (eth.maker_rate, eth.taker_rate) == (100_000, 100_000)

@@ -205,9 +205,7 @@ SAMPLERS: Final[dict[str, Sampler]] = {
     "limit_touched": lambda r: (side(r), *candle(r)[1:], price_of(r)),
     "stop_touched": triggers,
     "fee": each(between(0, MAX_NOTIONAL), rate),
-    "taker_rate_of": each(
-        between(0, MAX_LOTS_DOMAIN - 1), between(0, 2**48), rate, rate, rate
-    ),
+    "taker_rate_of": each(between(0, MAX_LOTS_DOMAIN - 1), between(0, 2**48), rate, rate, rate),
     "slipped_far": each(price_of, side, rate, between(0, 2**40), tick_of),
     "slipped": each(price_of, side, rate, tick_of),
     "funding_cash": fundings,

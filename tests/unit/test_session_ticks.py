@@ -9,10 +9,10 @@ from decimal import Decimal
 import pytest
 
 from auto_trading.gateways.simulated_venue import SimulatedVenue
-from auto_trading.gateways.venue_book import VenueCosts
 from crypto_trader_pro.domain.enums import FillReason, OrderStatus, OrderType, Side
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.messages import Ended, Funded, VenueEvent
+from crypto_trader_pro.simulation.venue_costs import VenueCosts
 from tests.builders import (
     MINUTE,
     PERPETUAL,

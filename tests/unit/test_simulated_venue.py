@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from auto_trading.gateways.venue_book import FundingEvent, VenueCosts
+from auto_trading.gateways.venue_book import FundingEvent
 from crypto_trader_pro.domain.enums import FillReason, OrderRole, OrderStatus, OrderType, Side
 from crypto_trader_pro.domain.errors import RejectedError
 from crypto_trader_pro.domain.market import Bar
@@ -24,6 +24,7 @@ from crypto_trader_pro.domain.messages import (
     Working,
 )
 from crypto_trader_pro.domain.orders import Order
+from crypto_trader_pro.simulation.venue_costs import VenueCosts
 from tests.builders import (
     HOUR,
     MINUTE,

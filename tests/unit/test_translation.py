@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from auto_trading.gateways.venue_book import VenueCosts
 from auto_trading.translation import (
     CANDLE_STRATEGIES,
     MODEL_STRATEGY,
@@ -22,6 +21,7 @@ from config.strategies import Strategies
 from crypto_trader_pro.domain.errors import ConfigError
 from crypto_trader_pro.risk.config import RiskLimits
 from crypto_trader_pro.simulation.instruments import instrument
+from crypto_trader_pro.simulation.venue_costs import VenueCosts
 from crypto_trader_pro.strategies.trend_following import EmaCross
 from tests.builders import USDT
 

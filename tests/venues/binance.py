@@ -31,8 +31,9 @@ class Binance:
             return {"serverTime": market.clock.now_ms()}
         if call == "exchangeInfo":
             return {"symbols": [self._symbol(item) for item in market.of_kind(kind)]}
-        if call == "klines":
-            return self._klines(market, kind, query)
+        pages = {"klines": self._klines, "fundingRate": self._payments}
+        if call in pages:
+            return pages[call](market, kind, query)
         if path.endswith("ticker/price"):
             return [self._price(market, item) for item in market.of_kind(kind)]
         if call == "premiumIndex":
@@ -58,7 +59,7 @@ class Binance:
 
     def _klines(
         self, market: ScriptedMarket, kind: MarketKind, query: Mapping[str, str]
-    ) -> list[list[Any]]:
+    ) -> list[Any]:
         item = by_id(self, market, kind, query["symbol"])
         until = int(query.get("endTime", market.clock.now_ms()))
         found = market.candles(item.symbol, int(query["startTime"]), until)
@@ -68,6 +69,16 @@ class Binance:
     def _row(market: ScriptedMarket, c: Candle) -> list[Any]:
         prices = [text(n) for n in (c.open, c.high, c.low, c.close, c.volume)]
         return [c.open_ms, *prices, c.open_ms + market.timeframe_ms - 1, "1", 1, "1", "1", "0"]
+
+    def _payments(
+        self, market: ScriptedMarket, kind: MarketKind, query: Mapping[str, str]
+    ) -> list[Any]:
+        item = by_id(self, market, kind, query["symbol"])
+        found = market.payments(item.symbol, int(query["startTime"]), int(query["endTime"]))
+        return [
+            {"symbol": query["symbol"], "fundingTime": at_ms, "fundingRate": text(rate)}
+            for at_ms, rate in found[: int(query.get("limit", 100))]
+        ]
 
     def _price(self, market: ScriptedMarket, item: Instrument) -> dict[str, Any]:
         row = {"symbol": self.market_id(item), "price": text(market.prices[item.symbol])}

@@ -33,6 +33,8 @@ class Bybit:
             rows = [self._symbol(item) for item in listed]
         elif call == "kline":
             rows = self._klines(market, kind, query)
+        elif path.endswith("funding/history"):
+            rows = self._payments(market, kind, query)
         elif call == "tickers":
             rows = [self._ticker(market, item) for item in market.of_kind(kind)]
         elif call == "open-interest":
@@ -66,6 +68,19 @@ class Bybit:
             [str(c.open_ms), *map(text, (c.open, c.high, c.low, c.close, c.volume)), "1"]
             for c in newest_first
         ]
+
+    def _payments(
+        self, market: ScriptedMarket, kind: MarketKind, query: Mapping[str, str]
+    ) -> list[Any]:
+        item = by_id(self, market, kind, query["symbol"])
+        found = market.payments(item.symbol, int(query["startTime"]), int(query["endTime"]))
+        return [
+            {
+                "symbol": query["symbol"], "fundingRate": text(rate),
+                "fundingRateTimestamp": str(at_ms),
+            }
+            for at_ms, rate in reversed(found[-int(query.get("limit", 200)) :])
+        ]  # fmt: skip
 
     def _ticker(self, market: ScriptedMarket, item: Instrument) -> dict[str, Any]:
         price = text(market.prices[item.symbol])

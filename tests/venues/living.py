@@ -49,6 +49,15 @@ def both(k: int) -> MarketSlice:
     return MarketSlice(START_MS + (k + 1) * MINUTE, (spot_bar(k), swap_bar(k)))
 
 
+class HastyClients(VenueClients):
+    """Clients that do not spread their requests: a stand-in has no weight limits."""
+
+    def client(self, *arguments: Any) -> Any:
+        found = super().client(*arguments)
+        found.enableRateLimit = False
+        return found
+
+
 class Reader:
     """Collects the events of a source with the time of their arrival."""
 

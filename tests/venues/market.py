@@ -11,6 +11,7 @@ from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.timeframes import timeframe_name, to_datetime
 
 FUNDING_RATE: Final = Decimal("0.0001")
+FUNDING_MS: Final = 8 * 3_600_000
 OPEN_INTEREST: Final = Decimal("1234.5")
 
 
@@ -93,6 +94,19 @@ class ScriptedMarket:
             self.candle(symbol, open_ms)
             for open_ms in range(first, last + 1, step)
             if (symbol, open_ms) not in self.gaps
+        ]
+
+    def payments(self, symbol: str, from_ms: int, to_ms: int) -> list[tuple[int, Decimal]]:
+        """Return the funding payments in [from_ms, to_ms], oldest first: one every eight hours.
+
+        Payment k of the day 1970-01-01 on pays k % 100 parts of a million.
+        """
+        first = -(-max(from_ms, self.listed_ms) // FUNDING_MS)
+        last = min(to_ms, self.clock.now_ms()) // FUNDING_MS
+        return [
+            (k * FUNDING_MS, Decimal(k % 100).scaleb(-6))
+            for k in range(first, last + 1)
+            if (f"{symbol} funding", k * FUNDING_MS) not in self.gaps
         ]
 
     def revise(self, symbol: str, open_ms: int, close: str) -> None:

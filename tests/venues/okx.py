@@ -28,8 +28,10 @@ class Okx:
         now = str(market.clock.now_ms())
         if call == "time":
             return _ok([{"ts": now}])
-        if call in ("candles", "history-candles"):
-            return _ok(self._candles(market, query))
+        pages = {"funding-rate-history": self._payments}
+        pages |= dict.fromkeys(("candles", "history-candles"), self._candles)
+        if call in pages:
+            return _ok(pages[call](market, query))
         if call == "funding-rate":
             return _ok([self._funding(item, now) for item in market.of_kind(MarketKind.LINEAR)])
         kind = _KINDS[query["instType"]]
@@ -60,7 +62,7 @@ class Okx:
         kind = MarketKind.LINEAR if market_id.endswith("-SWAP") else MarketKind.SPOT
         return by_id(self, market, kind, market_id)
 
-    def _candles(self, market: ScriptedMarket, query: Mapping[str, str]) -> list[list[str]]:
+    def _candles(self, market: ScriptedMarket, query: Mapping[str, str]) -> list[Any]:
         item = self._instrument(market, query["instId"])
         # `before` and `after` are exclusive, and named from the newest end
         from_ms = int(query.get("before", -1)) + 1
@@ -71,6 +73,19 @@ class Okx:
         return [
             self._row(item, c, closed=c.open_ms + market.timeframe_ms <= now) for c in newest_first
         ]
+
+    def _payments(self, market: ScriptedMarket, query: Mapping[str, str]) -> list[Any]:
+        item = self._instrument(market, query["instId"])
+        # exclusive at both ends, as for candles
+        from_ms, to_ms = int(query["before"]) + 1, int(query["after"]) - 1
+        found = market.payments(item.symbol, from_ms, to_ms)
+        return [
+            {
+                "instId": query["instId"], "instType": "SWAP", "fundingTime": str(at_ms),
+                "fundingRate": text(rate), "realizedRate": text(rate),
+            }
+            for at_ms, rate in reversed(found[-int(query.get("limit", 100)) :])
+        ]  # fmt: skip
 
     def _row(self, item: Instrument, c: Candle, *, closed: bool) -> list[str]:
         contracts = c.volume if item.kind is MarketKind.SPOT else c.volume / CONTRACT

@@ -8,7 +8,7 @@ at their open, before they fill; where nothing was open it is what the next of t
 
 from collections import deque
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from crypto_trader_pro.backtest.result import (
     FILL_AT,
@@ -30,7 +30,7 @@ from crypto_trader_pro.backtest.result import (
 from crypto_trader_pro.domain.instruments import Instrument, plain
 from crypto_trader_pro.domain.units import mul_div, notional
 
-VENUE = -1  # strategy of a position that no strategy's order opened
+VENUE: Final = -1  # strategy of a position that no strategy's order opened
 
 
 class RoundTrip(NamedTuple):
@@ -48,7 +48,7 @@ class RoundTrip(NamedTuple):
         fees: paid, > 0.
         funding: > 0 received.
         reason: why the last fill closed it, of `FILL_REASONS`; empty while it is open.
-        bars: whole timeframes from the first fill to the last.
+        bars: whole timeframes from the first fill to the last, or to the last candle close.
     """
 
     symbol: int
@@ -115,36 +115,35 @@ class _Book:
         self._instrument = instrument
         self._timeframe_ms = timeframe_ms
         self._lots = 0  # signed
-        self._begin(0, VENUE)
+        self._begin(0, 0, VENUE)
 
-    def _begin(self, at_ms: int, strategy: int) -> None:
-        self._opened_ms, self._strategy = at_ms, strategy
+    def _begin(self, at_ms: int, side: int, strategy: int) -> None:
+        self._opened_ms, self._side, self._strategy = at_ms, side, strategy
         self._cost = self._realized = self._fees = self._funding = self._largest = 0
         self._entry_lots = self._entry_value = self._exit_lots = self._exit_value = 0
 
     def fill(self, row: list[int], strategy: int) -> RoundTrip | None:
         """Take the next fill of the symbol; return the life that it ended."""
-        at_ms, fee = row[FILL_AT], row[FILL_FEE]
-        change, price = row[FILL_SIDE] * row[FILL_LOTS], row[FILL_PRICE]
+        at_ms, side, fee = row[FILL_AT], row[FILL_SIDE], row[FILL_FEE]
+        lots, price = row[FILL_LOTS], row[FILL_PRICE]
         self._fund(at_ms)
-        if self._lots * change >= 0:
-            if not self._lots:
-                self._begin(at_ms, strategy)
+        if not self._lots:
+            self._begin(at_ms, side, strategy)
+        if side == self._side:
             self._pay(fee)
-            self._add(change, price)
+            self._add(lots, price)
             return None
-        total = self._lots + change
-        crosses = self._lots * total < 0
-        if not crosses:
+        rest = lots - abs(self._lots)
+        if rest <= 0:
             self._pay(fee)
-        self._reduce(min(abs(self._lots), abs(change)), price)
+        self._reduce(min(lots, abs(self._lots)), price)
         if self._lots:
             return None
         ended = self._trip(at_ms, FILL_REASONS[row[FILL_REASON]])
-        if crosses:
-            self._begin(at_ms, strategy)
+        if rest > 0:
+            self._begin(at_ms, side, strategy)
             self._pay(fee)
-            self._add(total, price)
+            self._add(rest, price)
         return ended
 
     def still_open(self, end_ms: int) -> RoundTrip | None:
@@ -168,35 +167,32 @@ class _Book:
         self._fees += fee
         self._realized -= fee
 
-    def _add(self, change: int, price: int) -> None:
-        value = notional(price, change, self._instrument.tv)
-        self._lots += change
+    def _add(self, lots: int, price: int) -> None:
+        value = notional(price, lots, self._instrument.tv)
+        self._lots += self._side * lots
         self._cost += value
-        self._entry_lots += abs(change)
-        self._entry_value += abs(value)
+        self._entry_lots += lots
+        self._entry_value += value
         self._largest = max(self._largest, abs(self._lots))
 
     def _reduce(self, lots: int, price: int) -> None:
-        sign = 1 if self._lots > 0 else -1
         held = abs(self._lots)
         # the whole cost leaves with the last lot, so nothing is lost to rounding over a life
-        removed = self._cost if lots == held else sign * mul_div(abs(self._cost), lots, held)
+        removed = self._cost if lots == held else mul_div(self._cost, lots, held)
         value = notional(price, lots, self._instrument.tv)
-        self._realized += sign * value - removed
+        self._realized += self._side * (value - removed)
         self._cost -= removed
-        self._lots -= sign * lots
+        self._lots -= self._side * lots
         self._exit_lots += lots
         self._exit_value += value
-        self._side = sign
 
     def _trip(self, at_ms: int, reason: str) -> RoundTrip:
-        lots = self._lots
         return RoundTrip(
             symbol=self._symbol,
             strategy=self._strategy,
-            side=self._side if not lots else 1 if lots > 0 else -1,
+            side=self._side,
             opened_ms=self._opened_ms,
-            closed_ms=None if lots else at_ms,
+            closed_ms=None if self._lots else at_ms,
             lots=self._largest,
             entry=self._average(self._entry_value, self._entry_lots),
             exit=self._average(self._exit_value, self._exit_lots) if self._exit_lots else None,

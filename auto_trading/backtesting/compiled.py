@@ -1,0 +1,187 @@
+"""The compiled engine's side of a backtest: candles and settings into its arrays, and the door.
+
+The kernel counts in 64 bits, exactly. What might not fit is refused by name before it runs; the
+engine's own integers have no limit.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from auto_trading.backtesting.candles import Candles
+from auto_trading.backtesting.signals import Tape
+from auto_trading.gateways.venue_book import FundingEvent
+from auto_trading.translation import costs_of, limits_of
+from config.settings import Settings
+from crypto_trader_pro.backtest.compiler import Compiled, compiled
+from crypto_trader_pro.backtest.kernel_run import KernelRefused, Prepared
+from crypto_trader_pro.backtest.kernel_state import Flags, Market, Rules, Terms
+from crypto_trader_pro.backtest.market_grid import grid_of, on_grid, row_ends
+from crypto_trader_pro.domain.calendar import TradingCalendar
+from crypto_trader_pro.domain.enums import EmergencyTrigger
+from crypto_trader_pro.domain.instruments import Instrument, money_units
+from crypto_trader_pro.domain.market import CandleSeries, Ints
+from crypto_trader_pro.domain.units import MAX_EQUITY, MAX_NOTIONAL, RATE
+
+HIGHEST_PRICE = 1 << 32  # price units
+
+
+@lru_cache(maxsize=1)
+def machine_code(cache_dir: str) -> Compiled:
+    """Return the compiled functions, once per process."""
+    return compiled(cache_dir)
+
+
+def prepare(
+    candles: Candles, strategies: Sequence[str], interval_ms: int, settings: Settings,
+    code: Compiled,
+) -> tuple[Prepared, Tape]:  # fmt: skip
+    """Return the arrays of a market and what strategies see of it.
+
+    Raises:
+        KernelRefused: prices that the kernel cannot count or candles that the gate would refuse.
+    """
+    instruments = candles.instruments
+    for series in (*candles.series, *(candles.detail or ())):
+        _check(series)
+    decisions = grid_of(candles.series)
+    gates = [_gate(s, settings, code) for s in candles.series]
+    rows, ends = decisions, np.empty(0, np.int64)
+    if candles.detail is not None:
+        rows = grid_of(candles.detail)
+        ends = row_ends(decisions, rows, candles.timeframe_ms)
+    paid = candles.funding if settings.paper.funding else {}
+    day_end_ms = _day_ends(settings.engine.trading_day_timezone, candles.start_ms, candles.end_ms)
+    closes = decisions.open_ms + candles.timeframe_ms
+    funding, funding_from = _funding(instruments, paid)
+    market = Market(
+        rows.open_ms, rows.open, rows.high, rows.low, rows.close, rows.volume,
+        decisions.open_ms, decisions.open, decisions.close, decisions.volume, ends,
+        on_grid(decisions, [g[0] for g in gates]),
+        on_grid(decisions, [g[2] for g in gates]),
+        day_end_ms, np.searchsorted(closes, day_end_ms, "right"),
+        _instruments(instruments), _tiers(instruments), funding, funding_from,
+    )  # fmt: skip
+    bars = sum(map(len, candles.series))
+    tape = Tape(instruments, candles.series, tuple(g[1] for g in gates), decisions, interval_ms)
+    return Prepared(instruments, tuple(strategies), market, bars), tape
+
+
+def rules_of(
+    candles: Candles, strategies: int, interval_ms: int, settings: Settings, *, keeps_masks: bool
+) -> Rules:
+    """Return limits, costs and terms of a run.
+
+    Raises:
+        KernelRefused: the account is too large to be counted in 64 bits.
+    """
+    limits = limits_of(settings)
+    opening = money_units(settings.paper_equity)
+    highest = _highest_equity(candles, limits.size_rate, limits.leverage_rate)
+    if opening > highest:
+        raise KernelRefused(
+            f"an opening balance of {opening} money units, at most {highest} fit 64 bits here"
+        )
+    flattens = settings.emergency_stop.flattens
+    fine = candles.detail[0].timeframe_ms if candles.detail is not None else candles.timeframe_ms
+    terms = Terms(
+        bar_ms=fine,
+        decision_ms=candles.timeframe_ms,
+        interval_ms=interval_ms,
+        opening=opening,
+        start_ms=candles.start_ms,
+        flattens_daily=int(flattens(EmergencyTrigger.DAILY_LOSS_EXCEEDED)),
+        flattens_drawdown=int(flattens(EmergencyTrigger.DRAWDOWN_EXCEEDED)),
+        highest_equity=highest,
+        strategies=strategies,
+        keeps_masks=int(keeps_masks),
+    )
+    return Rules(limits, costs_of(settings), terms)
+
+
+def _check(series: CandleSeries) -> None:
+    """Refuse candles that cannot be, and prices beyond what a product may hold.
+
+    Raises:
+        KernelRefused: naming the symbol.
+    """
+    low, high = series.low, series.high
+    if int(high.max()) > HIGHEST_PRICE:
+        raise KernelRefused(
+            f"{series.symbol}: a price of {int(high.max())} units, at most {HIGHEST_PRICE}"
+        )
+    sound = (low > 0) & (low <= series.open) & (series.open <= high)
+    sound &= (low <= series.close) & (series.close <= high) & (series.volume >= 0)
+    if not sound.all():
+        raise KernelRefused(f"{series.symbol}: candles whose prices exclude each other")
+
+
+def _gate(series: CandleSeries, settings: Settings, code: Compiled) -> tuple[Flags, Flags, Ints]:
+    n = len(series)
+    gate, restart = np.empty(n, np.int8), np.empty(n, np.int8)
+    volatility = np.empty(n, np.int64)
+    data = settings.market_data
+    beyond = code.gate_pass(
+        series.open_ms, series.high, series.low, series.close, series.volume,
+        series.timeframe_ms, data.warm_bars, data.outlier_multiple, gate, restart, volatility,
+    )  # fmt: skip
+    if beyond:
+        raise KernelRefused(f"{series.symbol}: moves beyond what 64 bits can judge")
+    return gate, restart, volatility
+
+
+def _highest_equity(candles: Candles, size_rate: int, leverage_rate: int) -> int:
+    """Return the equity up to which no product of the kernel passes 64 bits.
+
+    A position is worth at most the share of equity that it was opened with, times the rise of the
+    price since; four times that leaves room for what two orders of one symbol add.
+    """
+    ratio = max(-(-int(s.high.max()) // int(s.low.min())) for s in candles.series)
+    size = max(1, -(-size_rate // RATE))
+    leverage = max(1, -(-leverage_rate // RATE))
+    by_value = MAX_NOTIONAL // (4 * ratio * size * len(candles.series))
+    return min(MAX_EQUITY, by_value, MAX_NOTIONAL // leverage)
+
+
+def _day_ends(zone: str, start_ms: int, end_ms: int) -> Ints:
+    """Return the ends of the trading days from the one of `start_ms` to the one after the last."""
+    calendar = TradingCalendar(zone)
+    ends = [calendar.day_of(start_ms).end_ms]
+    while ends[-1] <= end_ms:
+        ends.append(calendar.day_of(ends[-1]).end_ms)
+    return np.array(ends, np.int64)
+
+
+def _instruments(instruments: Sequence[Instrument]) -> Ints:
+    return np.array(
+        [
+            [i.tv, i.tick_units, int(i.can_short), i.maker_rate, i.taker_rate,
+             i.min_notional_units, i.max_lots]
+            for i in instruments
+        ],
+        np.int64,
+    )  # fmt: skip
+
+
+def _tiers(instruments: Sequence[Instrument]) -> Ints:
+    """Return the tiers as one table; shorter ones repeat their last tier, which changes nothing."""
+    longest = max(len(i.tiers) for i in instruments)
+    rows = []
+    for i in instruments:
+        tiers = list(i.tiers)
+        while len(tiers) < longest:
+            tiers += tiers[-3:]
+        rows.append(tiers)
+    return np.array(rows, np.int64)
+
+
+def _funding(
+    instruments: Sequence[Instrument], paid: Mapping[str, Sequence[FundingEvent]]
+) -> tuple[Ints, Ints]:
+    events: list[tuple[int, int]] = []
+    starts = [0]
+    for i in instruments:
+        events += [(e.at_ms, e.rate) for e in paid.get(i.symbol, ())]
+        starts.append(len(events))
+    return np.array(events, np.int64).reshape(-1, 2), np.array(starts, np.int64)

@@ -1,0 +1,199 @@
+"""What strategies say over whole series, as the table of events that the kernel reads.
+
+Signals do not depend on the account, so that computing them beforehand gives what computing them
+candle by candle would; the tests of both engines rest on it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from auto_trading.market_monitor import MarketMonitor
+from auto_trading.translation import CANDLE_STRATEGIES, MODEL_STRATEGY, candle_strategies, gate_of
+from config.settings import Settings
+from crypto_trader_pro.backtest import kernel_state as k
+from crypto_trader_pro.backtest.compiler import Compiled
+from crypto_trader_pro.backtest.kernel_state import Events, Flags
+from crypto_trader_pro.backtest.market_grid import Grid
+from crypto_trader_pro.domain.instruments import Instrument
+from crypto_trader_pro.domain.market import CandleSeries, Ints
+from crypto_trader_pro.domain.messages import MarketSlice
+from crypto_trader_pro.domain.signals import Signal
+from crypto_trader_pro.strategies.base import CandleStrategy
+from crypto_trader_pro.strategies.trend_following import EmaCross
+
+
+class ModelSource(Protocol):
+    """The model strategy as `AISignalGenerator` uses it."""
+
+    def observe(self, close_ms: int, monitor: MarketMonitor) -> None: ...
+
+    def signal(self, i: int) -> Signal: ...
+
+    def report(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SignalTable:
+    """Events by time, symbol and strategy, and the texts of their reasons."""
+
+    events: Events
+    reasons: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Reasons:
+    """Texts that the events point to; those of the kernel come first."""
+
+    texts: dict[str, int] = field(
+        default_factory=lambda: {text: i for i, text in enumerate(k.KERNEL_REASONS)}
+    )
+
+    def place(self, text: str) -> int:
+        return self.texts.setdefault(text, len(self.texts))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tape:
+    """The candles that strategies see.
+
+    Args:
+        series: one per symbol; restarts: 1 where no candle of the symbol comes right before.
+        interval_ms: decision period.
+    """
+
+    instruments: tuple[Instrument, ...]
+    series: tuple[CandleSeries, ...]
+    restarts: tuple[Flags, ...]
+    grid: Grid
+    interval_ms: int
+
+    @property
+    def bar_ms(self) -> int:
+        return self.series[0].timeframe_ms
+
+
+def signal_table(
+    tape: Tape, strategies: Sequence[str], settings: Settings, compiled: Compiled,
+    model: ModelSource | None,
+) -> SignalTable:  # fmt: skip
+    """Return everything that the strategies say at the decisions of a run.
+
+    Args:
+        model: the model strategy, where it is among `strategies`.
+    """
+    reasons = _Reasons()
+    parts: list[Ints] = []
+    orders: list[Ints] = []
+    named = [name for name in strategies if name in CANDLE_STRATEGIES]
+    for turn, (name, strategy) in enumerate(
+        zip(named, candle_strategies(strategies, settings), strict=True)
+    ):
+        place = strategies.index(name)
+        for s in range(len(tape.series)):
+            rows = _latched(_events(tape, s, strategy, place, compiled, reasons), tape, s)
+            parts.append(rows)
+            orders.append(np.full(len(rows), turn))
+    if model is not None:
+        rows = _model_events(tape, strategies.index(MODEL_STRATEGY), settings, model, reasons)
+        parts.append(rows)
+        orders.append(np.full(len(rows), len(named)))
+    if len(parts) == 1:
+        table = parts[0]
+    else:
+        table = np.concatenate(parts) if parts else np.empty((0, k.EV_COLUMNS), np.int64)
+        turns = np.concatenate(orders) if orders else np.empty(0, np.int64)
+        table = table[np.lexsort((turns, table[:, k.EV_SYMBOL], table[:, k.EV_ROW]))]
+    return SignalTable(Events(np.ascontiguousarray(table)), tuple(reasons.texts))
+
+
+def _events(
+    tape: Tape, s: int, strategy: CandleStrategy, place: int, compiled: Compiled,
+    reasons: _Reasons,
+) -> Ints:  # fmt: skip
+    """Return the events of one strategy on one symbol; their rows are candles of the symbol."""
+    if not isinstance(strategy, EmaCross):
+        return _stepped(tape, s, strategy, place, reasons)
+    series = tape.series[s]
+    first = reasons.place("cross_up")
+    assert reasons.place("cross_down") == first + 1  # noqa: S101  the pass counts on it
+    table = np.empty((len(series), k.EV_COLUMNS), np.int64)
+    count = compiled.cross_pass(
+        series.close, tape.restarts[s], 2.0 / (strategy.fast + 1), 2.0 / (strategy.slow + 1),
+        strategy.warmup, int(strategy.shorts(tape.instruments[s])), strategy.stop_rate,
+        strategy.target_rate, strategy.trail_rate, s, place, first, table,
+    )  # fmt: skip
+    return table[:count].copy()
+
+
+def _stepped(tape: Tape, s: int, strategy: CandleStrategy, place: int, reasons: _Reasons) -> Ints:
+    """Step a strategy that has no compiled pass through the candles."""
+    stream = strategy.stream(tape.instruments[s])
+    restarts = tape.restarts[s].tolist()
+    rows = []
+    for i, bar in enumerate(tape.series[s].bars()):
+        if restarts[i]:
+            stream.reset()
+        signal = stream.step(bar)
+        if signal.direction:
+            rows.append(_row(i, s, place, signal, tape.bar_ms, reasons))
+    return np.array(rows, np.int64).reshape(-1, k.EV_COLUMNS)
+
+
+def _row(
+    row: int, s: int, place: int, signal: Signal, bar_ms: int, reasons: _Reasons
+) -> tuple[int, ...]:
+    model = signal.model
+    return (
+        row, s, place, signal.direction, int(signal.closes), int(signal.opens), signal.stop_units,
+        signal.target_units, signal.trail_rate, signal.max_bars * bar_ms, int(model is not None),
+        model.edge_mbp if model is not None else 0, reasons.place(signal.reason),
+    )  # fmt: skip
+
+
+def _latched(table: Ints, tape: Tape, s: int) -> Ints:
+    """Move events to rows of the grid, each to the decision that takes it.
+
+    Between two decisions of the symbol the newest event of the strategy is kept.
+    """
+    rows = tape.grid.rows[s]
+    table[:, k.EV_ROW] = rows[table[:, k.EV_ROW]]
+    if tape.interval_ms == tape.bar_ms:
+        return table
+    closes = tape.grid.open_ms[rows] + tape.bar_ms
+    decided = rows[closes % tape.interval_ms == 0]
+    place = np.searchsorted(decided, table[:, k.EV_ROW], "left")
+    table, place = table[place < len(decided)], place[place < len(decided)]
+    table[:, k.EV_ROW] = decided[place]
+    is_last = np.append(np.diff(place) > 0, True)[: len(table)]
+    newest: Ints = table[is_last]
+    return newest
+
+
+def _slices(tape: Tape) -> Iterator[tuple[int, MarketSlice]]:
+    from auto_trading.gateways.replay_feed import merged  # noqa: PLC0415
+
+    return enumerate(merged(tape.series))
+
+
+def _model_events(
+    tape: Tape, place: int, settings: Settings, model: ModelSource, reasons: _Reasons
+) -> Ints:
+    """Let the model watch the market as in a run, and ask it wherever a run would."""
+    gates = [gate_of(tape.bar_ms, settings) for _ in tape.instruments]
+    monitor = MarketMonitor(tape.instruments, gates)
+    rows = []
+    for row, market in _slices(tape):
+        monitor.observe(market)
+        model.observe(market.close_ms, monitor)
+        if market.close_ms % tape.interval_ms:
+            continue
+        for s, bar in enumerate(monitor.bars):
+            if bar is None:
+                continue
+            signal = model.signal(s)
+            if signal.direction:
+                rows.append(_row(row, s, place, signal, tape.bar_ms, reasons))
+    return np.array(rows, np.int64).reshape(-1, k.EV_COLUMNS)

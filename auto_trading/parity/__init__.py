@@ -1,0 +1,1 @@
+"""A recorded session beside its backtest, and why they earned differently."""

@@ -1,0 +1,1 @@
+"""Research: many backtests at a time, and what can be concluded from them."""

@@ -1,0 +1,110 @@
+"""Figures of a stored backtest in words: value, sample, interval, or why there is none."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from auto_trading_dashboard.components import figures
+from auto_trading_dashboard.preferences import language, text
+from auto_trading_dashboard.queries.backtests import Stored
+from utils.texts import catalogue
+
+Json = Mapping[str, Any]
+
+HEADLINE: Final = ("return", "max_drawdown", "sharpe", "win_rate", "profit_factor", "trades")
+GAINS: Final = frozenset({"return", "cagr", "expectancy", "funding"})  # coloured by their sign
+_LARGE: Final = 10_000  # money without its cents, or it would be cut off
+
+
+def known(code: str, fallback: str) -> str:
+    """Return a sentence, or `fallback` where the catalogue has none: of another version."""
+    return text(code) if code in catalogue(language()) else fallback
+
+
+def name_of(code: str) -> str:
+    return known(f"backtest.metric.{code}", code)
+
+
+def definition_of(code: str) -> str:
+    return known(f"backtest.define.{code}", code)
+
+
+def value_of(metric: Json, code: str = "") -> str:
+    """Return a figure as people read it."""
+    return plain_value(metric["value"], metric["unit"], code)
+
+
+def plain_value(value: Any, unit: str, code: str = "") -> str:
+    if value is None:
+        return figures.MISSING
+    number = Decimal(str(value))
+    if unit == "fraction":
+        return figures.signed_percent(number) if code in GAINS else figures.percent(number)
+    if unit == "money":
+        return figures.signed(number, 0 if abs(number) >= _LARGE else 2)
+    if unit == "count":
+        return figures.whole(int(number))
+    shown = f"{number:,.2f}".replace("-", figures.MINUS)
+    return f"{shown} {text(f'backtest.unit.{unit}')}" if unit in ("days", "times") else shown
+
+
+def under(metric: Json, code: str) -> str:
+    """Return the sample of a figure and its interval, or what is lacking."""
+    if metric["missing"] is not None:
+        return known(f"backtest.missing.{metric['missing']}", metric["missing"])
+    counted = known(f"backtest.counts.{metric['counts']}", metric["counts"])
+    sample = text("backtest_lab.sample", n=figures.whole(metric["sample"]), what=counted)
+    interval = metric["interval"]
+    if interval is None:
+        return sample
+    low, high = (plain_value(interval[k], metric["unit"], code) for k in ("low", "high"))
+    return f"{sample} · {text('backtest_lab.interval', low=low, high=high)}"
+
+
+def gain_of(metric: Json, code: str) -> Decimal | None:
+    """Return the number whose sign colours a figure; None: it has no colour."""
+    if code not in GAINS or metric["value"] is None:
+        return None
+    return Decimal(str(metric["value"]))
+
+
+def title(stored: Stored) -> str:
+    """Return a result in one line."""
+    kind = known(f"backtest_lab.kind_{stored.kind}", stored.kind)
+    net = headline(stored)
+    parts = [
+        stored.public_id, stored.name, kind, " + ".join(stored.strategies),
+        ", ".join(stored.symbols), stored.timeframe, net,
+    ]  # fmt: skip
+    return " · ".join(part for part in parts if part)
+
+
+def headline(stored: Stored) -> str:
+    """Return the one figure that a list shows; "" for a study, which has none."""
+    metric = stored.summary.get("metrics", {}).get("return")
+    return "" if metric is None else value_of(metric, "return")
+
+
+def assumption(values: Json) -> str:
+    """Return an assumption as a sentence; one of another version as it stands."""
+    code = f"backtest.assume.{values['code']}"
+    numbers = {key: value for key, value in values.items() if key != "code"}
+    if code in catalogue(language()):
+        try:
+            return text(code, **numbers)
+        except KeyError:  # stored by another version
+            pass
+    return f"{values['code']}: " + ", ".join(f"{key} {value}" for key, value in numbers.items())
+
+
+def trials(summary: Json) -> list[str]:
+    """Return how often the candles were tried, and what is left of the Sharpe ratio then."""
+    found = summary.get("trials")
+    if not isinstance(found, dict):
+        return []
+    many = "backtest.trials_many" if found["count"] > 1 else "backtest.trials"
+    lines = [text(many, count=figures.whole(found["count"]))]
+    if found.get("deflated_sharpe") is not None:
+        share = f"{found['deflated_sharpe'] * 100:.1f}"
+        lines.append(text("backtest.deflated", percent=share))
+    return lines

@@ -1,0 +1,180 @@
+"""Runs the kernel over prepared arrays and makes a `BacktestResult` of what it wrote."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from crypto_trader_pro.backtest import kernel_state as k
+from crypto_trader_pro.backtest.compiler import Compiled
+from crypto_trader_pro.backtest.kernel_state import Events, Market, Out, Rules, State
+from crypto_trader_pro.backtest.result import (
+    FILL_COLUMNS,
+    FUNDING_COLUMNS,
+    ORDER_COLUMNS,
+    BacktestResult,
+    LadderEvent,
+)
+from crypto_trader_pro.domain.enums import Bound, Outcome, TradingState
+from crypto_trader_pro.domain.instruments import Instrument
+from crypto_trader_pro.domain.market import Ints
+from crypto_trader_pro.risk.limits import drawdown_rate
+from crypto_trader_pro.risk.rules import CODES
+
+REFUSALS = {
+    k.TWO_RESTS: "two triggered stops of one symbol wait for volume at the same time",
+    k.TOO_LARGE: "the account grows beyond what 64 bits can count",
+}
+_STATES = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
+
+
+class KernelRefused(Exception):  # noqa: N818  reads as what happened
+    """The kernel cannot play this; the reference engine can."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """Everything of a run but the events and the rules: shared by all runs over these candles."""
+
+    instruments: tuple[Instrument, ...]
+    strategies: tuple[str, ...]
+    market: Market
+    bars: int
+
+
+@dataclass(slots=True, eq=False)
+class Workspace:
+    """State and outputs of a run; used again by the next one of the same candles."""
+
+    state: State
+    out: Out
+
+    @classmethod
+    def of(cls, market: Market, strategies: int, orders: int) -> "Workspace":
+        symbols, rows = market.volume.shape[1], len(market.decision_ms)
+        state = State(
+            np.zeros((symbols, k.SYMBOL_COLUMNS), np.int64),
+            np.zeros(k.ACCOUNT_PLACES, np.int64),
+            np.zeros(k.COUNT_PLACES, np.int64),
+            np.zeros((symbols, 2 * strategies), np.int64),
+        )
+        out = Out(
+            np.empty(rows, np.int64),
+            np.empty((orders, FILL_COLUMNS), np.int64),
+            np.empty((orders, ORDER_COLUMNS), np.int64),
+            np.empty((len(market.funding), FUNDING_COLUMNS), np.int64),
+            np.empty((max(64, orders // 16), 3), np.int64),
+            np.empty((max(64 * symbols, orders // 4), 3), np.int64),
+        )
+        return cls(state, out)
+
+    def doubled(self, market: Market) -> "Workspace":
+        return Workspace.of(market, self.state.last_entry.shape[1] // 2, 2 * len(self.out.orders))
+
+
+def workspace(prepared: Prepared, events: Events) -> Workspace:
+    """Return room for a run of these events: an entry has two protections, and may be refused."""
+    symbols = len(prepared.instruments)
+    return Workspace.of(
+        prepared.market, len(prepared.strategies), 4 * len(events.table) + 64 * symbols
+    )
+
+
+def play(
+    compiled: Compiled, prepared: Prepared, events: Events, rules: Rules, room: Workspace
+) -> Workspace:
+    """Run the kernel; return the workspace that holds the run, larger than `room` if it had to be.
+
+    Raises:
+        KernelRefused: with the reason; nothing of the run counts.
+    """
+    while True:
+        code = compiled.play(prepared.market, events, rules, room.state, room.out)
+        if code == k.DONE:
+            return room
+        if code != k.FULL:
+            raise KernelRefused(REFUSALS[code])
+        room = room.doubled(prepared.market)
+
+
+def result_of(
+    prepared: Prepared, rules: Rules, room: Workspace, reasons: Sequence[str]
+) -> BacktestResult:
+    """Return what the workspace holds; its arrays are copied."""
+    a, out, counts, m = room.state.account, room.out, room.state.counts, prepared.market
+    equity = out.equity.copy()
+    symbols = room.state.symbols
+    events = tuple(
+        LadderEvent(at, k.EVENT_CODES[code], worth)
+        for at, code, worth in out.events[: a[k.EVENTS]].tolist()
+    )
+    refusals = counts[k.COUNT_RULE : k.COUNT_RULE + len(CODES)].tolist()
+    return BacktestResult(
+        instruments=prepared.instruments,
+        strategies=prepared.strategies,
+        timeframe_ms=rules.terms.decision_ms,
+        opening=rules.terms.opening,
+        start_ms=rules.terms.start_ms,
+        close_ms=m.decision_ms + rules.terms.decision_ms,
+        equity=equity,
+        fills=out.fills[: a[k.FILLS]].copy(),
+        orders=out.orders[: a[k.ORDERS]].copy(),
+        reasons=tuple(reasons),
+        funding=out.funding[: a[k.FUNDED]].copy(),
+        events=events,
+        refusals={code: n for code, n in zip(CODES, refusals, strict=True) if n},
+        outcomes=_outcomes(m, rules, counts),
+        time_in_state_ms={
+            state.value: int(counts[k.COUNT_STATE + i]) for i, state in enumerate(_STATES)
+        },
+        trading_state=_STATES[a[k.TRADING_STATE]].value,
+        max_drawdown_rate=largest_fall(rules.terms.opening, equity),
+        bars=prepared.bars,
+        cash=int(a[k.CASH]),
+        positions=tuple(symbols[:, k.POSITION].tolist()),
+        last=_last(m),
+        masks=out.masks[: a[k.MASKS]].copy(),
+    )
+
+
+def bounds_of(room: Workspace) -> dict[str, int]:
+    """Return how many entries each sizing bound has limited."""
+    counts = room.state.counts[k.COUNT_BOUND : k.COUNT_BOUND + len(Bound)].tolist()
+    return {bound.name: n for bound, n in zip(Bound, counts, strict=True)}
+
+
+def _outcomes(m: Market, rules: Rules, counts: Ints) -> dict[str, int]:
+    decided = (m.decision_ms + rules.terms.decision_ms) % rules.terms.interval_ms == 0
+    present = m.decision_volume[decided] >= 0 if not decided.all() else m.decision_volume >= 0
+    dark = int(present.size - np.count_nonzero(present))
+    found = {
+        Outcome.ORDERED: int(counts[k.COUNT_ORDERED]),
+        Outcome.CLOSED: int(counts[k.COUNT_CLOSED]),
+        Outcome.REFUSED: int(counts[k.COUNT_REFUSED]),
+        Outcome.SHADOW: int(counts[k.COUNT_SHADOW]),
+        Outcome.DARK: dark,
+    }
+    found[Outcome.HOLD] = int(present.size) - sum(found.values())
+    return {outcome.value: n for outcome, n in found.items() if n}
+
+
+def _last(m: Market) -> tuple[int, ...]:
+    last = []
+    for s in range(m.volume.shape[1]):
+        rows = np.flatnonzero(m.decision_volume[:, s] >= 0)
+        last.append(int(m.decision_close[rows[-1], s]) if len(rows) else 0)
+    return tuple(last)
+
+
+def largest_fall(opening: int, equity: Ints) -> int:
+    """Return the largest fall from the highest equity before it, parts of 1e8, rounded up.
+
+    Floats find the candidates, whole numbers decide.
+    """
+    if not len(equity):
+        return 0
+    peaks = np.maximum(np.maximum.accumulate(equity), opening)
+    shares = (peaks - equity) / peaks
+    near = np.flatnonzero(shares >= shares.max() - 1e-12)
+    pairs = {(int(equity[i]), int(peaks[i])) for i in near}
+    return max(drawdown_rate(worth, peak) for worth, peak in pairs)

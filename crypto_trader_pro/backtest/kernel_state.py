@@ -1,0 +1,272 @@
+"""What the kernel works on: arrays of whole numbers, their columns, and what they are bundled in.
+
+Everything is one signature: int64 (flags int8), C order, so that the kernel is compiled once.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crypto_trader_pro.domain.market import Ints
+from crypto_trader_pro.risk.config import RiskLimits
+from crypto_trader_pro.simulation.venue_costs import VenueCosts
+
+Flags = NDArray[np.int8]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+KERNEL: Final[list[Callable[..., Any]]] = []  # in the order of compilation: callees first
+
+
+def kernel(function: _Function) -> _Function:
+    """Register a function of the kernel and return it unchanged, as plain Python it runs too."""
+    KERNEL.append(function)
+    return function
+
+
+# --- one symbol: columns of `State.symbols` -------------------------------------------------
+
+POSITION: Final = 0  # lots, signed
+COST: Final = 1  # of the open lots, money units, signed as the position
+FUNDING_NEXT: Final = 2  # place of the next funding event
+OWNER: Final = 3  # strategy of the position
+DEADLINE: Final = 4  # ms, 0 = none
+LAST_EXIT: Final = 5  # ms, 0 = never
+STOPS_IN_ROW: Final = 6
+LOCKED_UNTIL: Final = 7
+# the one entry under way: order number, 0 = none
+ENTRY: Final = 8
+ENTRY_SIDE: Final = 9
+ENTRY_LOTS: Final = 10
+ENTRY_STOP_UNITS: Final = 11
+ENTRY_TARGET_UNITS: Final = 12
+ENTRY_TRAIL: Final = 13
+ENTRY_BARS: Final = 14
+ENTRY_DELAY: Final = 15
+ENTRY_STARTED: Final = 16
+ENTRY_RESERVED: Final = 17
+ENTRY_HOLD: Final = 18
+ENTRY_STRATEGY: Final = 19
+WAITING_STOP: Final = 20  # protection that rests when the entry fills: order numbers
+WAITING_TARGET: Final = 21
+# resting protection
+STOP: Final = 22
+STOP_LOTS: Final = 23
+STOP_PRICE: Final = 24
+STOP_TRAIL: Final = 25
+STOP_TRAILED: Final = 26
+TARGET: Final = 27
+TARGET_LOTS: Final = 28
+TARGET_PRICE: Final = 29
+# the market exit under way, and what is left of a triggered stop
+EXIT: Final = 30
+EXIT_SIDE: Final = 31
+EXIT_LOTS: Final = 32
+EXIT_DELAY: Final = 33
+EXIT_ROLE: Final = 34  # fill reason: EXIT or FLATTEN
+REST: Final = 35
+REST_SIDE: Final = 36
+REST_LOTS: Final = 37
+REST_TRAILED: Final = 38
+REST_FIRST: Final = 39  # 1: it came before the market exit
+SYMBOL_COLUMNS: Final = 40
+
+# --- the account: places in `State.account` ---------------------------------------------------
+
+CASH: Final = 0
+EQUITY: Final = 1
+PEAK: Final = 2
+DAY_START: Final = 3
+DAY: Final = 4  # place of the trading day in `Market.day_end_ms`
+DAILY_LEVEL: Final = 5
+DRAWDOWN_LEVEL: Final = 6
+FLAT_DAYS: Final = 7
+HELD: Final = 8
+HALTED: Final = 9
+FLATTENING: Final = 10
+ENTRIES_TODAY: Final = 11
+ENTRIES_NOW: Final = 12
+RESERVED: Final = 13
+ENTRIES: Final = 14  # entries under way
+OPEN: Final = 15  # open positions
+NOW_MS: Final = 16
+TRADING_STATE: Final = 17  # 0 active, 1 reducing, 2 halted
+ORDERS: Final = 18  # made so far
+FILLS: Final = 19
+FUNDED: Final = 20
+EVENTS: Final = 21
+FAULT: Final = 22
+LINE_WARN: Final = 23
+LINE_LOSS: Final = 24
+LINE_REDUCE: Final = 25
+LINE_KILL: Final = 26
+LINE_RECOVER: Final = 27
+DEADLINES: Final = 28  # positions that have one
+MASKS: Final = 29
+BUSY: Final = 30  # symbols with a position or an order
+ACCOUNT_PLACES: Final = 31
+
+# --- counters: places in `State.counts` -------------------------------------------------------
+
+COUNT_ORDERED: Final = 0
+COUNT_CLOSED: Final = 1
+COUNT_REFUSED: Final = 2
+COUNT_SHADOW: Final = 3
+COUNT_STATE: Final = 4  # three places: ms spent active, reducing, halted
+COUNT_BOUND: Final = 7  # five places: entries by the bound that was smallest
+COUNT_RULE: Final = 12  # 18 places: refusals by first rule
+COUNT_BROKEN: Final = 30  # 18 places: refusals by any rule
+COUNT_PLACES: Final = 48
+
+# --- reasons that the kernel itself gives: places in BacktestResult.reasons -------------------
+
+KERNEL_REASONS: Final = (
+    "", "asked", "nothing_to_reduce", "position_not_flat", "insufficient_funds", "time_to_live",
+    "stop_came_first", "position_closed", "entry_ended", "liquidation", "replaced", "trailing",
+    "time_out", "DAILY_LOSS_EXCEEDED", "DRAWDOWN_EXCEEDED",
+)  # fmt: skip
+ASKED: Final = 1
+NOTHING_TO_REDUCE: Final = 2
+POSITION_NOT_FLAT: Final = 3
+INSUFFICIENT_FUNDS: Final = 4
+TIME_TO_LIVE: Final = 5
+STOP_CAME_FIRST: Final = 6
+POSITION_CLOSED: Final = 7
+ENTRY_ENDED: Final = 8
+LIQUIDATED: Final = 9
+REPLACED: Final = 10
+TRAILED: Final = 11
+TIME_OUT: Final = 12
+DAILY_LOSS: Final = 13
+DRAWDOWN: Final = 14
+
+# --- ladder events: codes in `Out.events` -----------------------------------------------------
+
+EVENT_CODES: Final = (
+    "daily_loss_warning", "daily_loss_exceeded", "drawdown_reducing", "drawdown_kill",
+    "drawdown_recovered", "drawdown_peak_reset",
+)  # fmt: skip
+
+# --- what the kernel answers ------------------------------------------------------------------
+
+DONE: Final = 0
+FULL: Final = 1  # an output array has no room: run again with a larger one
+TWO_RESTS: Final = 2  # two triggered stops of one symbol wait for volume at the same time
+TOO_LARGE: Final = 3  # the account has grown beyond what 64 bits can count
+
+LARGEST_LIMIT: Final = 1 << 30  # of the data gate, parts of 1e8; times a price it fits 64 bits
+
+# columns of `Events.table`
+EV_ROW: Final = 0  # decision candle
+EV_SYMBOL: Final = 1
+EV_STRATEGY: Final = 2
+EV_DIRECTION: Final = 3
+EV_CLOSES: Final = 4
+EV_OPENS: Final = 5
+EV_STOP: Final = 6  # price units
+EV_TARGET: Final = 7
+EV_TRAIL: Final = 8  # parts of 1e8
+EV_HOLD: Final = 9  # ms; 0 = no time-out
+EV_MODEL: Final = 10
+EV_EDGE: Final = 11
+EV_REASON: Final = 12  # place in the reasons of the run
+EV_COLUMNS: Final = 13
+
+# columns of `Market.instruments`
+IN_TV: Final = 0
+IN_TICK: Final = 1
+IN_SHORT: Final = 2
+IN_MAKER: Final = 3
+IN_TAKER: Final = 4
+IN_MINIMUM: Final = 5
+IN_MAX_LOTS: Final = 6
+IN_COLUMNS: Final = 7
+
+
+class Market(NamedTuple):
+    """Candles on one grid. Rows are what the venue plays, decision rows what is decided on.
+
+    Without finer candles both are the same arrays. A volume of -1 says that there is no candle.
+
+    Args:
+        open_ms: (rows,); open, high, low, close, volume: (rows, symbols).
+        decision_ms: (decisions,) open times; decision_open, _close, _volume: (decisions, symbols).
+        ends: (decisions,) the row that ends each decision candle; empty where both are the same.
+        gate: (decisions, symbols) 0 green, 1 exit only.
+        volatility: (decisions, symbols) mean absolute move, parts of 1e8.
+        day_end_ms: ends of the trading days from the first candle on, one beyond the last.
+        day_row: for each of them the first decision candle that closes after it.
+        instruments: (symbols, IN_COLUMNS); tiers: (symbols, 3 * n) as `Instrument.tiers`.
+        funding: (events, 2) of (at_ms, rate), all symbols one after another; funding_from:
+            (symbols + 1,) where each begins.
+    """
+
+    open_ms: Ints
+    open: Ints
+    high: Ints
+    low: Ints
+    close: Ints
+    volume: Ints
+    decision_ms: Ints
+    decision_open: Ints
+    decision_close: Ints
+    decision_volume: Ints
+    ends: Ints
+    gate: Flags
+    volatility: Ints
+    day_end_ms: Ints
+    day_row: Ints
+    instruments: Ints
+    tiers: Ints
+    funding: Ints
+    funding_from: Ints
+
+
+class Events(NamedTuple):
+    """What the strategies said, where they said something: rows by time, symbol, strategy."""
+
+    table: Ints  # (n, EV_COLUMNS)
+
+
+class Terms(NamedTuple):
+    """What a run is played by, beside the limits and the costs."""
+
+    bar_ms: int  # of a row
+    decision_ms: int  # of a decision candle
+    interval_ms: int
+    opening: int  # money units
+    start_ms: int
+    flattens_daily: int
+    flattens_drawdown: int
+    highest_equity: int  # beyond it 64 bits may not be enough
+    strategies: int
+    keeps_masks: int
+
+
+class State(NamedTuple):
+    """Mutable state of a run."""
+
+    symbols: Ints  # (symbols, SYMBOL_COLUMNS)
+    account: Ints  # (ACCOUNT_PLACES,)
+    counts: Ints  # (COUNT_PLACES,)
+    last_entry: Ints  # (symbols, 2 * strategies) candle close of the last entry by side
+
+
+class Out(NamedTuple):
+    """What a run writes; the first axis of each but `equity` may prove too short."""
+
+    equity: Ints  # (decisions,)
+    fills: Ints
+    orders: Ints
+    funding: Ints
+    events: Ints  # (n, 3): at_ms, code, equity
+    masks: Ints  # (n, 3): candle close, symbol, mask
+
+
+class Rules(NamedTuple):
+    """Limits and costs, as the engine has them."""
+
+    limits: RiskLimits
+    costs: VenueCosts
+    terms: Terms

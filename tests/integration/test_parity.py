@@ -1,0 +1,386 @@
+"""`parity` beside recorded sessions: zero where nothing differs, and the planted difference where
+one does, to the last unit.
+
+The session of `tests/recorded.py` buys 0.033 BTC at the close of candle 6. At a price of 60,600 it
+pays 60,612.2: 0.02 % slippage, up to the tick. The taker fee is 0.05 %: 60,612.2 * 0.033 * 0.0005 =
+1.0001013. The stop is 1 % below the close of the decision.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auto_trading.backtesting.candles import Candles
+from auto_trading.backtesting.reference import run_reference
+from auto_trading.parity.comparing import compare
+from auto_trading.parity.report import report
+from crypto_trader_pro.backtest.parity import Part
+from crypto_trader_pro.backtest.result import FILL_FEE, FILL_LOTS, FILL_PRICE, FILL_SIDE
+from crypto_trader_pro.domain.enums import CommandKind
+from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.market import Bar, series_of
+from crypto_trader_pro.domain.messages import MarketSlice, Missed, Prices
+from crypto_trader_pro.simulation.instruments import instrument
+from database import candles
+from database.auto_trading_db import unit_of_work
+from database.candles import Origin
+from tests.builders import START_MS
+from tests.control_plane import FIVE_MINUTES, SYMBOL
+from tests.engines import command
+from tests.processes import DATABASE
+from tests.recorded import (
+    FLAT,
+    WARM,
+    Recording,
+    bought_and_stopped,
+    candle,
+    close_of,
+    closed,
+    quick,
+    recording_in,
+    tick,
+)
+from tests.rows import stored_run
+
+UP = 6_060_000
+ENTRY_FEE = Decimal("1.0001013")
+HELD_PROFIT = Decimal("-0.4026") - ENTRY_FEE  # bought at 60,612.2, still held at 60,600
+
+
+@pytest.fixture(autouse=True)
+def var_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("CTP_DATABASE_URL", "DATABASE_URL", "CTP_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CTP_VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    return tmp_path / "var"
+
+
+@pytest.fixture
+def recording(var_dir: Path, migrated_file: Path) -> Iterator[Recording]:
+    with recording_in(var_dir, migrated_file) as made:
+        yield made
+
+
+def told(recording: Recording) -> dict[str, Any]:
+    return report(compare(recording.database, "last", recording.var_dir))
+
+
+def parts(found: dict[str, Any]) -> dict[str, Decimal]:
+    """Return the parts that are not zero; whatever they are, they sum to the gap."""
+    assert sum(part["amount"] for part in found["parts"]) == found["gap"]
+    assert found["gap"] == found["session_profit"] - found["backtest_profit"]
+    assert [part["part"] for part in found["parts"]] == [part.value for part in Part]
+    return {part["part"]: part["amount"] for part in found["parts"] if part["amount"]}
+
+
+def whys(found: dict[str, Any], name: str) -> list[str]:
+    return [t["why"] for part in found["parts"] if part["part"] == name for t in part["trades"]]
+
+
+def bar(k: int, *prices: int, volume: int = 1_000_000) -> MarketSlice:
+    """Return candle `k` with its open, high, low and close."""
+    open_ms = START_MS + k * FIVE_MINUTES
+    return MarketSlice(close_of(k), (Bar(open_ms, *prices, volume),))
+
+
+def bought(recording: Recording) -> None:
+    """Buy at the close of candle 6 and be filled at 60,600 in candle 7."""
+    recording.ask(CommandKind.START)
+    recording.take(closed(5, FLAT), closed(6, UP), tick(7, UP), closed(7, UP))
+
+
+def execute(recording: Recording, statement: str) -> None:
+    with closing(sqlite3.connect(recording.var_dir / DATABASE)) as connection, connection:
+        assert connection.execute(statement).rowcount > 0
+
+
+def store(recording: Recording, prices: dict[int, int]) -> None:
+    """Store the candles of a session as its source would have, at these prices."""
+    series = series_of(SYMBOL, FIVE_MINUTES, [candle(k, p) for k, p in sorted(prices.items())])
+    with unit_of_work(recording.database) as session:
+        candles.store(session, series, instrument(SYMBOL), Origin("binance", "demo"))
+
+
+# --- nothing differs ----------------------------------------------------------------------------
+
+
+def test_ticks_that_are_the_candles_prices_leave_no_gap(recording: Recording) -> None:
+    """Bought at 60,612.2, stopped at 59,888, both fees: -23.8986 - 1.9882533."""
+    bought_and_stopped(recording)
+    found = told(recording)
+    assert parts(found) == {}
+    assert found["session_profit"] == found["backtest_profit"] == Decimal("-25.8868533")
+    assert found["trades"] == {
+        "session": 1, "backtest": 1, "matched": 1, "only_session": 0, "only_backtest": 0
+    }  # fmt: skip
+    assert found["candles"] == {"seen": 9, "revised": 0, "unstored": 9}
+    assert (found["repeats"], found["started"], found["config_changes"]) == (True, True, 0)
+
+
+def test_a_session_over_candles_alone_leaves_no_gap(var_dir: Path, migrated_file: Path) -> None:
+    with recording_in(var_dir, migrated_file, source="replay") as recording:
+        recording.ask(CommandKind.START)
+        recording.take(
+            closed(5, FLAT), closed(6, UP), bar(7, UP, 6_090_000, 6_030_000, UP),
+            bar(8, UP, UP, 5_900_000, 5_950_000), closed(9, 5_950_000), closed(10, 5_890_000),
+        )  # fmt: skip
+        found = told(recording)
+        assert parts(found) == {}
+        # the stop, 60,006.2 less 0.02 %, down to the tick: 618.1 * 0.033 and both fees
+        fees = ENTRY_FEE + Decimal("59994.1") * Decimal("0.033") * Decimal("0.0005")
+        assert found["session_profit"] == Decimal("-20.3973") - fees
+        assert found["trades"]["matched"] == 1
+
+
+def test_stored_candles_that_are_the_same_leave_no_gap(recording: Recording) -> None:
+    bought(recording)
+    store(recording, dict.fromkeys(range(WARM + 1), FLAT) | {6: UP, 7: UP})
+    found = told(recording)
+    assert parts(found) == {}
+    assert found["candles"] == {"seen": 8, "revised": 0, "unstored": 0}
+
+
+def test_a_changed_configuration_changes_the_backtest_at_the_same_instant(
+    recording: Recording,
+) -> None:
+    """0.10 % below 59,900 are 59,840.1; both sides leave there."""
+    bought(recording)
+    wanted = quick(paper__slippage_pct="0.10").canonical_json()
+    assert recording.ask(CommandKind.APPLY_CONFIG, config=wanted) == "done"
+    recording.take(tick(8, 5_990_000), closed(8, 5_990_000))
+    found = told(recording)
+    assert parts(found) == {}
+    assert found["config_changes"] == 1
+    lost = (Decimal("60612.2") - Decimal("59840.1")) * Decimal("0.033")
+    fees = ENTRY_FEE + Decimal("59840.1") * Decimal("0.033") * Decimal("0.0005")
+    assert found["backtest_profit"] == pytest.approx(-lost - fees, abs=Decimal("0.00000001"))
+
+
+def test_a_session_that_never_traded_has_nothing_on_either_side(recording: Recording) -> None:
+    recording.take(closed(5, FLAT), closed(6, UP), closed(7, UP))
+    found = told(recording)
+    assert (found["started"], found["gap"], found["trades"]["backtest"]) == (False, 0, 0)
+
+
+def test_the_backtest_is_the_one_that_the_backtest_engine_gives(recording: Recording) -> None:
+    """The same candles through the reference engine: the same fills, prices and fees."""
+    bought_and_stopped(recording)
+    item = instrument(SYMBOL)
+    prices = [FLAT] * 6 + [UP, UP, 5_990_000]
+    series = series_of(SYMBOL, FIVE_MINUTES, [candle(k, p) for k, p in enumerate(prices)])
+    played = Candles((item,), (series,), None, {}, "")
+    result, _ = run_reference(played, ["ema_cross"], FIVE_MINUTES, quick(), recording.var_dir)
+    columns = [FILL_SIDE, FILL_LOTS, FILL_PRICE, FILL_FEE]
+    found = compare(recording.database, "last", recording.var_dir)
+    trip = found.parity.pairs[0].theirs
+    assert trip is not None
+    assert result.fills[:, columns].tolist() == [
+        [1, 33, 6_061_220, 100_010_130], [-1, 33, 5_988_800, 98_815_200]
+    ]  # fmt: skip
+    assert (trip.profit, trip.fees) == (result.final_equity - result.opening, result.fees)
+
+
+# --- planted differences ------------------------------------------------------------------------
+
+
+def test_a_revised_candle_is_data_revision(recording: Recording) -> None:
+    """Stored at 60,700 the backtest buys 100 higher: 3.3 for the price, 0.00165 for the fee."""
+    bought_and_stopped(recording)
+    stored = dict.fromkeys(range(WARM + 1), FLAT) | {6: UP, 7: 6_070_000, 8: 5_990_000}
+    store(recording, stored)
+    found = told(recording)
+    assert parts(found) == {"data_revision": Decimal("3.30165")}
+    assert found["candles"] == {"seen": 9, "revised": 1, "unstored": 0}
+    assert found["session_profit"] == Decimal("-25.8868533")
+
+
+def test_another_fee_is_fee(recording: Recording) -> None:
+    bought_and_stopped(recording)
+    execute(recording, "UPDATE fills SET fee = '1.2501013' WHERE reason = 'entry'")
+    found = told(recording)
+    assert parts(found) == {"fee": Decimal("-0.25")}
+    assert found["repeats"] is False
+
+
+def test_more_slippage_is_price(recording: Recording) -> None:
+    """Filled 10 higher than its record says: 10 * 0.033."""
+    bought_and_stopped(recording)
+    execute(recording, "UPDATE fills SET price = '60622.2' WHERE reason = 'entry'")
+    assert parts(told(recording)) == {"price": Decimal("-0.33")}
+
+
+def test_an_entry_that_never_filled_is_partial_fill(recording: Recording) -> None:
+    """Without a price in three candles it expires; the backtest fills at the next open."""
+    recording.ask(CommandKind.START)
+    recording.take(closed(5, FLAT), *(closed(k, UP) for k in range(6, 10)))
+    found = told(recording)
+    assert parts(found) == {"partial_fill": -HELD_PROFIT}
+    assert whys(found, "partial_fill") == ["never_filled"]
+    assert found["trades"]["only_backtest"] == 1
+
+
+def test_an_entry_that_still_waits_is_timing(recording: Recording) -> None:
+    recording.ask(CommandKind.START)
+    recording.take(closed(5, FLAT), closed(6, UP), closed(7, UP))
+    found = told(recording)
+    assert parts(found) == {"timing": -HELD_PROFIT}
+    assert whys(found, "timing") == ["not_yet_filled"]
+
+
+def test_a_part_of_an_entry_is_partial_fill(recording: Recording) -> None:
+    """A tenth of candle 7's 100 lots fills the session's only price; the backtest takes the other
+    23 lots from candle 8. What 23 lots lose: 12.2 * 0.023 and their fee, 0.6970403.
+    """
+    recording.ask(CommandKind.START)
+    thin = bar(7, UP, UP, UP, UP, volume=100)
+    recording.take(
+        closed(5, FLAT), closed(6, UP), thin, tick(8, UP), closed(8, UP), closed(9, UP),
+    )  # fmt: skip
+    found = told(recording)
+    assert parts(found) == {"partial_fill": Decimal("0.2806") + Decimal("0.6970403")}
+    (pair,) = found["pairs"]
+    sizes = (pair["session"]["size"], pair["backtest"]["size"])
+    assert sizes == (Decimal("0.01"), Decimal("0.033"))
+
+
+def test_a_close_by_hand_is_risk_and_what_it_cost_beside(recording: Recording) -> None:
+    """Closed at 60,500 where the backtest still holds at 60,600: 100 * 0.033. The slippage of the
+    exit is 12.1 * 0.033, its fee 60,487.9 * 0.033 * 0.0005.
+    """
+    bought(recording)
+    assert recording.ask(CommandKind.CLOSE_POSITION, symbol=SYMBOL) == "done"
+    recording.take(tick(8, 6_050_000), closed(8, UP))
+    found = told(recording)
+    assert parts(found) == {
+        "risk": Decimal("-3.3"), "price": Decimal("-0.3993"), "fee": Decimal("-0.99805035")
+    }  # fmt: skip
+    assert whys(found, "risk") == ["exit_by_hand"]
+
+
+def test_a_stop_that_a_price_jumped_over_is_timing(recording: Recording) -> None:
+    """The stop is 606 below the entry, 60,006.2. The candle falls through it; the session's next
+    price is 59,900: 106.2 * 0.033. Both slip by 0.02 %, up to the tick: 12.1 of the stop's price,
+    12 of 59,900; that is 0.1 * 0.033 less. The fee is 0.05 % of the 106.1 between 59,994.1 and
+    59,888.
+    """
+    bought(recording)
+    recording.take(tick(8, 5_990_000), bar(8, UP, UP, 5_980_000, 5_990_000))
+    found = told(recording)
+    assert parts(found) == {
+        "timing": Decimal("-3.5046"), "price": Decimal("0.0033"), "fee": Decimal("0.00175065"),
+    }  # fmt: skip
+    assert whys(found, "timing") == ["exit_instant"]
+
+
+def test_an_entry_at_another_price_is_timing(recording: Recording) -> None:
+    """50 lower than the open: 50 * 0.033, and 0.05 % of that. Both slip 12.2, up to the tick."""
+    recording.ask(CommandKind.START)
+    recording.take(closed(5, FLAT), closed(6, UP), tick(7, 6_055_000), closed(7, UP))
+    found = told(recording)
+    assert parts(found) == {"timing": Decimal("1.65"), "fee": Decimal("0.000825")}
+    assert whys(found, "timing") == ["entry_instant"]
+
+
+def test_an_entry_held_back_is_risk(var_dir: Path, migrated_file: Path) -> None:
+    with recording_in(var_dir, migrated_file, may_enter=lambda _: "stopping") as recording:
+        bought(recording)
+        found = told(recording)
+    assert parts(found) == {"risk": -HELD_PROFIT}
+    assert whys(found, "risk") == ["given_up"]
+
+
+def test_a_decision_that_a_stop_left_out_is_risk(recording: Recording) -> None:
+    recording.ask(CommandKind.START)
+    recording.take(closed(5, FLAT))
+    recording.ask(CommandKind.STOP)
+    recording.take(closed(6, UP), closed(7, UP))
+    found = told(recording)
+    assert parts(found) == {"risk": -HELD_PROFIT}
+    assert whys(found, "risk") == ["not_decided"]
+
+
+def test_a_candle_that_the_session_missed_is_risk(recording: Recording) -> None:
+    recording.ask(CommandKind.START)
+    recording.take(closed(5, FLAT), Missed(closed(6, UP)), closed(7, UP))
+    found = told(recording)
+    assert whys(found, "risk") == ["not_decided"]
+    assert parts(found) == {"risk": -HELD_PROFIT}
+
+
+def test_an_emergency_is_risk(recording: Recording) -> None:
+    """Flattened at 60,600 on both sides of the comparison: the exit costs slippage and fee."""
+    bought(recording)
+    recording.ask(CommandKind.EMERGENCY_STOP)
+    recording.take(tick(8, 6_066_000), closed(8, UP))
+    found = told(recording)
+    assert parts(found)["risk"] == Decimal("60") * Decimal("0.033")
+    assert whys(found, "risk") == ["exit_flattened"]
+
+
+def test_what_fills_after_the_last_candle_is_left_out(recording: Recording) -> None:
+    """The session's stop of candle 8 comes before the candle has closed."""
+    bought(recording)
+    recording.take(Prices(close_of(7) + 1, ((0, 5_990_000),)))
+    found = told(recording)
+    assert parts(found) == {}
+    assert found["session_profit"] == HELD_PROFIT
+
+
+# --- what cannot be compared --------------------------------------------------------------------
+
+
+def refusal(recording: Recording, reference: str = "last") -> str:
+    with pytest.raises(InputError) as refused:
+        compare(recording.database, reference, recording.var_dir)
+    return str(refused.value)
+
+
+def test_only_recorded_sessions_with_candles_are_compared(recording: Recording) -> None:
+    assert "no candle has closed in session r1 yet" in refusal(recording)
+    recording.take(closed(5, FLAT))
+    execute(recording, "DELETE FROM session_events")
+    assert refusal(recording) == "nothing of session r1 was recorded"
+    stored_run(recording.database)
+    assert refusal(recording, "r2") == "run r2 is a replay run, expected a paper run"
+
+
+def test_a_session_that_began_with_a_position_is_refused(recording: Recording) -> None:
+    bought_and_stopped(recording)
+    execute(recording, "DELETE FROM fills WHERE reason = 'entry'")
+    assert "BTC/USDT:USDT was held before the first execution" in refusal(recording)
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def test_the_command_prints_parts_that_sum_to_the_gap(recording: Recording) -> None:
+    bought(recording)
+    recording.ask(CommandKind.CLOSE_POSITION, symbol=SYMBOL)
+    recording.take(tick(8, 6_050_000), closed(8, UP))
+    found = command("parity", "--session", "r1", "--json").result()
+    assert sum(Decimal(part["amount"]) for part in found["parts"]) == Decimal(found["gap"])
+    assert Decimal(found["gap"]) == Decimal("-4.69735035")
+    shown = command("parity", "--session", "last")
+    assert shown.code == 0
+    for words in ("-4.69735035", "closed by hand", "Trades of both: 1", "Zero means"):
+        assert words in shown.stdout
+
+
+def test_the_command_says_zero_in_korean(recording: Recording, monkeypatch: Any) -> None:
+    bought_and_stopped(recording)
+    monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
+    shown = command("parity")
+    assert shown.code == 0
+    assert "차이 없음" in shown.stdout
+
+
+def test_the_command_refuses_a_session_that_is_not_there(recording: Recording) -> None:
+    ended = command("parity", "--session", "r9")
+    assert ended.code == 2
+    assert ended.complaint() == "there is no run r9"
