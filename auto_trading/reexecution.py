@@ -176,15 +176,23 @@ def _now(witness: Witness) -> dict[str, Any]:
 
 
 def _plain(row: dict[str, Any], prefix: str) -> dict[str, Any]:
-    detail = json.loads(row["detail"]) if row["detail"] else None
-    if detail and "closing" in detail:
+    detail = _decoded(row["detail"])
+    if isinstance(detail, dict) and "closing" in detail:
         detail["closing"] = _number(detail["closing"], prefix)
     return row | {
         "order_id": _number(row["order_id"], prefix),
         "detail": detail,
-        "inputs": json.loads(row["inputs"]) if row["inputs"] else None,
+        "inputs": _decoded(row["inputs"]),
         "window_hash": bytes(row["window_hash"]).hex(),
     }
+
+
+def _decoded(text: str | None) -> Any:
+    """Return a JSON column's value; one that was changed into something else stays as it is."""
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return text
 
 
 def _number(order_id: str | None, prefix: str) -> int | str | None:
@@ -198,7 +206,7 @@ def _columns(stored: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Comp
         yield Compared(name, stored[name], now.get(name))
 
 
-def _inputs(stored: Sequence[int] | None, now: Sequence[int] | None) -> Iterator[Compared]:
+def _inputs(stored: Any, now: Any) -> Iterator[Compared]:
     """Compare number by number; a row of another version has fewer of them."""
     if stored is None and now is None:
         return
@@ -206,8 +214,8 @@ def _inputs(stored: Sequence[int] | None, now: Sequence[int] | None) -> Iterator
         yield Compared(name, _nth(stored, k), _nth(now, k))
 
 
-def _nth(numbers: Sequence[int] | None, k: int) -> int | None:
-    return numbers[k] if numbers is not None and k < len(numbers) else None
+def _nth(numbers: Any, k: int) -> Any:
+    return numbers[k] if isinstance(numbers, list) and k < len(numbers) else None
 
 
 def _signals(

@@ -115,6 +115,11 @@ def claim_next(session: Session, worker: Worker, now: datetime) -> BacktestJobRo
     return None
 
 
+def change_request(session: Session, job_id: int, request: Mapping[str, Any]) -> None:
+    """Note in a running job what was begun for it, so that another worker goes on with it."""
+    session.exec(update(_row).where(*_running(job_id)).values(request=dict(request)))
+
+
 def progress(session: Session, job_id: int, done: int, total: int, text: str = "") -> None:
     """Note how far a running job is; one that has ended stays as it is.
 

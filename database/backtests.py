@@ -25,7 +25,7 @@ class Trials(NamedTuple):
         sharpes: daily Sharpe ratio of each that had one.
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  tuples have a method of this name
     sharpes: tuple[float, ...]
 
 

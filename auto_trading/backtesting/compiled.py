@@ -10,14 +10,14 @@ from functools import lru_cache
 import numpy as np
 
 from auto_trading.backtesting.candles import Candles
-from auto_trading.backtesting.signals import Tape
+from auto_trading.backtesting.signals import Gate, Tape
 from auto_trading.gateways.venue_book import FundingEvent
 from auto_trading.translation import costs_of, limits_of
 from config.settings import Settings
 from crypto_trader_pro.backtest.compiler import Compiled, compiled
 from crypto_trader_pro.backtest.kernel_run import KernelRefused, Prepared
-from crypto_trader_pro.backtest.kernel_state import Flags, Market, Rules, Terms
-from crypto_trader_pro.backtest.market_grid import grid_of, on_grid, row_ends
+from crypto_trader_pro.backtest.kernel_state import Market, Rules, Terms
+from crypto_trader_pro.backtest.market_grid import grid_of, row_ends
 from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import EmergencyTrigger
 from crypto_trader_pro.domain.instruments import Instrument, money_units
@@ -46,25 +46,19 @@ def prepare(
     for series in (*candles.series, *(candles.detail or ())):
         _check(series)
     decisions = grid_of(candles.series)
-    gates = [_gate(s, settings, code) for s in candles.series]
+    gates = tuple(_gate(s, settings, code) for s in candles.series)
     rows, ends = decisions, np.empty(0, np.int64)
     if candles.detail is not None:
         rows = grid_of(candles.detail)
         ends = row_ends(decisions, rows, candles.timeframe_ms)
     paid = candles.funding if settings.paper.funding else {}
-    day_end_ms = _day_ends(settings.engine.trading_day_timezone, candles.start_ms, candles.end_ms)
-    closes = decisions.open_ms + candles.timeframe_ms
-    funding, funding_from = _funding(instruments, paid)
     market = Market(
-        rows.open_ms, rows.open, rows.high, rows.low, rows.close, rows.volume,
-        decisions.open_ms, decisions.open, decisions.close, decisions.volume, ends,
-        on_grid(decisions, [g[0] for g in gates]),
-        on_grid(decisions, [g[2] for g in gates]),
-        day_end_ms, np.searchsorted(closes, day_end_ms, "right"),
-        _instruments(instruments), _tiers(instruments), funding, funding_from,
+        rows.table, ends,
+        _days(settings.engine.trading_day_timezone, candles, decisions.open_ms),
+        _instruments(instruments, paid), _tiers(instruments), _funding(instruments, paid),
     )  # fmt: skip
     bars = sum(map(len, candles.series))
-    tape = Tape(instruments, candles.series, tuple(g[1] for g in gates), decisions, interval_ms)
+    tape = Tape(instruments, candles.series, gates, decisions, interval_ms)
     return Prepared(instruments, tuple(strategies), market, bars), tape
 
 
@@ -117,7 +111,7 @@ def _check(series: CandleSeries) -> None:
         raise KernelRefused(f"{series.symbol}: candles whose prices exclude each other")
 
 
-def _gate(series: CandleSeries, settings: Settings, code: Compiled) -> tuple[Flags, Flags, Ints]:
+def _gate(series: CandleSeries, settings: Settings, code: Compiled) -> Gate:
     n = len(series)
     gate, restart = np.empty(n, np.int8), np.empty(n, np.int8)
     volatility = np.empty(n, np.int64)
@@ -128,7 +122,7 @@ def _gate(series: CandleSeries, settings: Settings, code: Compiled) -> tuple[Fla
     )  # fmt: skip
     if beyond:
         raise KernelRefused(f"{series.symbol}: moves beyond what 64 bits can judge")
-    return gate, restart, volatility
+    return Gate(gate, restart, volatility)
 
 
 def _highest_equity(candles: Candles, size_rate: int, leverage_rate: int) -> int:
@@ -144,24 +138,29 @@ def _highest_equity(candles: Candles, size_rate: int, leverage_rate: int) -> int
     return min(MAX_EQUITY, by_value, MAX_NOTIONAL // leverage)
 
 
-def _day_ends(zone: str, start_ms: int, end_ms: int) -> Ints:
-    """Return the ends of the trading days from the one of `start_ms` to the one after the last."""
+def _days(zone: str, candles: Candles, open_ms: Ints) -> Ints:
+    """Return the end of each trading day, one beyond the last, and the first candle after it."""
     calendar = TradingCalendar(zone)
-    ends = [calendar.day_of(start_ms).end_ms]
-    while ends[-1] <= end_ms:
+    ends = [calendar.day_of(candles.start_ms).end_ms]
+    while ends[-1] <= candles.end_ms:
         ends.append(calendar.day_of(ends[-1]).end_ms)
-    return np.array(ends, np.int64)
+    first = np.searchsorted(open_ms, np.array(ends) - candles.timeframe_ms, "right")
+    return np.column_stack((np.array(ends, np.int64), first))
 
 
-def _instruments(instruments: Sequence[Instrument]) -> Ints:
-    return np.array(
-        [
-            [i.tv, i.tick_units, int(i.can_short), i.maker_rate, i.taker_rate,
-             i.min_notional_units, i.max_lots]
-            for i in instruments
-        ],
-        np.int64,
-    )  # fmt: skip
+def _instruments(
+    instruments: Sequence[Instrument], paid: Mapping[str, Sequence[FundingEvent]]
+) -> Ints:
+    table = []
+    place = 0
+    for i in instruments:
+        end = place + len(paid.get(i.symbol, ()))
+        table.append([
+            i.tv, i.tick_units, int(i.can_short), i.maker_rate, i.taker_rate,
+            i.min_notional_units, i.max_lots, place, end,
+        ])  # fmt: skip
+        place = end
+    return np.array(table, np.int64)
 
 
 def _tiers(instruments: Sequence[Instrument]) -> Ints:
@@ -176,12 +175,7 @@ def _tiers(instruments: Sequence[Instrument]) -> Ints:
     return np.array(rows, np.int64)
 
 
-def _funding(
-    instruments: Sequence[Instrument], paid: Mapping[str, Sequence[FundingEvent]]
-) -> tuple[Ints, Ints]:
-    events: list[tuple[int, int]] = []
-    starts = [0]
-    for i in instruments:
-        events += [(e.at_ms, e.rate) for e in paid.get(i.symbol, ())]
-        starts.append(len(events))
-    return np.array(events, np.int64).reshape(-1, 2), np.array(starts, np.int64)
+def _funding(instruments: Sequence[Instrument], paid: Mapping[str, Sequence[FundingEvent]]) -> Ints:
+    """Return all events, symbol after symbol, as `_instruments` says where each begins."""
+    events = [(e.at_ms, e.rate) for i in instruments for e in paid.get(i.symbol, ())]
+    return np.array(events, np.int64).reshape(-1, 2)

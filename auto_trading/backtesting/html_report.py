@@ -1,7 +1,8 @@
 """The report of a backtest: one HTML file that needs nothing from outside.
 
-Plotly's script is inside, once. A content security policy lets only the two scripts of the file run,
-known by their hashes, and forbids every request; so the file stays what it was wherever it is sent.
+Plotly's script is inside, once. A content security policy lets only the two scripts of the file
+run, known by their hashes, and forbids every request; so the file stays what it was wherever it is
+sent.
 """
 
 import base64
@@ -179,7 +180,7 @@ def _definitions(figures: Mapping[str, Any], language: Language) -> str:
 
 
 def _charted(found: Findings) -> tuple[int, ...]:
-    """Return the symbols whose candles are drawn: those with the most trades, all if they are few."""
+    """Return the symbols whose candles are drawn: those with the most trades."""
     symbols = range(len(found.backtest.result.instruments))
     trades = [sum(trip.symbol == k for trip in found.trips.closed) for k in symbols]
     busiest = sorted(symbols, key=lambda k: (-trades[k], k))[:MOST_SYMBOLS]

@@ -6,6 +6,7 @@ Plotly. What is left out of a drawing is counted, and the note under it says so.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 from typing import Any, Final
 
@@ -28,11 +29,12 @@ Json = dict[str, Any]
 
 CURVE_POINTS: Final = 1_600  # of a curve; four of each piece of it are kept
 MOST_CANDLES: Final = 3_000
+WINDOW: Final = 600  # candles of the busiest stretch: as many as can be told apart
 MOST_MARKED: Final = 400  # trades on joined candles; more could not be told apart
 _BINS: Final = 40
 _OUTSIDE: Final = 0.01  # of the trades at each end that may lie outside the histogram
 _WINDOWS: Final = (90, 30)  # days of the rolling ratio, the longest that fits twice
-_HEIGHT: Final = 340
+_MARGIN: Final = {"l": 8, "r": 8, "t": 34, "b": 30}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,41 +46,37 @@ class Chart:
 
 
 def equity_chart(found: Findings, language: Language) -> Chart:
-    """Equity beside buy and hold, the fall from the highest equity below."""
+    """Equity; its return beside buy and hold; its fall from the highest before."""
     curve, held = curve_of(found.backtest.result), found.benchmark.curve
-    equity = _whole(curve)
+    equity, other = _whole(curve), _whole(held)
     depth = falls(equity)
-    # of buy and hold the same times, so that both can be read at one instant
-    places = np.union1d(np.union1d(kept(equity), kept(_whole(held))), [int(depth.argmax())])
+    # the same times for both, so that they can be read at one instant
+    places = np.union1d(np.union1d(kept(equity), kept(other)), [int(depth.argmax())])
     x = time_axis(_times(curve)[places])
     asset = found.backtest.result.instruments[0].quote
-    money_of = f"%{{y:,.2f}} {asset}<extra>%{{fullData.name}}</extra>"
-    lines = (
-        (equity, say(language, "backtest.report.equity"), {"color": "$line", "width": 1.8}),
-        (
-            _whole(held), say(language, "backtest.report.hold"),
-            {"color": "$muted", "width": 1.3, "dash": "dash"},
-        ),
-    )  # fmt: skip
-    data: list[Json] = [
-        _line(x, values[places].round(2), name, line, money_of) for values, name, line in lines
-    ]
-    data.append(
-        _line(
-            x, (-100 * depth[places]).round(3), say(language, "backtest.report.drawdown"),
-            {"color": "$loss", "width": 1.2}, "%{y:.2f} %<extra>%{fullData.name}</extra>",
-        )
-        | {"yaxis": "y2", "fill": "tozeroy", "fillcolor": "$loss_faint"}
-    )  # fmt: skip
-    layout = _layout(460) | {
-        "xaxis": _date_axis() | {"anchor": "y2"},
-        "yaxis": _axis(asset) | {"domain": [0.36, 1]},
-        "yaxis2": _axis("%") | {"domain": [0, 0.28]},
-        "hovermode": "x unified",
-    }
-    note = say(
-        language, "backtest.report.curve_note", count=f"{len(equity):,}", drawn=f"{len(places):,}"
+    own, hold, fall = (
+        say(language, f"backtest.report.{word}") for word in ("equity", "hold", "drawdown")
     )
+    solid, dashed = {"color": "$line", "width": 1.7}, {"color": "$muted", "width": 1.2}
+    money_of = f"%{{y:,.2f}} {asset}<extra>{own}</extra>"
+    percent = "%{y:+.2f} %<extra>%{fullData.name}</extra>"
+    growth, growth_held = 100 * (equity / equity[0] - 1), 100 * (other / other[0] - 1)
+    data = [
+        _line(x, equity[places].round(2), own, solid, money_of),
+        _line(x, growth_held[places].round(3), hold, dashed | {"dash": "dash"}, percent, "y2"),
+        _line(x, growth[places].round(3), own, solid, percent, "y2") | {"showlegend": False},
+        _line(x, (-100 * depth[places]).round(3), fall, {"color": "$loss"}, percent, "y3")
+        | {"fill": "tozeroy", "fillcolor": "$loss_faint"},
+    ]
+    names = (asset, say(language, "backtest.metric.return"), fall)
+    domains = ([0.64, 1], [0.30, 0.58], [0, 0.24])
+    axes = {
+        key: _axis(name if key == "yaxis" else f"{name} (%)") | {"domain": domain}
+        for key, name, domain in zip(("yaxis", "yaxis2", "yaxis3"), names, domains, strict=True)
+    }
+    layout = _layout(600) | axes | {"xaxis": _date_axis() | {"anchor": "y3"}, "hovermode": "x"}
+    count, drawn = f"{len(equity):,}", f"{len(places):,}"
+    note = say(language, "backtest.report.curve_note", count=count, drawn=drawn)
     return Chart({"data": data, "layout": layout}, note)
 
 
@@ -127,10 +125,7 @@ def distribution_chart(found: Findings, language: Language) -> Chart:
     counts = np.histogram(profits, edges)[0]
     middles, width = (edges[1:] + edges[:-1]) / 2, float(edges[1] - edges[0])
     asset = found.backtest.result.instruments[0].quote
-    texts = [
-        f"{_signed(low)} … {_signed(high)} {asset}"
-        for low, high in zip(edges, edges[1:], strict=False)
-    ]
+    texts = [f"{_signed(low)} … {_signed(high)} {asset}" for low, high in pairwise(edges.tolist())]
     data = []
     for chosen, word, colour, shape in (
         (middles < 0, "losses", "$loss", "/"), (middles > 0, "gains", "$gain", ""),
@@ -142,12 +137,13 @@ def distribution_chart(found: Findings, language: Language) -> Chart:
             "text": [texts[k] for k in places], "textposition": "none",
             "hovertemplate": "%{text}<br>%{y:,}<extra>%{fullData.name}</extra>",
             "marker": {"color": colour, "line": {"width": 0},
-                       "pattern": {"shape": shape, "fgcolor": "$paper", "size": 5}},
+                       "pattern": {"shape": shape, "solidity": 0.6, "size": 6}},
         })  # fmt: skip
     layout = _layout(300) | {
         "xaxis": {"title": {"text": asset}, "gridcolor": "$grid", "zeroline": True,
                   "zerolinecolor": "$muted", "tickformat": ",~r", "fixedrange": True},
         "yaxis": _axis(say(language, "backtest.report.trades")), "bargap": 0.04,
+        "margin": _MARGIN | {"b": 48},
     }  # fmt: skip
     note = say(
         language, "backtest.report.distribution_note", asset=asset,
@@ -186,7 +182,7 @@ def drawn_candles(series: CandleSeries, trips: Sequence[RoundTrip]) -> Drawn:
     """Choose what is drawn of a symbol, by a rule that depends on nothing but its length.
 
     Up to 3,000 candles: all. More, with up to 400 trades: candles joined to at most 3,000. More
-    of both: the 3,000 consecutive candles in which most trades were closed, the first of equals.
+    of both: the 600 consecutive candles in which most trades were closed, the first of equals.
     """
     n = len(series)
     everything = tuple(range(len(trips)))
@@ -205,10 +201,10 @@ def drawn_candles(series: CandleSeries, trips: Sequence[RoundTrip]) -> Drawn:
     closed = np.array([trip.closed_ms for trip in trips], np.int64)
     place = np.clip(np.searchsorted(series.open_ms, closed, "right") - 1, 0, n - 1)
     until = np.cumsum(np.bincount(place, minlength=n))
-    inside = until[MOST_CANDLES - 1 :] - np.append(0, until[: n - MOST_CANDLES])
+    inside = until[WINDOW - 1 :] - np.append(0, until[: n - WINDOW])
     first = int(inside.argmax())
-    rows = slice(first, first + MOST_CANDLES)
-    seen = np.flatnonzero((place >= first) & (place < first + MOST_CANDLES)).tolist()
+    rows = slice(first, first + WINDOW)
+    seen = np.flatnonzero((place >= first) & (place < first + WINDOW)).tolist()
     cut = (columns[0][rows], columns[1][rows], columns[2][rows], columns[3][rows])
     return Drawn(series.open_ms[rows], cut, 1, tuple(seen), is_window=True)
 
@@ -323,11 +319,13 @@ def _times(curve: EquityCurve) -> Ints:
     return np.concatenate(([curve.start_ms], curve.close_ms)).astype(np.int64)
 
 
-def _line(x: Sequence[str], y: Any, name: str, line: Json, hover: str) -> Json:
+def _line(
+    x: Sequence[str], y: Any, name: str, line: Json, hover: str, axis: str = "y"
+) -> Json:  # fmt: skip
     values = y.tolist() if isinstance(y, np.ndarray) else y
     return {
         "type": "scatter", "mode": "lines", "x": list(x), "y": values, "name": name, "line": line,
-        "hovertemplate": hover,
+        "hovertemplate": hover, "yaxis": axis,
     }  # fmt: skip
 
 
@@ -341,7 +339,7 @@ _TICKS: Final = [  # numbers: month names would be English
 def _date_axis() -> Json:
     return {
         "type": "date", "gridcolor": "$grid", "tickformatstops": _TICKS, "fixedrange": True,
-        "hoverformat": "%Y-%m-%d %H:%M", "nticks": 8,
+        "hoverformat": "%Y-%m-%d %H:%M", "nticks": 5, "tickangle": 0, "automargin": True,
     }  # fmt: skip
 
 
@@ -354,7 +352,7 @@ def _axis(title: str) -> Json:
 
 def _layout(height: int) -> Json:
     return {
-        "height": height, "margin": {"l": 8, "r": 8, "t": 34, "b": 30}, "autosize": True,
+        "height": height, "margin": _MARGIN, "autosize": True,
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": "$text", "size": 12}, "separators": ".,",
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},

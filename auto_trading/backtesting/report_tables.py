@@ -44,9 +44,7 @@ def cards(figures: Mapping[str, Any], language: Language) -> str:
     for code in HEADLINE:
         metric = figures["metrics"][code]
         interval = wording.interval_text(code, metric, asset, language)
-        lines = [] if interval == wording.NONE else [
-            f"{say(language, 'backtest.interval')}: {interval}"
-        ]  # fmt: skip
+        lines = [] if interval == wording.NONE else [f"95 %: {interval}"]
         lines.append(wording.sample_text(metric, language))
         if code in held:
             beside = wording.value_text(code, held[code], asset, language)
@@ -55,10 +53,9 @@ def cards(figures: Mapping[str, Any], language: Language) -> str:
         value = wording.value_text(code, metric, asset, language)
         small = "".join(f"<small>{escape(line)}</small>" for line in lines)
         missing = " missing" if metric["value"] is None else ""
-        found.append(
-            f'<div class="card"><span>{escape(name)}</span>'
-            f'<strong class="{_sign_class(code, metric)}{missing}">{escape(value)}</strong>{small}</div>'
-        )
+        css = f"{_sign_class(code, metric)}{missing}"
+        strong = f'<strong class="{css}">{escape(value)}</strong>'
+        found.append(f'<div class="card"><span>{escape(name)}</span>{strong}{small}</div>')
     return f'<div class="cards">{"".join(found)}</div>'
 
 
@@ -204,14 +201,17 @@ def parameters_table(figures: Mapping[str, Any], language: Language) -> str:
 def _group(label: str, trips: Sequence[RoundTrip]) -> list[str]:
     profits = [trip.profit for trip in trips]
     won = sum(profit > 0 for profit in profits)
-    mean = Decimal(sum(profits)) / len(profits)
-    amounts = (sum(profits), mean, max(profits), min(profits))
+    mean = money(sum(profits)) / len(profits)
+    amounts = (money(sum(profits)), mean, money(max(profits)), money(min(profits)))
+    fees, funding = sum(t.fees for t in trips), sum(t.funding for t in trips)
     return [
-        escape(label), f"{len(trips):,}", f"{won:,} ({100 * won / len(trips):.1f} %)",
-        *(_signed_cell(amount.scaleb(-8) if isinstance(amount, Decimal) else money(amount)) for amount in amounts),
-        wording.plain_money(money(sum(trip.fees for trip in trips))),
-        _signed_cell(money(sum(trip.funding for trip in trips))),
-    ]  # fmt: skip
+        escape(label),
+        f"{len(trips):,}",
+        f"{won:,} ({100 * won / len(trips):.1f} %)",
+        *(_signed_cell(value) for value in amounts),
+        wording.plain_money(money(fees)),
+        _signed_cell(money(funding)),
+    ]
 
 
 def _signed_cell(value: Decimal) -> str:
@@ -223,7 +223,7 @@ def _tinted(change: float | None) -> str:
     if change is None:
         return ""
     step = sum(abs(change) >= least for least in _STEPS)
-    kind = "g" if change > 0 else "l"
+    kind = "g" if change > 0 else "l" if change < 0 else "z"
     return f'<span class="{kind}{step}">{wording.signed_percent(change)}</span>'
 
 

@@ -6,7 +6,7 @@ candle by candle would; the tests of both engines rest on it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -55,18 +55,27 @@ class _Reasons:
         return self.texts.setdefault(text, len(self.texts))
 
 
+class Gate(NamedTuple):
+    """What the data gate says of one series, candle by candle."""
+
+    state: Flags  # 0 green, 1 exit only
+    restart: Flags  # 1 where no candle comes right before
+    volatility: Ints  # mean absolute move, parts of 1e8
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Tape:
     """The candles that strategies see.
 
     Args:
-        series: one per symbol; restarts: 1 where no candle of the symbol comes right before.
+        series: one per symbol.
+        gates: what the data gate says of each symbol's candles.
         interval_ms: decision period.
     """
 
     instruments: tuple[Instrument, ...]
     series: tuple[CandleSeries, ...]
-    restarts: tuple[Flags, ...]
+    gates: tuple[Gate, ...]
     grid: Grid
     interval_ms: int
 
@@ -100,6 +109,9 @@ def signal_table(
         rows = _model_events(tape, strategies.index(MODEL_STRATEGY), settings, model, reasons)
         parts.append(rows)
         orders.append(np.full(len(rows), len(named)))
+    for s in range(len(tape.series)):
+        for part in parts:
+            _judged(part, tape, s)
     if len(parts) == 1:
         table = parts[0]
     else:
@@ -121,7 +133,7 @@ def _events(
     assert reasons.place("cross_down") == first + 1  # noqa: S101  the pass counts on it
     table = np.empty((len(series), k.EV_COLUMNS), np.int64)
     count = compiled.cross_pass(
-        series.close, tape.restarts[s], 2.0 / (strategy.fast + 1), 2.0 / (strategy.slow + 1),
+        series.close, tape.gates[s].restart, 2.0 / (strategy.fast + 1), 2.0 / (strategy.slow + 1),
         strategy.warmup, int(strategy.shorts(tape.instruments[s])), strategy.stop_rate,
         strategy.target_rate, strategy.trail_rate, s, place, first, table,
     )  # fmt: skip
@@ -131,7 +143,7 @@ def _events(
 def _stepped(tape: Tape, s: int, strategy: CandleStrategy, place: int, reasons: _Reasons) -> Ints:
     """Step a strategy that has no compiled pass through the candles."""
     stream = strategy.stream(tape.instruments[s])
-    restarts = tape.restarts[s].tolist()
+    restarts = tape.gates[s].restart.tolist()
     rows = []
     for i, bar in enumerate(tape.series[s].bars()):
         if restarts[i]:
@@ -149,7 +161,7 @@ def _row(
     return (
         row, s, place, signal.direction, int(signal.closes), int(signal.opens), signal.stop_units,
         signal.target_units, signal.trail_rate, signal.max_bars * bar_ms, int(model is not None),
-        model.edge_mbp if model is not None else 0, reasons.place(signal.reason),
+        model.edge_mbp if model is not None else 0, reasons.place(signal.reason), 0, 0, 0, 0, 0,
     )  # fmt: skip
 
 
@@ -170,6 +182,19 @@ def _latched(table: Ints, tape: Tape, s: int) -> Ints:
     is_last = np.append(np.diff(place) > 0, True)[: len(table)]
     newest: Ints = table[is_last]
     return newest
+
+
+def _judged(table: Ints, tape: Tape, s: int) -> None:
+    """Add what an entry of symbol `s` is judged by: the candle at whose close it is decided."""
+    mine = np.flatnonzero(table[:, k.EV_SYMBOL] == s)
+    candle = np.searchsorted(tape.grid.rows[s], table[mine, k.EV_ROW])
+    series, gate = tape.series[s], tape.gates[s]
+    before = series.close[np.maximum(candle - 1, 0)]
+    table[mine, k.EV_PRICE] = series.close[candle]
+    table[mine, k.EV_VOLUME] = series.volume[candle]
+    table[mine, k.EV_REFERENCE] = np.where(candle > 0, before, series.open[candle])
+    table[mine, k.EV_GATE] = gate.state[candle]
+    table[mine, k.EV_VOLATILITY] = gate.volatility[candle]
 
 
 def _slices(tape: Tape) -> Iterator[tuple[int, MarketSlice]]:

@@ -61,15 +61,16 @@ def interval_text(code: str, metric: Mapping[str, Any], asset: str, language: La
     """Return the interval as "low … high", or a dash."""
     if metric["value"] is None or metric["interval"] is None:
         return NONE
-    ends = (Decimal(str(metric["interval"][end])) for end in ("low", "high"))
+    # of a fall the higher end is the deeper one
+    order = ("high", "low") if code in _LOSSES else ("low", "high")
+    ends = (Decimal(str(metric["interval"][end])) for end in order)
     low, high = (number_text(code, end, metric["unit"], asset, language) for end in ends)
     return f"{low} … {high}"
 
 
 def sample_text(metric: Mapping[str, Any], language: Language) -> str:
     """Return the size of the sample and what it consists of."""
-    counts = say(language, f"backtest.counts.{metric['counts']}")
-    return f"{metric['sample']:,} {counts}"
+    return say(language, f"backtest.counts.{metric['counts']}", n=f"{metric['sample']:,}")
 
 
 def signed_money(value: Decimal) -> str:

@@ -23,6 +23,7 @@ from crypto_trader_pro.domain.timeframes import to_datetime
 
 __all__ = ["file_sha256", "read_candles"]
 
+_TELLING: Final = 10  # so many candles without two neighbours are of another timeframe
 PRICES: Final = ("open", "high", "low", "close")
 COLUMNS: Final = (
     ("timestamp", "open_time", "time", "date"),
@@ -41,8 +42,9 @@ def read_candles(path: Path, instrument: Instrument, timeframe_ms: int) -> Candl
 
     Raises:
         InputError: the file is unusable; names the first row and column at fault, in this order:
-            not a number, off the price grid, time off the grid, doubled or backward, price not
-            positive, high or low that does not span open and close, negative volume.
+            not a number, off the price grid, time off the grid, doubled or backward, candles of a
+            longer timeframe, price not positive, high or low that does not span open and close,
+            negative volume.
     """
     if path.name.lower().endswith(".parquet"):
         # whatever is at fault is found again below, where the file's first fault can be named
@@ -86,6 +88,7 @@ def _is_sound(
     return bool(
         not (open_ms % timeframe_ms).any()
         and (open_ms[1:] > open_ms[:-1]).all()
+        and _step_of(open_ms, timeframe_ms) == timeframe_ms
         and low.min() > 0
         and (low <= np.minimum(open_, close)).all()
         and (high >= np.maximum(open_, close)).all()
@@ -98,11 +101,28 @@ def _check_times(column: Column, open_ms: Ints, timeframe_ms: int) -> None:
     _refuse(column, open_ms % timeframe_ms != 0, grid)
     steps = np.diff(open_ms, prepend=open_ms[0] - timeframe_ms)
     if steps.min() > 0:
+        _check_step(column.path, _step_of(open_ms, timeframe_ms), timeframe_ms)
         return
     row = int(np.argmax(steps <= 0))
     before = to_datetime(int(open_ms[row - 1])).isoformat()
     word = "a duplicate" if steps[row] == 0 else "not sorted"
     raise column.fault(row, f"times after {before} of the row above, this is {word}")
+
+
+def _step_of(open_ms: Ints, timeframe_ms: int) -> int:
+    """Return the shortest distance of two candles in ms; of a few candles it says nothing."""
+    few = len(open_ms) < _TELLING
+    return timeframe_ms if few else int((open_ms[1:] - open_ms[:-1]).min())
+
+
+def _check_step(path: Path, step_ms: int, timeframe_ms: int) -> None:
+    """Refuse candles of which no two are neighbours: they are of a longer timeframe."""
+    if step_ms == timeframe_ms:
+        return
+    raise InputError(
+        f"{path}: timeframe was {timeframe_ms // 1000} s, but no two candles are closer than"
+        f" {step_ms // 1000} s, allowed: the timeframe of the file"
+    )
 
 
 def _check_prices(

@@ -1,4 +1,4 @@
-"""What a page draws of a backtest: curves of at most a thousand points, tables of bounded length."""
+"""What a page draws of a backtest: curves of at most a thousand points, bounded tables."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -11,7 +11,7 @@ from crypto_trader_pro.backtest.closed_trades import VENUE, RoundTrip
 from crypto_trader_pro.backtest.equity_curve import curve_of, daily_equity
 from crypto_trader_pro.backtest.result import BacktestResult
 from crypto_trader_pro.domain.instruments import plain_text
-from crypto_trader_pro.domain.market import Ints
+from crypto_trader_pro.domain.market import Floats, Ints
 from crypto_trader_pro.domain.timeframes import to_datetime
 from crypto_trader_pro.domain.units import MONEY
 
@@ -47,7 +47,7 @@ def curve(result: BacktestResult, most: int = POINTS) -> dict[str, list[int] | l
     equity = np.concatenate(([result.opening], result.equity)).astype(np.int64)
     peaks = np.maximum.accumulate(equity)
     falls = (peaks - equity) / np.maximum(peaks, 1)
-    places = _kept(equity, most - 1)
+    places = kept(equity, most - 1)
     places = np.unique(np.append(places, int(falls.argmax())))
     return {
         "at_ms": at[places].tolist(),
@@ -73,7 +73,8 @@ def months(result: BacktestResult) -> list[list[int | float]]:
     return found
 
 
-def _kept(values: Ints, most: int) -> Ints:
+def kept(values: Ints | Floats, most: int) -> Ints:
+    """Return places of at most about `most` values: of each piece first, lowest, highest, last."""
     n = len(values)
     if n <= most:
         return np.arange(n, dtype=np.int64)

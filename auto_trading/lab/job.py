@@ -63,7 +63,11 @@ def main(job_id: int, worker_pid: int) -> int:
             raise InputError(f"there is no backtest job {job_id}")
         from auto_trading.lab.tasks import Desk, work  # noqa: PLC0415  heavy, and told before
 
-        desk = Desk(database, environment, Told(database, job_id), now)
+        def begun(request: LabRequest) -> None:
+            with unit_of_work(database, "the job") as session:
+                backtest_jobs.change_request(session, job_id, request.as_json())
+
+        desk = Desk(database, environment, Told(database, job_id), begun, now)
         try:
             kept = work(LabRequest.of(row.request), row.name, desk)
         except TradingError as e:

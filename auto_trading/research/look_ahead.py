@@ -13,21 +13,26 @@ import numpy as np
 
 from auto_trading.backtesting.candles import Candles
 from auto_trading.backtesting.warmup import candles_needed
-from auto_trading.research.playing import Case, World, run as run_case
+from auto_trading.research.playing import Case, World
+from auto_trading.research.playing import run as run_case
 from auto_trading.research.study import Bench, StudySpec
 from crypto_trader_pro.backtest.result import (
     FILL_AT,
     FUNDING_AT,
     ORDER_DECIDED,
     ORDER_LOTS,
+    ORDER_ROLE,
+    ROLES,
     BacktestResult,
 )
+from crypto_trader_pro.domain.enums import OrderRole
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.market import Ints
 from crypto_trader_pro.domain.timeframes import to_datetime
 
 DEFAULT_CUTS: Final = 8
 _MOST_CUTS: Final = 1000
+_PROTECTIVE: Final = [ROLES.index(role.value) for role in (OrderRole.STOP, OrderRole.TARGET)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,10 +115,8 @@ def differences(whole: BacktestResult, cut: BacktestResult, at_ms: int) -> list[
 
     Of an order only what was decided counts: how it ended may come later.
     """
-    decided = slice(0, ORDER_LOTS + 1)
     tables = {
-        "order": (_until(whole.orders, ORDER_DECIDED, at_ms)[:, decided],
-                  _until(cut.orders, ORDER_DECIDED, at_ms)[:, decided], ORDER_DECIDED),
+        "order": (_decided(whole, at_ms), _decided(cut, at_ms), ORDER_DECIDED),
         "fill": (_until(whole.fills, FILL_AT, at_ms), _until(cut.fills, FILL_AT, at_ms), FILL_AT),
         "payment": (_until(whole.funding, FUNDING_AT, at_ms),
                     _until(cut.funding, FUNDING_AT, at_ms), FUNDING_AT),
@@ -139,6 +142,13 @@ def _first(name: str, whole: Ints, cut: Ints, column: int) -> str:
 
 def _row(table: Ints, k: int) -> str:
     return " ".join(map(str, table[k].tolist())) if k < len(table) else "none"
+
+
+def _decided(result: BacktestResult, at_ms: int) -> Ints:
+    """Return what was decided of each order; a stop's or target's lots follow the position."""
+    table = _until(result.orders, ORDER_DECIDED, at_ms)[:, : ORDER_LOTS + 1].copy()
+    table[np.isin(table[:, ORDER_ROLE], _PROTECTIVE), ORDER_LOTS] = 0
+    return table
 
 
 def _until(table: Ints, column: int, at_ms: int) -> Ints:

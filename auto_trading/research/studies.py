@@ -5,11 +5,15 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any, Final
 
+import numpy as np
+
 from auto_trading.backtesting.backtester import Backtester
 from auto_trading.backtesting.warmup import check_warm
 from auto_trading.research.study import Bench, StudySpec, Tools
 from auto_trading.research.study_files import StudyFiles
+from crypto_trader_pro.backtest.buy_and_hold import buy_and_hold
 from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.instruments import money_units
 from crypto_trader_pro.domain.timeframes import to_datetime
 
 Run = Callable[[Bench, Mapping[str, Any]], dict[str, Any]]
@@ -75,7 +79,19 @@ def _heading(bench: Bench) -> dict[str, Any]:
         "data_sha256": spec.sha256,
         "config_hash": spec.settings.hash(),
         "results": bench.done,
+        "buy_and_hold": _waiting(bench),
     }
+
+
+def _waiting(bench: Bench) -> dict[str, Any]:
+    """Return what buying every symbol at the beginning and waiting would have made."""
+    candles = bench.world.backtester.candles
+    closes = np.unique(np.concatenate([s.open_ms for s in candles.series])) + candles.timeframe_ms
+    found = buy_and_hold(
+        candles.instruments, candles.series, money_units(bench.spec.settings.paper_equity),
+        candles.start_ms, closes,
+    )  # fmt: skip
+    return {code: found.metrics[code].value for code in ("return", "sharpe", "max_drawdown")}
 
 
 def _module(kind: str) -> Any:

@@ -102,6 +102,7 @@ class Bench:
         self.failed: dict[str, str] = {}
         self._results = results
         self._asked: set[str] = set()
+        self._done: set[str] = set()
         self._expected = 0
 
     @property
@@ -129,6 +130,7 @@ class Bench:
         """
         self._asked |= arguments.keys()
         missing = [Task(k, a) for k, a in arguments.items() if k not in self._results]
+        self._done |= arguments.keys() - {task.key for task in missing}
         failed: dict[str, str] = {}
         self._tell()
         tools = self.tools
@@ -139,29 +141,22 @@ class Bench:
                     if isinstance(answer, Finished):
                         self._results.add(answer.key, answer.value)
                     else:
-                        failed[answer.key] = answer.error
-                    self.failed |= failed
+                        failed[answer.key] = self.failed[answer.key] = answer.error
+                    self._done.add(answer.key)
                     self._tell()
         values = {key: self._results[key] for key in arguments if key in self._results}
         if len(values) + len(failed) < len(arguments):
             raise Canceled(self.files.id)
         return Outcomes(values, {key: failed[key] for key in arguments if key in failed})
 
-    def keep(self, key: str, value: Any) -> Any:
-        """Store a result that was computed here, and return it as it will be read again."""
-        self._asked.add(key)
-        stored = self._results.add(key, value)
-        self._tell()
-        return stored
-
     def kept(self, key: str) -> Any:
-        """Return a stored result; None where there is none."""
-        self._asked.add(key)
-        return self._results[key] if key in self._results else None
+        """Return a result that is stored."""
+        return self._results[key]
 
     @property
     def done(self) -> int:
-        return sum(1 for key in self._asked if key in self._results or key in self.failed)
+        """Results there are of what was asked for so far, failures among them."""
+        return len(self._done)
 
     @property
     def total(self) -> int:

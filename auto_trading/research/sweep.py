@@ -1,6 +1,7 @@
 """A parameter grid: every combination that the settings allow, run over the same candles."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from auto_trading.backtesting.candles import Candles
@@ -56,15 +57,24 @@ def valid_cases(settings: Settings, grid: Grid) -> Valid:
         try:
             with_params(settings, params)
         except SettingsError as e:
-            wrong = [f for f in e.faults if f.code is not FaultCode.CONTRADICTION]
-            if wrong:
-                raise SettingsError(wrong[:1]) from None
+            refuse_values(e)
             skipped += 1
         else:
             cases[name_of(params)] = params
     if not cases:
         raise InputError(f"all {skipped} combinations of the parameters contradict each other")
     return Valid(cases, skipped)
+
+
+def refuse_values(error: SettingsError) -> None:
+    """Raise the first fault of a value by itself; values that contradict each other pass.
+
+    Raises:
+        SettingsError: such a value.
+    """
+    wrong = [f for f in error.faults if f.code is not FaultCode.CONTRADICTION]
+    if wrong:
+        raise SettingsError(wrong[:1])
 
 
 def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,6 +93,7 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
     top = best(found.values, metric)
     return {
         "metric": metric,
+        "engine": engines_of(found.values.values()),
         "combinations": len(valid.cases) + valid.skipped,
         "skipped": valid.skipped,
         "trials": tried.count,
@@ -92,6 +103,15 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
             row(name, valid.cases[name], found.values[name])
             for name in ranked(found.values, metric)
         ],
+    }
+
+
+def engines_of(values: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how many backtests each engine ran, and why the compiled one did not run others."""
+    found = list(values)
+    return {
+        "runs": dict(Counter(value["engine"] for value in found)),
+        "refused": sorted({value["refused"] for value in found if value["refused"]}),
     }
 
 

@@ -21,7 +21,7 @@ from auto_trading.research.parameters import params_hash
 from auto_trading.research.playing import Case
 from auto_trading.research.ranking import best, check_metric
 from auto_trading.research.study import Bench, StudySpec, trial_of
-from auto_trading.research.sweep import Grid, valid_cases
+from auto_trading.research.sweep import Grid, engines_of, valid_cases
 from auto_trading.research.trials import Trial, daily_returns_of, luck
 from crypto_trader_pro.backtest.curve_metrics import curve_metrics
 from crypto_trader_pro.backtest.equity_curve import DAY_MS, EquityCurve
@@ -89,6 +89,7 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "metric": metric,
         "anchored": options["anchored"],
+        "engine": engines_of([*trained.values.values(), *tests.values()]),
         "skipped": valid.skipped,
         "folds": [
             _row(fold, name, i, o)

@@ -5,6 +5,7 @@ Nothing here draws: what depends on the reader is an argument.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,8 @@ _LINES: Final = ("#4e9ead", "#e08a1e", "#a06cd5", "#2aa876", "#d65f8a", "#8b97a6
 _NO_PROFIT: Final = "rgba(128,139,154,0.14)"  # on light and dark
 _HEIGHT: Final = 380
 _ROW: Final = 44
+_MEDIAN: Final = 0.5
+_MOST_WORDS: Final = 14  # columns of a map that have room for their numbers
 _TICKS: Final = (  # numbers: month names would be English
     {"dtickrange": [None, 86_400_000], "value": "%H:%M<br>%m-%d"},
     {"dtickrange": [86_400_000, "M1"], "value": "%m-%d<br>%Y"},
@@ -101,18 +104,51 @@ def months(rows: Sequence[Sequence[float]], asset: str, look: Look) -> Json:
     return {"data": [trace], "layout": layout}
 
 
-def bars(names: Sequence[str], values: Sequence[float], label: str, look: Look) -> Json:
-    """Return one bar for each name, coloured by the sign of its value."""
-    colours = [look.up if value >= 0 else look.down for value in values]
+def grid(
+    cells: Mapping[tuple[str, str], float | None], names: Sequence[str], look: Look
+) -> Json:  # fmt: skip
+    """Return a figure for each pair of two parameters: the first down, the second across."""
+    rows = sorted({pair[0] for pair in cells}, key=Decimal)
+    columns = sorted({pair[1] for pair in cells}, key=Decimal)
+    z = [[cells.get((row, column)) for column in columns] for row in rows]
+    words = [
+        ["" if v is None else f"{v:.2f}".replace("-", figures.MINUS) for v in line] for line in z
+    ]
+    most = max((abs(v) for line in z for v in line if v is not None), default=0.0) or 1.0
     trace = {
-        "type": "bar", "x": list(names), "y": list(values), "marker": {"color": colours},
-        "hovertemplate": f"%{{x}}<br>%{{y:.4~g}}<extra>{label}</extra>", "name": label,
+        "type": "heatmap", "z": z, "x": columns, "y": rows, "xgap": 2, "ygap": 2, "text": words,
+        "texttemplate": "%{text}" if len(columns) <= _MOST_WORDS else "", "hoverongaps": False,
+        "hovertemplate": f"{names[0]} %{{y}}<br>{names[1]} %{{x}}<br>%{{z:.3f}}<extra></extra>",
+        "zmin": -most, "zmax": most, "showscale": False,
+        "colorscale": [[0, look.down], [0.5, _NO_PROFIT], [1, look.up]],
     }  # fmt: skip
-    axis = {"type": "category", "automargin": True, "tickangle": 0 if len(names) < 9 else -45}
-    layout = _layout(300) | {
-        "xaxis": axis, "yaxis": {"side": "right", "automargin": True}, "showlegend": False,
+    axis: Json = {"type": "category", "showgrid": False, "fixedrange": True, "ticks": ""}
+    layout = _layout(max(160, 30 * len(rows) + 80)) | {
+        "xaxis": axis | {"title": {"text": names[1]}},
+        "yaxis": axis | {"title": {"text": names[0]}, "automargin": True},
     }  # fmt: skip
     return {"data": [trace], "layout": layout}
+
+
+def fan(bands: Mapping[str, Any], quantiles: Sequence[float], unit: str) -> Json:
+    """Return the quantiles of many equities: outer and inner band, and the median."""
+    x, lines = bands["steps"], bands["fan"]
+    traces: list[Json] = []
+    for k, line in enumerate(lines):
+        width = 2.0 if quantiles[k] == _MEDIAN else 0.6
+        trace: Json = {
+            "type": "scatter", "mode": "lines", "x": x, "y": [round(v, 2) for v in line],
+            "name": f"{quantiles[k] * 100:g} %", "line": {"color": _LINE, "width": width},
+            "hovertemplate": f"%{{x}} {unit}<br>%{{y:,.2f}}<extra>{quantiles[k] * 100:g} %</extra>",
+        }  # fmt: skip
+        if k:
+            trace |= {"fill": "tonexty", "fillcolor": faded(_LINE, 0.14)}
+        traces.append(trace)
+    axis = {"side": "right", "automargin": True, "tickformat": ",.6~r"}
+    layout = _layout(300) | {
+        "xaxis": {"title": {"text": unit}, "showgrid": False}, "yaxis": axis,
+    }  # fmt: skip
+    return {"data": traces, "layout": layout}
 
 
 def faded(colour: str, share: float) -> str:

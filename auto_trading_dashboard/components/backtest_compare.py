@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -85,7 +86,7 @@ def _curves(chosen: Sequence[Stored]) -> None:
     curves = {}
     for one in chosen:
         number = one.number
-        found = read(("lab charts", number), lambda s, n=number: backtests.charts(s, n)).value
+        found = read(("lab charts", number), partial(backtests.charts, number=number)).value
         if found and found.get("curve"):
             curves[one.public_id] = found["curve"]
     if curves:

@@ -47,7 +47,7 @@ def draw(stored: Stored) -> None:
     _groups(found)
     _trades(found)
     _details(stored)
-    _files(stored)
+    files(stored)
 
 
 def _about(stored: Stored) -> None:
@@ -150,7 +150,7 @@ def _details(stored: Stored) -> None:
 
 
 @guarded
-def _files(stored: Stored) -> None:
+def files(stored: Stored) -> None:
     """Offer the files of a result; one is read when it is asked for."""
     folder = services.var_dir() / stored.folder if stored.folder else None
     there = [] if folder is None else [folder / f for f in _FILES if (folder / f).is_file()]

@@ -1,6 +1,8 @@
 """Stored results: the list, which one is open, which are set against it."""
 
 from datetime import datetime
+from functools import partial
+from typing import Final
 
 import streamlit as st
 
@@ -22,7 +24,7 @@ from auto_trading_dashboard.queries.backtests import Stored
 from auto_trading_dashboard.reading import read
 from crypto_trader_pro.backtest.lab_request import LabKind
 
-_MOST_COMPARED = 5
+_MOST_COMPARED: Final = 5
 
 
 @guarded
@@ -104,13 +106,11 @@ _COLUMNS: list[Column[Stored]] = [
     Column("backtest_lab.strategies", lambda r: " + ".join(r.strategies)),
     Column("backtest_lab.symbols", lambda r: ", ".join(r.symbols)),
     Column("backtest_lab.timeframe", lambda r: r.timeframe),
-    Column("backtest_lab.column_return", backtest_words.headline, right=True),
-    Column("backtest_lab.column_drawdown", lambda r: _headline(r, "max_drawdown"), right=True),
-    Column("backtest_lab.column_sharpe", lambda r: _headline(r, "sharpe"), right=True),
-    Column("backtest_lab.column_trades", lambda r: _headline(r, "trades"), right=True),
+    *(
+        Column(f"backtest_lab.column_{name}", partial(backtest_words.shown, code=code), right=True)
+        for name, code in (
+            ("return", "return"), ("drawdown", "max_drawdown"), ("sharpe", "sharpe"),
+            ("trades", "trades"),
+        )
+    ),
 ]  # fmt: skip
-
-
-def _headline(stored: Stored, code: str) -> str:
-    metric = stored.summary.get("metrics", {}).get(code)
-    return figures.MISSING if metric is None else backtest_words.value_of(metric, code)

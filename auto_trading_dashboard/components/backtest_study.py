@@ -119,8 +119,17 @@ def _folds() -> dict[str, Any]:
         test = st.number_input(
             text("backtest_lab.test_days"), 1, 3650, 60, key="lab_test", persist_state="session"
         )
+        purge = st.number_input(
+            text("backtest_lab.purge"), 0, 10_000, 0, key="lab_purge",
+            help=text("backtest_lab.purge_help"), persist_state="session",
+        )  # fmt: skip
+        embargo = st.number_input(
+            text("backtest_lab.embargo"), 0, 10_000, 0, key="lab_embargo",
+            help=text("backtest_lab.embargo_help"), persist_state="session",
+        )  # fmt: skip
     return {
         "anchored": scheme == "anchored", "train_days": int(train), "test_days": int(test),
+        "purge": int(purge), "embargo": int(embargo),
     }  # fmt: skip
 
 
@@ -132,8 +141,9 @@ def _shaking() -> dict[str, Any]:
         persist_state="session",
     )  # fmt: skip
     st.caption(text(f"backtest_lab.shaking_{chosen}_help"))
+    common = 100 if chosen == Shaking.CANDLES else 1000  # each of these is a whole backtest
     runs = st.number_input(
-        text("backtest_lab.runs"), 10, MOST_RUNS, 1000, step=100, key="lab_runs",
+        text("backtest_lab.runs"), 10, MOST_RUNS, common, step=10, key=f"lab_runs_{common}",
         persist_state="session",
     )  # fmt: skip
     return {"shaking": Shaking(chosen), "runs": int(runs)}

@@ -13,12 +13,22 @@ Json = Mapping[str, Any]
 
 HEADLINE: Final = ("return", "max_drawdown", "sharpe", "win_rate", "profit_factor", "trades")
 GAINS: Final = frozenset({"return", "cagr", "expectancy", "funding"})  # coloured by their sign
+UNITS: Final = {
+    "return": "fraction",
+    "max_drawdown": "fraction",
+    "win_rate": "fraction",
+    "trades": "count",
+    "fees": "money",
+    "sharpe": "ratio",
+    "profit_factor": "ratio",
+    "efficiency": "ratio",
+}  # fmt: skip  of figures that come without their unit
 _LARGE: Final = 10_000  # money without its cents, or it would be cut off
 
 
-def known(code: str, fallback: str) -> str:
+def known(code: str, fallback: str, **values: Any) -> str:
     """Return a sentence, or `fallback` where the catalogue has none: of another version."""
-    return text(code) if code in catalogue(language()) else fallback
+    return text(code, **values) if code in catalogue(language()) else fallback
 
 
 def name_of(code: str) -> str:
@@ -45,15 +55,15 @@ def plain_value(value: Any, unit: str, code: str = "") -> str:
     if unit == "count":
         return figures.whole(int(number))
     shown = f"{number:,.2f}".replace("-", figures.MINUS)
-    return f"{shown} {text(f'backtest.unit.{unit}')}" if unit in ("days", "times") else shown
+    return text(f"backtest.unit.{unit}", value=shown) if unit in ("days", "times") else shown
 
 
 def under(metric: Json, code: str) -> str:
     """Return the sample of a figure and its interval, or what is lacking."""
     if metric["missing"] is not None:
         return known(f"backtest.missing.{metric['missing']}", metric["missing"])
-    counted = known(f"backtest.counts.{metric['counts']}", metric["counts"])
-    sample = text("backtest_lab.sample", n=figures.whole(metric["sample"]), what=counted)
+    n = figures.whole(metric["sample"])
+    sample = known(f"backtest.counts.{metric['counts']}", f"{n} {metric['counts']}", n=n)
     interval = metric["interval"]
     if interval is None:
         return sample
@@ -80,9 +90,17 @@ def title(stored: Stored) -> str:
 
 
 def headline(stored: Stored) -> str:
-    """Return the one figure that a list shows; "" for a study, which has none."""
-    metric = stored.summary.get("metrics", {}).get("return")
-    return "" if metric is None else value_of(metric, "return")
+    """Return the one figure that a choice of results shows: of a study, its best's."""
+    return shown(stored, "return")
+
+
+def shown(stored: Stored, code: str) -> str:
+    """Return a figure of a result; "" where it has none."""
+    metric = stored.summary.get("metrics", {}).get(code)
+    if metric is not None:
+        return value_of(metric, code)
+    of_best = stored.summary.get("headline") or {}
+    return plain_value(of_best[code], UNITS[code], code) if code in of_best else ""
 
 
 def assumption(values: Json) -> str:

@@ -16,6 +16,7 @@ from auto_trading_dashboard.components import (
     performance_charts,
     performance_data,
     performance_metrics,
+    performance_parity,
     performance_tables,
     performance_trades,
 )
@@ -50,6 +51,7 @@ def sections(run: Run, period: Period) -> None:
     with page.shown(reading, "performance"):
         _maps(view)
         _groups(view)
+        performance_parity.parity(run)
         _list(view)
 
 

@@ -43,6 +43,9 @@ def falls(equity: Floats) -> Floats:
     [0.0, 0.0, 0.25]
     """
     peaks = np.maximum.accumulate(equity)
+    if bool((peaks[:1] > 0).all()):  # peaks never fall, so all are: no need for masks of a million
+        depth: Floats = (peaks - equity) / peaks
+        return depth
     sound = peaks > 0
     result: Floats = np.where(sound, (peaks - equity) / np.where(sound, peaks, 1.0), 0.0)
     return result

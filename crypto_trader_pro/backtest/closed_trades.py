@@ -2,8 +2,9 @@
 
 The arithmetic is that of `domain.positions.Position`: a partial close realizes its share of the
 cost, a fill that crosses zero ends one life and begins the next, and its fee belongs to the next.
-Funding that falls on the same instant as fills is paid by what was open before them: candles fund
-at their open, before they fill; where nothing was open it is what the next of those fills opened.
+A candle funds at its open, before it fills, whatever fell due since the open before. So a payment
+belongs to what was open before the fills of its instant; and where nothing was open, to what opened
+next, within the candle in which it fell due.
 """
 
 from collections import deque
@@ -148,20 +149,17 @@ class _Book:
 
     def still_open(self, end_ms: int) -> RoundTrip | None:
         """Return what is open after the last fill; None when flat."""
-        self._fund(end_ms + 1)
+        self._fund(end_ms)
+        if self.payments:
+            raise ValueError(
+                f"{self._instrument.symbol}: funding at {self.payments[0][0]} ms without a position"
+            )
         return self._trip(end_ms, "") if self._lots else None
 
     def _fund(self, at_ms: int) -> None:
-        """Book the payments before `at_ms`, and those of that instant if something is open."""
-        while self.payments and (
-            self.payments[0][0] < at_ms or (self.payments[0][0] == at_ms and self._lots)
-        ):
-            paid_ms, amount = self.payments.popleft()
-            if not self._lots:
-                raise ValueError(
-                    f"{self._instrument.symbol}: funding at {paid_ms} ms without a position"
-                )
-            self._funding += amount
+        """Book the payments up to `at_ms` if something is open."""
+        while self._lots and self.payments and self.payments[0][0] <= at_ms:
+            self._funding += self.payments.popleft()[1]
 
     def _pay(self, fee: int) -> None:
         self._fees += fee

@@ -17,7 +17,7 @@ from typing import Any, Final
 from crypto_trader_pro.backtest import kernel, kernel_state, passes
 from crypto_trader_pro.domain.scalars import REGISTRY, SEQUENCE_REGISTRY, STEPS
 
-_OPTIONS: Final = {"error_model": "numpy", "nogil": True}
+_OPTIONS: Final = {"error_model": "numpy", "nogil": True, "_nrt": False}
 _ENTRIES: Final = (kernel.play, passes.gate_pass, passes.cross_pass)
 
 

@@ -5,7 +5,7 @@ settles. `s` is the place of the symbol; a room for the rows is seen to before e
 """
 
 from crypto_trader_pro.backtest import kernel_state as k
-from crypto_trader_pro.backtest.kernel_state import Market, Out, Rules, State, kernel
+from crypto_trader_pro.backtest.kernel_state import Market, Out, Rules, kernel
 from crypto_trader_pro.backtest.result import (
     FILL_AT,
     FILL_FEE,
@@ -30,6 +30,7 @@ from crypto_trader_pro.backtest.result import (
     ORDER_SYMBOL,
     STATUSES,
 )
+from crypto_trader_pro.domain.market import Ints
 from crypto_trader_pro.domain.units import mul_div, notional
 from crypto_trader_pro.simulation.costs import fee
 
@@ -50,12 +51,12 @@ BY_LIQUIDATION = FILL_REASONS.index("liquidation")
 
 @kernel
 def new_order(
-    st: State, out: Out, s: int, side: int, role: int, strategy: int, decided_ms: int, lots: int,
+    st: Ints, out: Out, s: int, side: int, role: int, strategy: int, decided_ms: int, lots: int,
     status: int, reason: int,
 ) -> int:  # fmt: skip
     """Add an order; return its number."""
-    n = st.account[k.ORDERS]
-    st.account[k.ORDERS] = n + 1
+    n = st[-1, k.ORDERS]
+    st[-1, k.ORDERS] = n + 1
     o = out.orders[n]
     o[ORDER_NUMBER] = n + 1
     o[ORDER_SYMBOL] = s
@@ -90,18 +91,18 @@ def tell(out: Out, number: int, lots: int) -> None:
 
 
 @kernel
-def drop_entry(st: State, s: int) -> None:
+def drop_entry(st: Ints, s: int) -> None:
     """Take the entry out of the book and give its reservation back."""
-    x = st.symbols[s]
+    x = st[s]
     x[k.ENTRY] = 0
-    st.account[k.ENTRIES] -= 1
-    st.account[k.RESERVED] -= x[k.ENTRY_RESERVED]
+    st[-1, k.ENTRIES] -= 1
+    st[-1, k.RESERVED] -= x[k.ENTRY_RESERVED]
 
 
 @kernel
-def end_entry(st: State, out: Out, s: int, status: int, reason: int) -> None:
+def end_entry(st: Ints, out: Out, s: int, status: int, reason: int) -> None:
     """End what is left of the entry; protection that waited for it dies with it."""
-    x = st.symbols[s]
+    x = st[s]
     end_order(out, x[k.ENTRY], status, reason)
     if x[k.WAITING_STOP] != 0:
         end_order(out, x[k.WAITING_STOP], CANCELED, k.ENTRY_ENDED)
@@ -113,25 +114,25 @@ def end_entry(st: State, out: Out, s: int, status: int, reason: int) -> None:
 
 
 @kernel
-def end_stop(st: State, out: Out, s: int, reason: int) -> None:
-    x = st.symbols[s]
+def end_stop(st: Ints, out: Out, s: int, reason: int) -> None:
+    x = st[s]
     if x[k.STOP] != 0:
         end_order(out, x[k.STOP], CANCELED, reason)
         x[k.STOP] = 0
 
 
 @kernel
-def end_target(st: State, out: Out, s: int, reason: int) -> None:
-    x = st.symbols[s]
+def end_target(st: Ints, out: Out, s: int, reason: int) -> None:
+    x = st[s]
     if x[k.TARGET] != 0:
         end_order(out, x[k.TARGET], CANCELED, reason)
         x[k.TARGET] = 0
 
 
 @kernel
-def end_exits(st: State, out: Out, s: int, reason: int) -> None:
+def end_exits(st: Ints, out: Out, s: int, reason: int) -> None:
     """End the market exit and what is left of a triggered stop."""
-    x = st.symbols[s]
+    x = st[s]
     if x[k.EXIT] != 0:
         end_order(out, x[k.EXIT], CANCELED, reason)
         x[k.EXIT] = 0
@@ -141,26 +142,26 @@ def end_exits(st: State, out: Out, s: int, reason: int) -> None:
 
 
 @kernel
-def end_started(st: State, out: Out, s: int) -> None:
+def end_started(st: Ints, out: Out, s: int) -> None:
     """End what is left of an entry whose protection has been used: it would come back naked."""
-    x = st.symbols[s]
+    x = st[s]
     if x[k.ENTRY] != 0 and x[k.ENTRY_STARTED] != 0:
         end_entry(st, out, s, CANCELED, k.POSITION_CLOSED)
 
 
 @kernel
-def left_market(m: Market, r: Rules, st: State, s: int, at_ms: int, stopped: int) -> None:
+def left_market(m: Market, r: Rules, st: Ints, s: int, at_ms: int, stopped: int) -> None:
     """Start the cooldown after a position was closed; stops in a row lock the symbol."""
-    a, x = st.account, st.symbols[s]
-    a[k.OPEN] -= 1
+    a, x = st[-1], st[s]
+    a[k.HOLDINGS] -= 1
     x[k.LAST_EXIT] = at_ms
     x[k.STOPS_IN_ROW] = x[k.STOPS_IN_ROW] + 1 if stopped != 0 else 0
     limit = r.limits.lock_after_stops
     if limit != 0 and x[k.STOPS_IN_ROW] >= limit:
         day = a[k.DAY]
-        while m.day_end_ms[day] < at_ms:  # the first price of a day that has not begun yet
+        while m.days[day, 0] < at_ms:  # the first price of a day that has not begun yet
             day += 1
-        x[k.LOCKED_UNTIL] = m.day_end_ms[day]
+        x[k.LOCKED_UNTIL] = m.days[day, 0]
     if x[k.DEADLINE] != 0:
         x[k.DEADLINE] = 0
         a[k.DEADLINES] -= 1
@@ -178,11 +179,11 @@ def moved_cost(cost: int, position: int, lots: int, value: int) -> int:
 
 @kernel
 def book_fill(
-    m: Market, r: Rules, st: State, out: Out, s: int, number: int, side: int, lots: int,
+    m: Market, r: Rules, st: Ints, out: Out, s: int, number: int, side: int, lots: int,
     price: int, maker: int, reason: int, at_ms: int,
 ) -> None:  # fmt: skip
     """Move cash and position by one execution and write it down."""
-    a, x = st.account, st.symbols[s]
+    a, x = st[-1], st[s]
     value = notional(price, lots, m.instruments[s, k.IN_TV])
     rate = m.instruments[s, k.IN_MAKER] if maker != 0 else m.instruments[s, k.IN_TAKER]
     if reason == BY_LIQUIDATION:
@@ -214,7 +215,7 @@ def book_fill(
     if reason == BY_ENTRY:
         x[k.OWNER] = x[k.ENTRY_STRATEGY]
         if before == 0:
-            a[k.OPEN] += 1
+            a[k.HOLDINGS] += 1
             if x[k.ENTRY_HOLD] != 0:
                 x[k.DEADLINE] = at_ms + x[k.ENTRY_HOLD]
                 a[k.DEADLINES] += 1
@@ -223,9 +224,9 @@ def book_fill(
 
 
 @kernel
-def shrink_protection(st: State, out: Out, s: int, filled: int) -> None:
+def shrink_protection(st: Ints, out: Out, s: int, filled: int) -> None:
     """After a reducing fill of order `filled`: protection covers what is left, or leaves."""
-    x = st.symbols[s]
+    x = st[s]
     held = abs(x[k.POSITION])
     if held == 0:
         end_exits(st, out, s, k.POSITION_CLOSED)

@@ -7,7 +7,7 @@ import numpy as np
 
 from crypto_trader_pro.backtest import kernel_state as k
 from crypto_trader_pro.backtest.compiler import Compiled
-from crypto_trader_pro.backtest.kernel_state import Events, Market, Out, Rules, State
+from crypto_trader_pro.backtest.kernel_state import Events, Market, Out, Rules
 from crypto_trader_pro.backtest.result import (
     FILL_COLUMNS,
     FUNDING_COLUMNS,
@@ -46,38 +46,29 @@ class Prepared:
 class Workspace:
     """State and outputs of a run; used again by the next one of the same candles."""
 
-    state: State
+    state: Ints
     out: Out
 
     @classmethod
     def of(cls, market: Market, strategies: int, orders: int) -> "Workspace":
-        symbols, rows = market.volume.shape[1], len(market.decision_ms)
-        state = State(
-            np.zeros((symbols, k.SYMBOL_COLUMNS), np.int64),
-            np.zeros(k.ACCOUNT_PLACES, np.int64),
-            np.zeros(k.COUNT_PLACES, np.int64),
-            np.zeros((symbols, 2 * strategies), np.int64),
-        )
+        symbols = len(market.instruments)
+        decisions = len(market.ends) if len(market.ends) else len(market.rows)
+        columns = max(k.ACCOUNT_PLACES, k.LAST_ENTRY + 2 * strategies)
         out = Out(
-            np.empty(rows, np.int64),
+            np.empty(decisions, np.int64),
             np.empty((orders, FILL_COLUMNS), np.int64),
             np.empty((orders, ORDER_COLUMNS), np.int64),
             np.empty((len(market.funding), FUNDING_COLUMNS), np.int64),
-            np.empty((max(64, orders // 16), 3), np.int64),
-            np.empty((max(64 * symbols, orders // 4), 3), np.int64),
+            np.empty((orders, 3), np.int64),
         )
-        return cls(state, out)
-
-    def doubled(self, market: Market) -> "Workspace":
-        return Workspace.of(market, self.state.last_entry.shape[1] // 2, 2 * len(self.out.orders))
+        return cls(np.zeros((symbols + 1, columns), np.int64), out)
 
 
 def workspace(prepared: Prepared, events: Events) -> Workspace:
     """Return room for a run of these events: an entry has two protections, and may be refused."""
     symbols = len(prepared.instruments)
-    return Workspace.of(
-        prepared.market, len(prepared.strategies), 4 * len(events.table) + 64 * symbols
-    )
+    orders = 4 * len(events.table) + 64 * symbols + 64
+    return Workspace.of(prepared.market, len(prepared.strategies), orders)
 
 
 def play(
@@ -94,28 +85,31 @@ def play(
             return room
         if code != k.FULL:
             raise KernelRefused(REFUSALS[code])
-        room = room.doubled(prepared.market)
+        orders = 2 * len(room.out.orders)
+        room = Workspace.of(prepared.market, len(prepared.strategies), orders)
 
 
 def result_of(
     prepared: Prepared, rules: Rules, room: Workspace, reasons: Sequence[str]
 ) -> BacktestResult:
     """Return what the workspace holds; its arrays are copied."""
-    a, out, counts, m = room.state.account, room.out, room.state.counts, prepared.market
+    a, out, m = room.state[-1], room.out, prepared.market
     equity = out.equity.copy()
-    symbols = room.state.symbols
+    log = out.log[: a[k.LOGGED]]
+    ladder = log[log[:, 1] >= k.LADDER]
     events = tuple(
-        LadderEvent(at, k.EVENT_CODES[code], worth)
-        for at, code, worth in out.events[: a[k.EVENTS]].tolist()
+        LadderEvent(at, k.EVENT_CODES[code - k.LADDER], worth)
+        for at, code, worth in ladder.tolist()
     )
-    refusals = counts[k.COUNT_RULE : k.COUNT_RULE + len(CODES)].tolist()
+    ends = m.ends if len(m.ends) else slice(None)
+    refusals = a[k.COUNT_RULE : k.COUNT_RULE + len(CODES)].tolist()
     return BacktestResult(
         instruments=prepared.instruments,
         strategies=prepared.strategies,
         timeframe_ms=rules.terms.decision_ms,
         opening=rules.terms.opening,
         start_ms=rules.terms.start_ms,
-        close_ms=m.decision_ms + rules.terms.decision_ms,
+        close_ms=m.rows[ends, k.OPEN_MS] + rules.terms.bar_ms,
         equity=equity,
         fills=out.fills[: a[k.FILLS]].copy(),
         orders=out.orders[: a[k.ORDERS]].copy(),
@@ -123,36 +117,38 @@ def result_of(
         funding=out.funding[: a[k.FUNDED]].copy(),
         events=events,
         refusals={code: n for code, n in zip(CODES, refusals, strict=True) if n},
-        outcomes=_outcomes(m, rules, counts),
+        outcomes=_outcomes(m, rules, a),
         time_in_state_ms={
-            state.value: int(counts[k.COUNT_STATE + i]) for i, state in enumerate(_STATES)
+            state.value: int(a[k.COUNT_STATE + i]) for i, state in enumerate(_STATES)
         },
         trading_state=_STATES[a[k.TRADING_STATE]].value,
         max_drawdown_rate=largest_fall(rules.terms.opening, equity),
         bars=prepared.bars,
         cash=int(a[k.CASH]),
-        positions=tuple(symbols[:, k.POSITION].tolist()),
+        positions=tuple(room.state[:-1, k.POSITION].tolist()),
         last=_last(m),
-        masks=out.masks[: a[k.MASKS]].copy(),
+        masks=log[log[:, 1] < k.LADDER],
     )
 
 
 def bounds_of(room: Workspace) -> dict[str, int]:
     """Return how many entries each sizing bound has limited."""
-    counts = room.state.counts[k.COUNT_BOUND : k.COUNT_BOUND + len(Bound)].tolist()
+    counts = room.state[-1, k.COUNT_BOUND : k.COUNT_BOUND + len(Bound)].tolist()
     return {bound.name: n for bound, n in zip(Bound, counts, strict=True)}
 
 
 def _outcomes(m: Market, rules: Rules, counts: Ints) -> dict[str, int]:
-    decided = (m.decision_ms + rules.terms.decision_ms) % rules.terms.interval_ms == 0
-    present = m.decision_volume[decided] >= 0 if not decided.all() else m.decision_volume >= 0
-    dark = int(present.size - np.count_nonzero(present))
+    ends = m.ends if len(m.ends) else slice(None)
+    closes = m.rows[ends, k.OPEN_MS] + rules.terms.bar_ms
+    present = m.rows[ends, k.VOLUME :: 5] >= 0
+    if rules.terms.interval_ms != rules.terms.decision_ms:
+        present = present[closes % rules.terms.interval_ms == 0]
     found = {
         Outcome.ORDERED: int(counts[k.COUNT_ORDERED]),
         Outcome.CLOSED: int(counts[k.COUNT_CLOSED]),
         Outcome.REFUSED: int(counts[k.COUNT_REFUSED]),
         Outcome.SHADOW: int(counts[k.COUNT_SHADOW]),
-        Outcome.DARK: dark,
+        Outcome.DARK: int(present.size - np.count_nonzero(present)),
     }
     found[Outcome.HOLD] = int(present.size) - sum(found.values())
     return {outcome.value: n for outcome, n in found.items() if n}
@@ -160,9 +156,9 @@ def _outcomes(m: Market, rules: Rules, counts: Ints) -> dict[str, int]:
 
 def _last(m: Market) -> tuple[int, ...]:
     last = []
-    for s in range(m.volume.shape[1]):
-        rows = np.flatnonzero(m.decision_volume[:, s] >= 0)
-        last.append(int(m.decision_close[rows[-1], s]) if len(rows) else 0)
+    for s in range(len(m.instruments)):
+        rows = np.flatnonzero(m.rows[:, 5 * s + k.VOLUME] >= 0)
+        last.append(int(m.rows[rows[-1], 5 * s + k.CLOSE]) if len(rows) else 0)
     return tuple(last)
 
 

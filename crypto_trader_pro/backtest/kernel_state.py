@@ -25,7 +25,7 @@ def kernel(function: _Function) -> _Function:
     return function
 
 
-# --- one symbol: columns of `State.symbols` -------------------------------------------------
+# --- one symbol: columns of its row of the state ---------------------------------------------
 
 POSITION: Final = 0  # lots, signed
 COST: Final = 1  # of the open lots, money units, signed as the position
@@ -70,9 +70,9 @@ REST_SIDE: Final = 36
 REST_LOTS: Final = 37
 REST_TRAILED: Final = 38
 REST_FIRST: Final = 39  # 1: it came before the market exit
-SYMBOL_COLUMNS: Final = 40
+LAST_ENTRY: Final = 40  # two places per strategy: candle close of its last long, short entry
 
-# --- the account: places in `State.account` ---------------------------------------------------
+# --- the account: places in the last row of the state -----------------------------------------
 
 CASH: Final = 0
 EQUITY: Final = 1
@@ -89,13 +89,13 @@ ENTRIES_TODAY: Final = 11
 ENTRIES_NOW: Final = 12
 RESERVED: Final = 13
 ENTRIES: Final = 14  # entries under way
-OPEN: Final = 15  # open positions
+HOLDINGS: Final = 15  # open positions
 NOW_MS: Final = 16
 TRADING_STATE: Final = 17  # 0 active, 1 reducing, 2 halted
 ORDERS: Final = 18  # made so far
 FILLS: Final = 19
 FUNDED: Final = 20
-EVENTS: Final = 21
+LOGGED: Final = 21
 FAULT: Final = 22
 LINE_WARN: Final = 23
 LINE_LOSS: Final = 24
@@ -103,21 +103,19 @@ LINE_REDUCE: Final = 25
 LINE_KILL: Final = 26
 LINE_RECOVER: Final = 27
 DEADLINES: Final = 28  # positions that have one
-MASKS: Final = 29
-BUSY: Final = 30  # symbols with a position or an order
-ACCOUNT_PLACES: Final = 31
+BUSY: Final = 30  # a symbol may have a position or an order
 
-# --- counters: places in `State.counts` -------------------------------------------------------
+# --- counters, after the account's places -----------------------------------------------------
 
-COUNT_ORDERED: Final = 0
-COUNT_CLOSED: Final = 1
-COUNT_REFUSED: Final = 2
-COUNT_SHADOW: Final = 3
-COUNT_STATE: Final = 4  # three places: ms spent active, reducing, halted
-COUNT_BOUND: Final = 7  # five places: entries by the bound that was smallest
-COUNT_RULE: Final = 12  # 18 places: refusals by first rule
-COUNT_BROKEN: Final = 30  # 18 places: refusals by any rule
-COUNT_PLACES: Final = 48
+COUNT_ORDERED: Final = 31
+COUNT_CLOSED: Final = 32
+COUNT_REFUSED: Final = 33
+COUNT_SHADOW: Final = 34
+COUNT_STATE: Final = 35  # three places: ms spent active, reducing, halted
+COUNT_BOUND: Final = 38  # five places: entries by the bound that was smallest
+COUNT_RULE: Final = 43  # 18 places: refusals by first rule
+COUNT_BROKEN: Final = 61  # 18 places: refusals by any rule
+ACCOUNT_PLACES: Final = 79
 
 # --- reasons that the kernel itself gives: places in BacktestResult.reasons -------------------
 
@@ -141,12 +139,14 @@ TIME_OUT: Final = 12
 DAILY_LOSS: Final = 13
 DRAWDOWN: Final = 14
 
-# --- ladder events: codes in `Out.events` -----------------------------------------------------
+# --- ladder events: codes in `Out.log` -----------------------------------------------------
 
 EVENT_CODES: Final = (
     "daily_loss_warning", "daily_loss_exceeded", "drawdown_reducing", "drawdown_kill",
     "drawdown_recovered", "drawdown_peak_reset",
 )  # fmt: skip
+
+LADDER: Final = 1 << 20  # beyond every symbol's place
 
 # --- what the kernel answers ------------------------------------------------------------------
 
@@ -171,7 +171,21 @@ EV_HOLD: Final = 9  # ms; 0 = no time-out
 EV_MODEL: Final = 10
 EV_EDGE: Final = 11
 EV_REASON: Final = 12  # place in the reasons of the run
-EV_COLUMNS: Final = 13
+# what an entry is judged by, of the decision candle
+EV_PRICE: Final = 13  # its close
+EV_VOLUME: Final = 14
+EV_REFERENCE: Final = 15  # the close before it, its open if it is the first
+EV_GATE: Final = 16  # 0 green, 1 exit only
+EV_VOLATILITY: Final = 17  # mean absolute move, parts of 1e8
+EV_COLUMNS: Final = 18
+
+# columns of `Market.rows`, of symbol s after 5 * s; the first is the open time
+OPEN_MS: Final = 0
+OPEN: Final = 1
+HIGH: Final = 2
+LOW: Final = 3
+CLOSE: Final = 4
+VOLUME: Final = 5  # -1: the symbol has no candle here
 
 # columns of `Market.instruments`
 IN_TV: Final = 0
@@ -181,46 +195,30 @@ IN_MAKER: Final = 3
 IN_TAKER: Final = 4
 IN_MINIMUM: Final = 5
 IN_MAX_LOTS: Final = 6
-IN_COLUMNS: Final = 7
+IN_FUNDING: Final = 7  # its events begin here in `Market.funding`
+IN_FUNDING_END: Final = 8
+IN_COLUMNS: Final = 9
 
 
 class Market(NamedTuple):
-    """Candles on one grid. Rows are what the venue plays, decision rows what is decided on.
-
-    Without finer candles both are the same arrays. A volume of -1 says that there is no candle.
+    """Candles on one grid, and what does not change in a run. Few arrays: each call passes them.
 
     Args:
-        open_ms: (rows,); open, high, low, close, volume: (rows, symbols).
-        decision_ms: (decisions,) open times; decision_open, _close, _volume: (decisions, symbols).
-        ends: (decisions,) the row that ends each decision candle; empty where both are the same.
-        gate: (decisions, symbols) 0 green, 1 exit only.
-        volatility: (decisions, symbols) mean absolute move, parts of 1e8.
-        day_end_ms: ends of the trading days from the first candle on, one beyond the last.
-        day_row: for each of them the first decision candle that closes after it.
-        instruments: (symbols, IN_COLUMNS); tiers: (symbols, 3 * n) as `Instrument.tiers`.
-        funding: (events, 2) of (at_ms, rate), all symbols one after another; funding_from:
-            (symbols + 1,) where each begins.
+        rows: (rows, 1 + 5 * symbols): what the venue plays.
+        ends: the row that ends each decision candle; empty where each row is one.
+        days: (days, 2): end of each trading day from the first candle on, one beyond the last, and
+            the first decision candle that closes after it.
+        instruments: (symbols, IN_COLUMNS).
+        tiers: (symbols, 3 * n) as `Instrument.tiers`.
+        funding: (events, 2) of (at_ms, rate), all symbols one after another.
     """
 
-    open_ms: Ints
-    open: Ints
-    high: Ints
-    low: Ints
-    close: Ints
-    volume: Ints
-    decision_ms: Ints
-    decision_open: Ints
-    decision_close: Ints
-    decision_volume: Ints
+    rows: Ints
     ends: Ints
-    gate: Flags
-    volatility: Ints
-    day_end_ms: Ints
-    day_row: Ints
+    days: Ints
     instruments: Ints
     tiers: Ints
     funding: Ints
-    funding_from: Ints
 
 
 class Events(NamedTuple):
@@ -244,24 +242,16 @@ class Terms(NamedTuple):
     keeps_masks: int
 
 
-class State(NamedTuple):
-    """Mutable state of a run."""
-
-    symbols: Ints  # (symbols, SYMBOL_COLUMNS)
-    account: Ints  # (ACCOUNT_PLACES,)
-    counts: Ints  # (COUNT_PLACES,)
-    last_entry: Ints  # (symbols, 2 * strategies) candle close of the last entry by side
-
-
 class Out(NamedTuple):
-    """What a run writes; the first axis of each but `equity` may prove too short."""
+    """What a run writes; all but `equity` and `funding` may prove too short."""
 
     equity: Ints  # (decisions,)
     fills: Ints
     orders: Ints
     funding: Ints
-    events: Ints  # (n, 3): at_ms, code, equity
-    masks: Ints  # (n, 3): candle close, symbol, mask
+    log: (
+        Ints  # (n, 3): time, what, number; a ladder event (LADDER + code, equity) or (symbol, mask)
+    )
 
 
 class Rules(NamedTuple):

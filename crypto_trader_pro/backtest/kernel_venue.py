@@ -26,13 +26,14 @@ from crypto_trader_pro.backtest.kernel_books import (
     shrink_protection,
     tell,
 )
-from crypto_trader_pro.backtest.kernel_state import Market, Out, Rules, State, kernel
+from crypto_trader_pro.backtest.kernel_state import Market, Out, Rules, kernel
 from crypto_trader_pro.backtest.result import (
     FUNDING_AMOUNT,
     FUNDING_AT,
     FUNDING_SYMBOL,
     ROLES,
 )
+from crypto_trader_pro.domain.market import Ints
 from crypto_trader_pro.domain.units import notional, rate_ceil, rate_floor
 from crypto_trader_pro.simulation.costs import fee, funding_cash, slipped_far, taker_rate_of
 from crypto_trader_pro.simulation.margin import bankruptcy_price, liquidates, maintenance_of
@@ -47,8 +48,8 @@ _FLATTEN = ROLES.index("flatten")
 def last_close(m: Market, t: int, s: int) -> int:
     """Return the newest close of the symbol at row `t`, price units; 0 before its first candle."""
     while t >= 0:
-        if m.volume[t, s] >= 0:
-            return int(m.close[t, s])
+        if m.rows[t, 5 * s + k.VOLUME] >= 0:
+            return int(m.rows[t, 5 * s + k.CLOSE])
         t -= 1
     return 0
 
@@ -58,8 +59,8 @@ def range_before(m: Market, t: int, s: int) -> int:
     """Return high - low of the symbol's last candle before row `t`; 0 before its first."""
     t -= 1
     while t >= 0:
-        if m.volume[t, s] >= 0:
-            return int(m.high[t, s] - m.low[t, s])
+        if m.rows[t, 5 * s + k.VOLUME] >= 0:
+            return int(m.rows[t, 5 * s + k.HIGH] - m.rows[t, 5 * s + k.LOW])
         t -= 1
     return 0
 
@@ -68,7 +69,9 @@ def range_before(m: Market, t: int, s: int) -> int:
 def taker_price(m: Market, r: Rules, t: int, s: int, price: int, side: int, lots: int) -> int:
     """Return the price at which `lots` fill as taker in row `t`."""
     c = r.costs
-    rate = taker_rate_of(lots, m.volume[t, s], c.slippage_rate, c.half_spread_rate, c.impact_rate)
+    rate = taker_rate_of(
+        lots, m.rows[t, 5 * s + k.VOLUME], c.slippage_rate, c.half_spread_rate, c.impact_rate
+    )
     extra = 0
     if c.range_share != 0:
         extra = rate_ceil(range_before(m, t, s), c.range_share)
@@ -76,15 +79,15 @@ def taker_price(m: Market, r: Rules, t: int, s: int, price: int, side: int, lots
 
 
 @kernel
-def fund(m: Market, st: State, out: Out, t: int, s: int) -> None:
+def fund(m: Market, st: Ints, out: Out, t: int, s: int) -> None:
     """Charge the funding events up to this candle's open on the position there is."""
-    a, x = st.account, st.symbols[s]
+    a, x = st[-1], st[s]
     i = x[k.FUNDING_NEXT]
-    end = m.funding_from[s + 1]
-    while i < end and m.funding[i, 0] <= m.open_ms[t]:
+    end = m.instruments[s, k.IN_FUNDING_END]
+    while i < end and m.funding[i, 0] <= m.rows[t, 0]:
         if x[k.POSITION] != 0:
             amount = funding_cash(
-                x[k.POSITION], m.open[t, s], m.instruments[s, k.IN_TV], m.funding[i, 1]
+                x[k.POSITION], m.rows[t, 5 * s + k.OPEN], m.instruments[s, k.IN_TV], m.funding[i, 1]
             )
             a[k.CASH] += amount
             n = a[k.FUNDED]
@@ -97,9 +100,9 @@ def fund(m: Market, st: State, out: Out, t: int, s: int) -> None:
 
 
 @kernel
-def leave_rest(m: Market, r: Rules, st: State, out: Out, t: int, s: int, room: int) -> int:
+def leave_rest(m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, room: int) -> int:
     """Fill what is left of a triggered stop at the open; return the lots."""
-    x = st.symbols[s]
+    x = st[s]
     number, side = x[k.REST], x[k.REST_SIDE]
     if x[k.POSITION] * side >= 0:
         end_order(out, number, CANCELED, k.NOTHING_TO_REDUCE)
@@ -108,9 +111,9 @@ def leave_rest(m: Market, r: Rules, st: State, out: Out, t: int, s: int, room: i
     lots = min(x[k.REST_LOTS], abs(x[k.POSITION]), room)
     if lots <= 0:
         return 0
-    price = taker_price(m, r, t, s, m.open[t, s], side, lots)
+    price = taker_price(m, r, t, s, m.rows[t, 5 * s + k.OPEN], side, lots)
     reason = BY_TRAILING if x[k.REST_TRAILED] != 0 else BY_STOP
-    book_fill(m, r, st, out, s, number, side, lots, price, 0, reason, m.open_ms[t])
+    book_fill(m, r, st, out, s, number, side, lots, price, 0, reason, m.rows[t, 0])
     x[k.REST_LOTS] -= lots
     if x[k.REST_LOTS] == 0:
         x[k.REST] = 0
@@ -119,9 +122,9 @@ def leave_rest(m: Market, r: Rules, st: State, out: Out, t: int, s: int, room: i
 
 
 @kernel
-def leave(m: Market, r: Rules, st: State, out: Out, t: int, s: int, room: int, is_last: int) -> int:
+def leave(m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, room: int, is_last: int) -> int:
     """Fill the market exit at the open; return the lots."""
-    x = st.symbols[s]
+    x = st[s]
     number, side = x[k.EXIT], x[k.EXIT_SIDE]
     if x[k.EXIT_DELAY] != 0:
         x[k.EXIT_DELAY] -= is_last
@@ -133,8 +136,8 @@ def leave(m: Market, r: Rules, st: State, out: Out, t: int, s: int, room: int, i
     lots = min(x[k.EXIT_LOTS], abs(x[k.POSITION]), room)
     if lots <= 0:
         return 0
-    price = taker_price(m, r, t, s, m.open[t, s], side, lots)
-    book_fill(m, r, st, out, s, number, side, lots, price, 0, x[k.EXIT_ROLE], m.open_ms[t])
+    price = taker_price(m, r, t, s, m.rows[t, 5 * s + k.OPEN], side, lots)
+    book_fill(m, r, st, out, s, number, side, lots, price, 0, x[k.EXIT_ROLE], m.rows[t, 0])
     x[k.EXIT_LOTS] -= lots
     if x[k.EXIT_LOTS] == 0:
         x[k.EXIT] = 0
@@ -143,9 +146,9 @@ def leave(m: Market, r: Rules, st: State, out: Out, t: int, s: int, room: int, i
 
 
 @kernel
-def protect(m: Market, st: State, out: Out, s: int, side: int, price: int) -> None:
+def protect(m: Market, st: Ints, out: Out, s: int, side: int, price: int) -> None:
     """Let the entry's stop and target rest for what has filled; prices from the first fill."""
-    x = st.symbols[s]
+    x = st[s]
     tick = m.instruments[s, k.IN_TICK]
     if x[k.WAITING_STOP] != 0:
         end_stop(st, out, s, k.REPLACED)
@@ -169,9 +172,9 @@ def protect(m: Market, st: State, out: Out, s: int, side: int, price: int) -> No
 
 
 @kernel
-def enter(m: Market, r: Rules, st: State, out: Out, t: int, s: int, room: int, is_last: int) -> int:
+def enter(m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, room: int, is_last: int) -> int:
     """Fill the entry at the open as far as volume and cash allow; return the lots."""
-    a, x = st.account, st.symbols[s]
+    a, x = st[-1], st[s]
     side = x[k.ENTRY_SIDE]
     if x[k.ENTRY_DELAY] != 0:
         x[k.ENTRY_DELAY] -= is_last
@@ -181,7 +184,7 @@ def enter(m: Market, r: Rules, st: State, out: Out, t: int, s: int, room: int, i
         return 0
     lots = min(x[k.ENTRY_LOTS], room)
     if lots > 0:
-        price = taker_price(m, r, t, s, m.open[t, s], side, lots)
+        price = taker_price(m, r, t, s, m.rows[t, 5 * s + k.OPEN], side, lots)
         if side > 0 and m.instruments[s, k.IN_SHORT] == 0:  # coins are paid in full
             lot_value = price * m.instruments[s, k.IN_TV]
             unit = lot_value + fee(lot_value, m.instruments[s, k.IN_TAKER])
@@ -190,7 +193,7 @@ def enter(m: Market, r: Rules, st: State, out: Out, t: int, s: int, room: int, i
                 end_entry(st, out, s, CANCELED, k.INSUFFICIENT_FUNDS)
                 return 0
         x[k.ENTRY_STARTED] = 1
-        book_fill(m, r, st, out, s, x[k.ENTRY], side, lots, price, 0, BY_ENTRY, m.open_ms[t])
+        book_fill(m, r, st, out, s, x[k.ENTRY], side, lots, price, 0, BY_ENTRY, m.rows[t, 0])
         x[k.ENTRY_LOTS] -= lots
         protect(m, st, out, s, side, price)
         if x[k.ENTRY_LOTS] == 0:
@@ -205,10 +208,10 @@ def enter(m: Market, r: Rules, st: State, out: Out, t: int, s: int, room: int, i
 
 @kernel
 def stopped(
-    m: Market, r: Rules, st: State, out: Out, s: int, price: int, lots: int, close_ms: int
+    m: Market, r: Rules, st: Ints, out: Out, s: int, price: int, lots: int, close_ms: int
 ) -> None:
     """Trigger the stop: the target leaves, what the candle cannot fill goes to the market."""
-    x = st.symbols[s]
+    x = st[s]
     end_target(st, out, s, k.STOP_CAME_FIRST)
     end_started(st, out, s)
     number = x[k.STOP]
@@ -224,7 +227,7 @@ def stopped(
         shrink_protection(st, out, s, number)
     if x[k.STOP] != 0:
         if x[k.REST] != 0:
-            st.account[k.FAULT] = k.TWO_RESTS
+            st[-1, k.FAULT] = k.TWO_RESTS
         x[k.REST] = number
         x[k.REST_SIDE] = side
         x[k.REST_LOTS] = x[k.STOP_LOTS]
@@ -235,14 +238,21 @@ def stopped(
 
 @kernel
 def play_bracket(
-    m: Market, r: Rules, st: State, out: Out, t: int, s: int, room: int, close_ms: int
+    m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, room: int, close_ms: int
 ) -> None:
     """Play the resting stop and target against one candle, then let the stop trail."""
-    x = st.symbols[s]
+    x = st[s]
     side = 1 if x[k.POSITION] > 0 else -1
     stop = x[k.STOP_PRICE] if x[k.STOP] != 0 else 0
     target = x[k.TARGET_PRICE] if x[k.TARGET] != 0 else 0
-    hit, price = bracket(side, m.open[t, s], m.high[t, s], m.low[t, s], stop, target)
+    hit, price = bracket(
+        side,
+        m.rows[t, 5 * s + k.OPEN],
+        m.rows[t, 5 * s + k.HIGH],
+        m.rows[t, 5 * s + k.LOW],
+        stop,
+        target,
+    )
     if hit != 0:
         lots = min(abs(x[k.POSITION]), room)
         if hit == _STOPPED:
@@ -258,7 +268,14 @@ def play_bracket(
     if x[k.STOP] != 0 and x[k.STOP_TRAIL] != 0:
         tick = m.instruments[s, k.IN_TICK]
         side = 1 if x[k.POSITION] > 0 else -1
-        moved = trailed(side, m.high[t, s], m.low[t, s], x[k.STOP_PRICE], x[k.STOP_TRAIL], tick)
+        moved = trailed(
+            side,
+            m.rows[t, 5 * s + k.HIGH],
+            m.rows[t, 5 * s + k.LOW],
+            x[k.STOP_PRICE],
+            x[k.STOP_TRAIL],
+            tick,
+        )
         if moved != x[k.STOP_PRICE]:
             x[k.STOP_PRICE] = moved
             x[k.STOP_TRAILED] = 1
@@ -267,11 +284,11 @@ def play_bracket(
 
 @kernel
 def trade_open(
-    m: Market, r: Rules, st: State, out: Out, t: int, s: int, close_ms: int, is_last: int
+    m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, close_ms: int, is_last: int
 ) -> None:
     """Play a candle with orders to the market: exits, then the entry, then the bracket."""
-    x = st.symbols[s]
-    room = rate_floor(m.volume[t, s], r.costs.volume_share)
+    x = st[s]
+    room = rate_floor(m.rows[t, 5 * s + k.VOLUME], r.costs.volume_share)
     if x[k.REST] != 0 and x[k.REST_FIRST] != 0:
         room -= leave_rest(m, r, st, out, t, s, room)
         if x[k.EXIT] != 0:
@@ -289,31 +306,31 @@ def trade_open(
 
 @kernel
 def play_candle(
-    m: Market, r: Rules, st: State, out: Out, t: int, s: int, close_ms: int, is_last: int
+    m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, close_ms: int, is_last: int
 ) -> None:
     """Play row `t` over the orders of symbol `s`, which has a position or an order."""
-    x = st.symbols[s]
-    if m.funding_from[s + 1] > x[k.FUNDING_NEXT]:
+    x = st[s]
+    if m.instruments[s, k.IN_FUNDING_END] > x[k.FUNDING_NEXT]:
         fund(m, st, out, t, s)
     if x[k.EXIT] != 0 or x[k.ENTRY] != 0 or x[k.REST] != 0:
         trade_open(m, r, st, out, t, s, close_ms, is_last)
     elif x[k.STOP] != 0 or x[k.TARGET] != 0:
-        room = rate_floor(m.volume[t, s], r.costs.volume_share)
+        room = rate_floor(m.rows[t, 5 * s + k.VOLUME], r.costs.volume_share)
         play_bracket(m, r, st, out, t, s, room, close_ms)
 
 
 @kernel
-def adverse(m: Market, st: State, t: int, s: int) -> int:
+def adverse(m: Market, st: Ints, t: int, s: int) -> int:
     """Return the worst price of the row for the position; the last close without a candle."""
-    if m.volume[t, s] < 0:
+    if m.rows[t, 5 * s + k.VOLUME] < 0:
         return last_close(m, t, s)
-    return int(m.low[t, s] if st.symbols[s, k.POSITION] > 0 else m.high[t, s])
+    return int(m.rows[t, 5 * s + k.LOW] if st[s, k.POSITION] > 0 else m.rows[t, 5 * s + k.HIGH])
 
 
 @kernel
-def liquidate(m: Market, r: Rules, st: State, out: Out, s: int, price: int, at_ms: int) -> None:
+def liquidate(m: Market, r: Rules, st: Ints, out: Out, s: int, price: int, at_ms: int) -> None:
     """Close the position by force; everything else of the symbol ends."""
-    x = st.symbols[s]
+    x = st[s]
     end_exits(st, out, s, k.LIQUIDATED)
     if x[k.ENTRY] != 0:
         end_entry(st, out, s, CANCELED, k.LIQUIDATED)
@@ -326,10 +343,10 @@ def liquidate(m: Market, r: Rules, st: State, out: Out, s: int, price: int, at_m
 
 
 @kernel
-def liquidate_isolated(m: Market, r: Rules, st: State, out: Out, t: int, close_ms: int) -> None:
+def liquidate_isolated(m: Market, r: Rules, st: Ints, out: Out, t: int, close_ms: int) -> None:
     """Close each perpetual whose own margin is gone at its adverse extreme."""
-    for s in range(st.symbols.shape[0]):
-        x = st.symbols[s]
+    for s in range(st.shape[0] - 1):
+        x = st[s]
         position = x[k.POSITION]
         if position == 0 or m.instruments[s, k.IN_SHORT] == 0:
             continue
@@ -346,12 +363,12 @@ def liquidate_isolated(m: Market, r: Rules, st: State, out: Out, t: int, close_m
 
 
 @kernel
-def liquidate_cross(m: Market, r: Rules, st: State, out: Out, t: int, close_ms: int) -> None:
+def liquidate_cross(m: Market, r: Rules, st: Ints, out: Out, t: int, close_ms: int) -> None:
     """Close every perpetual at its adverse extreme when the account's maintenance is gone."""
-    worst = st.account[k.CASH]
+    worst = st[-1, k.CASH]
     gross = 0
-    for s in range(st.symbols.shape[0]):
-        position = st.symbols[s, k.POSITION]
+    for s in range(st.shape[0] - 1):
+        position = st[s, k.POSITION]
         if position != 0:
             value = adverse(m, st, t, s) * position * m.instruments[s, k.IN_TV]
             worst += value
@@ -360,13 +377,13 @@ def liquidate_cross(m: Market, r: Rules, st: State, out: Out, t: int, close_ms: 
     if worst > gross:  # maintenance is never more than the whole value
         return
     needed = 0
-    for s in range(st.symbols.shape[0]):
-        position = st.symbols[s, k.POSITION]
+    for s in range(st.shape[0] - 1):
+        position = st[s, k.POSITION]
         if position != 0 and m.instruments[s, k.IN_SHORT] != 0:
             value = notional(adverse(m, st, t, s), position, m.instruments[s, k.IN_TV])
             needed += maintenance_of(abs(value), m.tiers[s])
     if gross == 0 or liquidates(worst, needed) == 0:
         return
-    for s in range(st.symbols.shape[0]):
-        if st.symbols[s, k.POSITION] != 0 and m.instruments[s, k.IN_SHORT] != 0:
+    for s in range(st.shape[0] - 1):
+        if st[s, k.POSITION] != 0 and m.instruments[s, k.IN_SHORT] != 0:
             liquidate(m, r, st, out, s, adverse(m, st, t, s), close_ms)

@@ -44,7 +44,9 @@ class LabRequest:
         grid: dotted key -> values to try, of a sweep and of each fold of a walk-forward.
         anchored: every fold trains from the first candle on; else over a window that moves.
         train_days, test_days: of a fold of a walk-forward.
+        purge, embargo: candles left out at the end of a training and the beginning of a test.
         shaking, runs: of a Monte Carlo study.
+        study: id of the study that a worker has begun for it; "" before.
     """
 
     kind: LabKind
@@ -55,8 +57,11 @@ class LabRequest:
     anchored: bool = False
     train_days: int = 180
     test_days: int = 60
+    purge: int = 0
+    embargo: int = 0
     shaking: Shaking = Shaking.BLOCKS
     runs: int = 1000
+    study: str = ""
 
     @property
     def trials(self) -> int:
@@ -103,7 +108,8 @@ class LabRequest:
             "kind": self.kind.value, "market": dict(self.market), "changes": dict(self.changes),
             "engine": self.engine, "grid": {key: list(v) for key, v in self.grid.items()},
             "anchored": self.anchored, "train_days": self.train_days,
-            "test_days": self.test_days, "shaking": self.shaking.value, "runs": self.runs,
+            "test_days": self.test_days, "purge": self.purge, "embargo": self.embargo,
+            "shaking": self.shaking.value, "runs": self.runs, "study": self.study,
         }  # fmt: skip
 
     @classmethod

@@ -44,9 +44,9 @@ def profits_of(trips: Iterable[RoundTrip]) -> Ints:
 
 def profit_factor_of(profits: Ints) -> float | None:
     """Return all gains over all losses; None without a loss."""
-    values = [int(value) for value in profits.tolist()]
-    gains = sum(value for value in values if value > 0)
-    return profit_factor(Decimal(gains), Decimal(gains - sum(values)))
+    # in Python's numbers: the gains of a long run may pass 64 bits
+    gains = sum(profits[profits > 0].tolist())
+    return profit_factor(Decimal(gains), Decimal(-sum(profits[profits < 0].tolist())))
 
 
 def sqn(profits: Floats) -> float | None:
@@ -115,15 +115,18 @@ def exposure(trips: RoundTrips, start_ms: int, end_ms: int) -> float:
 
     From first to last fill of each trade, overlaps counted once.
     """
-    lives = sorted(
-        (trip.opened_ms, end_ms if trip.closed_ms is None else trip.closed_ms)
-        for trip in (*trips.closed, *trips.open)
+    lives = (*trips.closed, *trips.open)
+    if not lives or end_ms <= start_ms:
+        return 0.0
+    opened = np.array([trip.opened_ms for trip in lives], np.int64)
+    closed = np.array(
+        [end_ms if trip.closed_ms is None else trip.closed_ms for trip in lives], np.int64
     )
-    covered, reached = 0, start_ms
-    for opened_ms, closed_ms in lives:
-        covered += max(0, closed_ms - max(opened_ms, reached))
-        reached = max(reached, closed_ms)
-    return covered / (end_ms - start_ms) if end_ms > start_ms else 0.0
+    order = np.argsort(opened)
+    opened, closed = opened[order], closed[order]
+    reached = np.concatenate(([start_ms], np.maximum.accumulate(closed)[:-1]))
+    covered = np.maximum(0, closed - np.maximum(opened, reached))
+    return int(covered.sum()) / (end_ms - start_ms)
 
 
 def traded_value(result: BacktestResult) -> Floats:

@@ -79,7 +79,9 @@ def list_(
     elif rows:
         print_rows(names, rows)
     else:
-        typer.echo("Nothing is stored yet: data import FILE --symbol S --timeframe TF")
+        typer.echo(
+            "Nothing is stored yet: data download, or data import FILE --symbol S --timeframe TF"
+        )
 
 
 @data.command("quality")

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from sqlalchemy import Engine
@@ -23,7 +23,7 @@ from crypto_trader_pro.domain.timeframes import to_datetime
 from crypto_trader_pro.simulation.instruments import instrument
 from database.candles import FUNDING
 
-_SHOWN: int = 5  # holes of a part in the text
+_SHOWN: Final = 5  # holes of a part in the text
 
 
 def download(
@@ -60,8 +60,7 @@ def download(
         if len(symbol) > 1:
             raise InputError(f"--out takes one --symbol, {len(symbol)} were given")
         check_target(out, overwrite=force)
-    from_ms = instant(from_, "--from")
-    assert from_ms is not None  # noqa: S101  only None gives None
+    from_ms = instant(from_, "--from") or 0  # None only where no text was given
     request = DownloadRequest(
         venue or settings().market_data.venue, tuple(instrument(s) for s in symbol),
         length_of(timeframe), from_ms, instant(to, "--to"), funding, recheck,

@@ -46,6 +46,7 @@ _GROUPS: Final = {
     "data": "data_commands:data",
     "lab": "lab_commands:lab",
     "models": "models_commands:models",
+    "research": "research_commands:research",
 }
 
 

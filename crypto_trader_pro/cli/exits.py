@@ -21,6 +21,10 @@ ERROR_LOG: Final = "errors.log"
 _INTERRUPTED: Final = "interrupted; what was stored is kept"
 
 
+class Interrupted(Exception):  # noqa: N818  says what happened
+    """A command was interrupted, and its line says how to go on."""
+
+
 class Exit(IntEnum):
     OK = 0
     NEGATIVE = 1  # the command ran; its answer is no (faults found, a decision that differs)
@@ -49,6 +53,8 @@ def guarded(run: Callable[[], Any]) -> None:
         _fail(str(e), Exit.UNAVAILABLE, e)
     except TradingError as e:
         _fail(str(e), Exit.STOPPED, e)
+    except Interrupted as e:
+        _fail(str(e), Exit.INTERRUPTED, e)
     except KeyboardInterrupt as e:
         _fail(_INTERRUPTED, Exit.INTERRUPTED, e)
     except BrokenPipeError as e:  # the reader of a pipe has left

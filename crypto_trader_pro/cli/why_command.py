@@ -1,10 +1,9 @@
 """`why`: the story of one decision, and whether it would be taken again."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auto_trading.reexecution import Reexecution, reexecuted
 from auto_trading.why import sentences, tell
 from crypto_trader_pro.cli.context import database, environment, language, settings
 from crypto_trader_pro.cli.exits import Exit
@@ -15,6 +14,9 @@ from crypto_trader_pro.domain.timeframes import to_datetime
 from crypto_trader_pro.explain.units import time_text
 from database import runs
 from utils.texts import Language, say
+
+if TYPE_CHECKING:
+    from auto_trading.reexecution import Reexecution
 
 
 def why(
@@ -59,6 +61,8 @@ def why(
 
 def _replay(decision_id: int, *, as_json: bool) -> None:
     """Make a decision once more and print what is stored beside what it gives now."""
+    from auto_trading.reexecution import reexecuted  # slow to import
+
     with database(read_only=True) as engine:
         found = reexecuted(engine, environment().var_dir, decision_id)
     print_json(found.as_json()) if as_json else _print(found, language())
@@ -66,7 +70,7 @@ def _replay(decision_id: int, *, as_json: bool) -> None:
         raise typer.Exit(Exit.NEGATIVE)
 
 
-def _print(found: Reexecution, words: Language) -> None:
+def _print(found: "Reexecution", words: Language) -> None:
     """Print every column of the decision, then what differs of its inputs and signals."""
     d, zone = found.decision, settings().engine.trading_day_timezone
     code = "why.replay.same" if found.is_same else "why.replay.differs"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from auto_trading.data_pages import CandlePages
 from auto_trading.gateways.candle_files import file_sha256, read_candles
 from auto_trading.gateways.funding_files import read_funding
 from crypto_trader_pro.cli.exits import Exit
@@ -128,6 +129,30 @@ def test_an_unusable_download_is_one_line(arguments: tuple[str, ...], told: str)
     assert told in refused.complaint()
 
 
+def test_an_interrupted_download_says_how_far_it_came(
+    venue: VenueServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auto_trading.gateways.exchange_rest.PAGE", {"binance": 30})
+    whole, pages = CandlePages.page, iter(range(9))
+
+    async def page(self: CandlePages, *asked: Any) -> Any:
+        if next(pages) == 2:
+            raise KeyboardInterrupt
+        return await whole(self, *asked)
+
+    monkeypatch.setattr(CandlePages, "page", page)
+    asked = ("data", "download", *ASKED, "--from", DAY, "--no-funding")
+    ended = command(*asked)
+    assert ended.code == Exit.INTERRUPTED
+    assert ended.stdout == (
+        "BTC/USDT:USDT 1m: 60 stored, complete until 2024-01-01T01:00:00+00:00;"
+        " the same command goes on from there\n"
+    )
+    assert ended.stderr == "interrupted; what was stored is kept\n"
+    (part,) = command(*asked, "--json").result()["parts"]
+    assert (part["present"], part["stored"]) == (60, 40)
+
+
 INTERRUPTIBLE = """
 import sys
 import auto_trading.data_download as downloading
@@ -141,6 +166,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_finished_pages_and_says_how_far(tmp_path: Path) -> None:
     market = ScriptedMarket((SPOT, PERP), MINUTE, ScriptedClock(NOW_MS + 10**8), START_MS)
     with VenueServer(market) as server:

@@ -6,6 +6,7 @@ pays 60,612.2: 0.02 % slippage, up to the tick. The taker fee is 0.05 %: 60,612.
 1.0001013. The stop is 1 % below the close of the decision.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,17 +20,20 @@ from auto_trading.backtesting.candles import Candles
 from auto_trading.backtesting.reference import run_reference
 from auto_trading.parity.comparing import compare
 from auto_trading.parity.report import report
+from config.settings import Settings
 from crypto_trader_pro.backtest.parity import Part
 from crypto_trader_pro.backtest.result import FILL_FEE, FILL_LOTS, FILL_PRICE, FILL_SIDE
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.instruments import money_units
 from crypto_trader_pro.domain.market import Bar, series_of
 from crypto_trader_pro.domain.messages import MarketSlice, Missed, Prices
 from crypto_trader_pro.simulation.instruments import instrument
 from database import candles
-from database.auto_trading_db import unit_of_work
+from database.auto_trading_db import open_database, unit_of_work
 from database.candles import Origin
 from tests.builders import START_MS
+from tests.console_fixtures import Installation
 from tests.control_plane import FIVE_MINUTES, SYMBOL
 from tests.engines import command
 from tests.processes import DATABASE
@@ -83,10 +87,11 @@ def whys(found: dict[str, Any], name: str) -> list[str]:
     return [t["why"] for part in found["parts"] if part["part"] == name for t in part["trades"]]
 
 
-def bar(k: int, *prices: int, volume: int = 1_000_000) -> MarketSlice:
-    """Return candle `k` with its open, high, low and close."""
+def bar(
+    k: int, open_: int, high: int, low: int, close: int, volume: int = 1_000_000
+) -> MarketSlice:  # fmt: skip
     open_ms = START_MS + k * FIVE_MINUTES
-    return MarketSlice(close_of(k), (Bar(open_ms, *prices, volume),))
+    return MarketSlice(close_of(k), (Bar(open_ms, open_, high, low, close, volume),))
 
 
 def bought(recording: Recording) -> None:
@@ -330,6 +335,36 @@ def test_what_fills_after_the_last_candle_is_left_out(recording: Recording) -> N
     found = told(recording)
     assert parts(found) == {}
     assert found["session_profit"] == HELD_PROFIT
+
+
+def test_a_living_session_with_its_model_is_split_too(small_installation: Installation) -> None:
+    """Days of the demo with prices in between, a model, other configurations, closes by hand."""
+    database = open_database(small_installation.database_url, read_only=True)
+    try:
+        comparison = compare(database, "r1", small_installation.var_dir)
+        with database.connect() as connection:
+            query = "SELECT state FROM checkpoints WHERE run_id = 1"
+            books = json.loads(connection.exec_driver_sql(query).scalar_one())
+    finally:
+        database.dispose()
+    found = report(comparison)
+    split = parts(found)
+    assert comparison.repeats
+    assert found["config_changes"] > 0
+    assert {"risk", "timing", "fee"} <= split.keys()
+    assert "signal" not in split  # the same candles, models and settings say the same
+    assert "exit_by_hand" in whys(found, "risk")
+    # the session's books at the last close: its last input is a candle, and prices are its closes
+    cash = books["venue"]["cash"] + sum(
+        lots * price * item.tv
+        for (lots, *_), price, item in zip(
+            books["positions"]["positions"], books["positions"]["last"],
+            comparison.record.instruments, strict=True,
+        )
+    )  # fmt: skip
+    opening = money_units(Decimal(str(Settings.model_validate_json(
+        comparison.record.run.config, strict=False).paper_equity)))  # fmt: skip
+    assert cash - opening == comparison.parity.session
 
 
 # --- what cannot be compared --------------------------------------------------------------------

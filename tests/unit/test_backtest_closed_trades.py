@@ -127,8 +127,24 @@ def test_funding_after_the_last_fill_belongs_to_what_is_still_open() -> None:
     assert (trip.funding, trip.profit, trip.bars) == (7, 7, 3)
 
 
-@pytest.mark.parametrize("at_ms", [T - 1, T + HOUR + 1])
-def test_funding_without_a_position_is_a_contradiction(at_ms: int) -> None:
+def test_funding_that_fell_due_within_the_candle_of_an_entry_is_the_new_positions() -> None:
+    # a candle of four hours, filled by a limit order, paid at the next open what fell due inside
+    at = T + 4 * HOUR
+    result = a_result(
+        fills=[
+            a_fill_row(1, 1, 1, 100, at_ms=at),
+            a_fill_row(2, -1, 1, 100, reason=FillReason.EXIT, at_ms=at),
+        ],
+        funding=[(T + HOUR, 0, -5), (T + 2 * HOUR, 0, -6)],
+        equity=[1_000 * USDT] * 2,
+        timeframe_ms=4 * HOUR,
+    )
+    (trip,) = round_trips(result).closed
+    assert trip.funding == -11
+
+
+def test_funding_without_a_position_is_a_contradiction() -> None:
+    at_ms = T + HOUR + 1
     result = a_result(
         fills=[
             a_fill_row(1, 1, 1, 100),

@@ -243,6 +243,73 @@ def test_microseconds_that_are_no_whole_millisecond_are_refused(tmp_path: Path) 
     assert "allowed: whole milliseconds, in us" in refusal(path)
 
 
+def test_candles_of_a_longer_timeframe_are_told(tmp_path: Path) -> None:
+    rows = [f"{T0 + 5 * MINUTE * k},10,10,10,10,1" for k in range(10)]
+    told = (
+        "timeframe was 60 s, but no two candles are closer than 300 s,"
+        " allowed: the timeframe of the file"
+    )
+    assert refusal(csv_file(tmp_path, *rows)) == told
+    columns = {"time": [T0 + 5 * MINUTE * k for k in range(10)],
+               **dict.fromkeys(("open", "high", "low", "close", "volume"), [1.0] * 10)}  # fmt: skip
+    assert refusal(parquet_file(tmp_path, columns)) == told
+    assert len(read_candles(csv_file(tmp_path, *rows), BTC, 5 * MINUTE)) == 10
+    assert len(read_candles(csv_file(tmp_path, *rows[:9]), BTC, MINUTE)) == 9  # too few to tell
+
+
+def sliced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auto_trading.gateways.parquet_slices._SLICE", 3)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [T0 + k * MINUTE for k in range(10)],
+        [(T0 + k * MINUTE) // 1000 for k in range(10)],
+        pa.array([T0 + k * MINUTE for k in range(10)], pa.timestamp("ms", "UTC")),
+        [f"2023-01-01 00:0{k}" for k in range(10)],
+    ],
+    ids=["ms", "s", "timestamp", "text"],
+)
+def test_slices_of_a_file_are_the_whole_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: Any
+) -> None:
+    sliced(monkeypatch)
+    prices = [100 + k / 100 for k in range(10)]
+    columns = {"time": times, **dict.fromkeys(("open", "high", "low", "close"), prices),
+               "volume": [k + 0.0019 for k in range(10)]}  # fmt: skip
+    path = tmp_path / "c.parquet"
+    pa_parquet.write_table(pa.table(columns), path, row_group_size=4)
+    found = read_candles(path, BTC, MINUTE)
+    assert found.bars() == [
+        Bar(T0 + k * MINUTE, at, at, at, at, 1000 * k + 1) for k in range(10) for at in [10_000 + k]
+    ]
+    assert all(getattr(found, n).flags.writeable for n in ("open_ms", "open", "volume"))
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "value", "expected"),
+    [
+        ("open", 7, float("nan"), "row 8: open was nan, allowed: finite numbers"),
+        ("close", 9, 10.001, "row 10: close was 10.001, allowed: whole multiples"),
+        ("volume", 5, -1.0, "row 6: volume was -1.0, allowed: 0 or more"),
+        ("high", 6, 9.0, "row 7: high was 9.0, allowed: at least open and close"),
+        ("time", 6, T0 + 5 * MINUTE, f"row 7: time was {T0 + 5 * MINUTE}, allowed: times after"),
+        ("time", 6, T0 // 1000 + 360, f"row 7: time was {T0 // 1000 + 360}, allowed: whole milli"),
+        ("time", 6, None, "row 7: time was empty, allowed: whole s, ms or us"),
+    ],
+)
+def test_a_fault_in_a_later_slice_is_named_by_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, row: int, value: Any,
+    expected: str,
+) -> None:  # fmt: skip
+    sliced(monkeypatch)
+    columns: dict[str, list[Any]] = {"time": [T0 + k * MINUTE for k in range(10)]}
+    columns |= {name: [10.0] * 10 for name in ("open", "high", "low", "close", "volume")}
+    columns[column][row] = value
+    assert refusal(parquet_file(tmp_path, columns)).startswith(expected)
+
+
 def test_the_first_of_many_bad_cells_is_found(tmp_path: Path) -> None:
     rows = [f"{T0 + MINUTE * k},10,11,9,10,{'?' if k >= 613 else 1}" for k in range(1000)]
     assert refusal(csv_file(tmp_path, *rows)).startswith("row 615: volume was '?'")
@@ -386,6 +453,34 @@ print(rows, "pandas" in sys.modules)
         check=True,
     )
     assert done.stdout == "4 False\n"
+
+
+@pytest.mark.slow
+def test_a_million_candles_need_little_memory(tmp_path: Path) -> None:
+    """46 MiB are the result; read whole it was 218 MiB. Peak of the process, in KiB."""
+    n = 1_000_000
+    times = pa.array(range(T0, T0 + n * MINUTE, MINUTE))
+    prices = pa.array([(100_000 + k % 977) / 100 for k in range(n)])
+    columns = dict.fromkeys(("open", "high", "low", "close", "volume"), prices)
+    path = parquet_file(tmp_path, {"time": times, **columns})
+    code = """
+import sys
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from auto_trading.gateways.candle_files import read_candles
+from crypto_trader_pro.simulation.instruments import instrument
+btc = instrument("BTC/USDT:USDT")
+before = getrusage(RUSAGE_SELF).ru_maxrss
+rows = len(read_candles(Path(sys.argv[1]), btc, 60_000))
+print(rows, getrusage(RUSAGE_SELF).ru_maxrss - before, "pyarrow.compute" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], env={"PYTHONPATH": str(ROOT)}, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    rows, kib, computes = done.stdout.split()
+    assert (rows, computes) == ("1000000", "False")
+    assert int(kib) < 120 * 1024
 
 
 def test_the_arrays_can_be_written_to_as_a_compiled_kernel_expects(tmp_path: Path) -> None:
