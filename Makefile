@@ -29,6 +29,7 @@ endif
 
 lock: ## compile the requirement files from pyproject.toml
 	uv pip compile -q pyproject.toml -o requirements.txt --python-version 3.11 --no-emit-index-url --no-annotate
+	uv pip compile -q pyproject.toml --extra dask -c requirements.txt -o requirements-dask.txt --python-version 3.11 --no-emit-index-url --no-annotate
 	uv pip compile -q pyproject.toml --extra dev -c requirements.txt -o requirements-dev.txt --python-version 3.11 --no-emit-index-url --no-annotate
 
 test: setup ## the tests, on SQLite and on a PostgreSQL that comes as a package

@@ -90,8 +90,9 @@ def parsed() -> argparse.Namespace:
 
 
 def show(result: dict[str, Any], runs: Sequence[Measured]) -> None:
-    print(f"{result['bars']:,} one-minute bars, seed {result['seed']}; load average at the start "
-          f"{', '.join(f'{x:.2f}' for x in result['load'])} on {os.cpu_count()} cores")  # fmt: skip
+    before, after = (", ".join(f"{x:.2f}" for x in result[k]) for k in ("load", "load_after"))
+    print(f"{result['bars']:,} one-minute bars, seed {result['seed']}; load average {before} at the"
+          f" start, {after} at the end, on {os.cpu_count()} cores")  # fmt: skip
     print("\n".join(table(runs)))
     for name in result["absent"]:
         print(f"absent: {name}")
@@ -111,6 +112,7 @@ def main() -> int:
             "bars": options.bars,
             "seed": options.seed,
             "load": load,
+            "load_after": os.getloadavg(),
             "absent": [f"{s.name} ({s.requirements})" for s in absent],
             "faults": [f"{run.system.name} failed: {run.fault}" for run in runs if run.fault],
             "differences": differences(runs),

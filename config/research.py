@@ -1,4 +1,4 @@
-"""`auto_trading_config.json`, section `research`: where sweeps, folds and simulations are computed."""
+"""`auto_trading_config.json`, section `research`: where many backtests are computed."""
 
 from typing import Annotated
 
@@ -20,7 +20,8 @@ class Research(Section):
 
     cluster: Cluster = Field(
         default=LOCAL,
-        description="Where many backtests run at a time: local, or tcp://host:port of a Dask cluster.",
+        description="Where many backtests run at a time: local, or tcp://host:port of a Dask"
+        " cluster.",
     )
     workers: int = Field(
         default=0,

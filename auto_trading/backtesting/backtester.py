@@ -1,4 +1,4 @@
-"""Runs backtests: chooses the engine, says why the other one was not taken, states what is assumed."""
+"""Runs backtests: chooses the engine, and says why the other one was not taken."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -51,7 +51,7 @@ class Candles:
                     f"{item.symbol}: no whole {request.market.timeframe} candle in its"
                     f" {request.detail_timeframe} candles"
                 )
-        detail = tuple(_inside(f, s) for f, s in zip(market.series, series, strict=True))
+        detail = tuple(inside(f, s) for f, s in zip(market.series, series, strict=True))
         return cls(market.instruments, series, detail, market.funding, sha256)
 
     @property
@@ -81,11 +81,11 @@ class Candles:
                 raise InputError(f"{item.symbol}: no candle {_range(from_ms, to_ms)}")
         detail = self.detail
         if detail is not None:
-            detail = tuple(_inside(f, s) for f, s in zip(detail, series, strict=True))
+            detail = tuple(inside(f, s) for f, s in zip(detail, series, strict=True))
         return replace(self, series=series, detail=detail)
 
 
-def _inside(fine: CandleSeries, coarse: CandleSeries) -> CandleSeries:
+def inside(fine: CandleSeries, coarse: CandleSeries) -> CandleSeries:
     """Return the finer candles that lie in a candle of `coarse`."""
     starts = fine.open_ms - fine.open_ms % coarse.timeframe_ms
     kept = np.isin(starts, coarse.open_ms)

@@ -111,7 +111,7 @@ def signal_table(
         orders.append(np.full(len(rows), len(named)))
     for s in range(len(tape.series)):
         for part in parts:
-            _judged(part, tape, s)
+            judged(part, tape, s)
     if len(parts) == 1:
         table = parts[0]
     else:
@@ -184,7 +184,7 @@ def _latched(table: Ints, tape: Tape, s: int) -> Ints:
     return newest
 
 
-def _judged(table: Ints, tape: Tape, s: int) -> None:
+def judged(table: Ints, tape: Tape, s: int) -> None:
     """Add what an entry of symbol `s` is judged by: the candle at whose close it is decided."""
     mine = np.flatnonzero(table[:, k.EV_SYMBOL] == s)
     candle = np.searchsorted(tape.grid.rows[s], table[mine, k.EV_ROW])

@@ -19,7 +19,6 @@ from sqlalchemy import Engine as Database
 from auto_trading.lab.launching import lock_file
 from auto_trading.launching import last_lines
 from auto_trading.status import process_is_gone
-from auto_trading.training_process import give_way
 from config.environment import Environment
 from crypto_trader_pro.domain.errors import ConfigError, InputError, RetryableError
 from database import backtest_jobs
@@ -30,6 +29,9 @@ from utils.locks import exclusive
 from utils.processes import own_process
 
 IDLE_SECONDS: Final = 180.0  # without a job, after which the worker ends
+# a tenth of the weight of an ordinary process: an engine that wakes goes first, at once. At idle
+# priority it would starve beside any other load, and whoever waits here is a person
+NICE: Final = 10
 JOB_COMMAND: Final = ("-m", "auto_trading.lab.job")
 _LOOK_SECONDS: Final = 0.4  # between two looks at the queue
 _END_SECONDS: Final = 0.3  # that a child has to end in good order
@@ -144,7 +146,8 @@ def run_lab(environment: Environment, idle_seconds: float = IDLE_SECONDS) -> boo
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda n, _: told.append(n))
-    give_way()
+    with suppress(OSError):  # it may be lower already
+        os.nice(NICE)
     worked = False
     while True:
         try:

@@ -32,7 +32,9 @@ from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import money, plain_text
 from crypto_trader_pro.domain.market import CandleSeries, Ints
 
-DEFAULT_IMPACT_PCT: Final = Decimal(10)  # of zipline's VolumeShareSlippage, where settings have none
+DEFAULT_IMPACT_PCT: Final = Decimal(
+    10
+)  # of zipline's VolumeShareSlippage, where settings have none
 _SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 # reasons of fills inside a candle: these are told at its close, all others at an open
 _INSIDE: Final = [

@@ -16,7 +16,7 @@ from auto_trading.research.playing import Case
 from auto_trading.research.study import Bench, StudySpec
 from config.settings import Settings
 from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.domain.instruments import plain_text
+from crypto_trader_pro.domain.instruments import money, plain_text
 
 DEFAULT_TIMES: Final = ("0", "1", "2", "3")
 _SLIPPAGE: Final = ("slippage_pct", "half_spread_pct", "impact_pct", "range_share_pct")
@@ -66,7 +66,7 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "fees": plain_text(fees), "slippage": plain_text(slippage),
                 "return": value["metrics"]["return"], "sharpe": value["metrics"]["sharpe"],
-                "paid_fees": value["metrics"]["fees"], "fills": value["fills"],
+                "paid_fees": plain_text(money(value["fees"])), "fills": value["fills"],
             }
             for fees in multiples for slippage in multiples
             for value in [found[_name(fees, slippage)]]

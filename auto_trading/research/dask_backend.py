@@ -3,7 +3,7 @@
 from joblib._dask import DaskDistributedBackend
 
 
-class DaskBackend(DaskDistributedBackend):  # type: ignore[misc]  joblib has no types
+class DaskBackend(DaskDistributedBackend):  # type: ignore[misc]  # joblib has no types
     """Sends every task to the cluster.
 
     joblib runs tasks in the calling process where only one can run at a time: on a cluster with one

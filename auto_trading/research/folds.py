@@ -5,7 +5,8 @@
 
 Windows begin and end at UTC midnights, so that daily returns of consecutive tests can be joined.
 Source of the terms: R. Pardo, "The Evaluation and Optimization of Trading Strategies", 2nd ed.
-(2008); purge and embargo: M. Lopez de Prado, "Advances in Financial Machine Learning" (2018), ch. 7.
+(2008); purge and embargo: M. Lopez de Prado, "Advances in Financial Machine Learning" (2018),
+chapter 7.
 """
 
 from typing import NamedTuple

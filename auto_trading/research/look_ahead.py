@@ -1,4 +1,4 @@
-"""The look-ahead check of a whole run: cut the candles off, run again, and compare what came before.
+"""The look-ahead check of a whole run: cut the candles off, run again, compare what came before.
 
 Nothing that happened before the cut may depend on candles after it: every order that was decided,
 every fill, payment, refusal and equity until then must be the same, to the last unit. A strategy,

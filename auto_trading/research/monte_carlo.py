@@ -1,8 +1,8 @@
 """What else could have come of it: other orders of the trades, other days, slightly other candles.
 
-    trades   the same trades in another order: how much of the drawdown was luck
-    blocks   days drawn in blocks: how much of the result was these days
-    candles  every price a little different, and the whole backtest again: whether it hangs on ticks
+trades   the same trades in another order: how much of the drawdown was luck
+blocks   days drawn in blocks: how much of the result was these days
+candles  every price a little different, and the whole backtest again: whether it hangs on ticks
 """
 
 from collections.abc import Mapping, Sequence
@@ -108,7 +108,7 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
         "seed": seed,
         "noise": options["noise"],
         "quantiles": list(QUANTILES),
-        "base": {"return": base["metrics"]["return"], "trades": base["trades"],
+        "base": {"return": base["metrics"]["return"], "trades": len(base["profits"]),
                  "final_equity": base["final"] / MONEY,
                  "max_drawdown": base["metrics"]["max_drawdown"]},
         "bands": bands,

@@ -8,6 +8,7 @@ stored backtests, which takes no time, and goes on.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from auto_trading.backtesting.candles import Candles
 from auto_trading.research.lead import case_from
 from auto_trading.research.parameters import name_of, with_params
 from auto_trading.research.playing import Case
-from auto_trading.research.ranking import check_metric, score
+from auto_trading.research.ranking import OF_TRADES, check_metric, score
 from auto_trading.research.study import Bench, StudySpec
 from auto_trading.research.sweep import Grid, refuse_values, row
 from auto_trading.research.trials import Trial, daily_returns_of, luck
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 PRUNERS: Final = ("median", "hyperband", "none")
 BATCH: Final = 4  # trials that are judged together; a part of what makes a search repeatable
-_ASKED: Final = 20  # times the wanted trials may be asked for, repeated and impossible ones included
+_ASKED: Final = (
+    20  # times the wanted trials may be asked for, repeated and impossible ones included
+)
 _MOST_TRIALS: Final = 100_000
 _MOST_WINDOWS: Final = 100
 _OF_DAYS: Final = ("sharpe", "sortino", "volatility")
@@ -55,6 +58,10 @@ def check(spec: StudySpec, candles: Candles) -> None:
     """
     given = spec.options
     check_metric(given["metric"])
+    if given["metric"] in OF_TRADES:  # a window counts from its warm-up on, which may cut a trade
+        raise InputError(
+            f"metric was {given['metric']!r}, which is of trades; a search goes by days"
+        )
     if not given["grid"]:
         raise InputError("no --param was given, at least one is needed: --param fast=5:50:1")
     if given["pruner"] not in PRUNERS:
@@ -101,7 +108,7 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
         "backtests": bench.done,
         "trials": tried.count,
         "best": {"name": best, "params": search.tried[best], "score": search.scores[best]},
-        "whole": row(best, search.tried[best], whole),
+        "whole": row(best, search.tried[best], whole, options["metric"]),
         "luck": luck(daily_returns_of(whole), tried),
         "rows": [
             {"name": name, "score": found}
@@ -221,7 +228,9 @@ class _Search:
 
     def _score(self, name: str) -> float:
         """Return the mean of the metric over the windows that have it; NaN where none has."""
-        known = [s for value in self._results[name] if (s := score(value, self._metric)) is not None]
+        known = [
+            s for value in self._results[name] if (s := score(value, self._metric)) is not None
+        ]
         return float(np.mean(known)) if known else float("nan")
 
     def _trial(self, name: str, trial: "optuna.trial.Trial") -> Trial | None:
@@ -241,7 +250,7 @@ def _windows(candles: Candles, count: int) -> list[tuple[int, int]]:
     step = candles.timeframe_ms
     length = (candles.end_ms - candles.start_ms) // step
     places = [candles.start_ms + length * k // count * step for k in range(count + 1)]
-    return list(zip(places, places[1:], strict=False))
+    return list(pairwise(places))
 
 
 def _pruner(name: str, windows: int) -> "optuna.pruners.BasePruner":

@@ -16,9 +16,7 @@ from crypto_trader_pro.domain.errors import InputError
 DEFAULT_BLOCKS: Final = 16
 
 
-def options(
-    grid: sweep.Grid, metric: str, blocks: int = DEFAULT_BLOCKS
-) -> dict[str, Any]:
+def options(grid: sweep.Grid, metric: str, blocks: int = DEFAULT_BLOCKS) -> dict[str, Any]:
     """Return the options of a report as JSON values."""
     return sweep.options(grid, metric) | {"blocks": blocks}
 

@@ -1,4 +1,4 @@
-"""Parameters are settings: how they are named and listed, and what the settings' schema says of them.
+"""Parameters are settings: how they are named and listed, and whether the schema allows them.
 
 `fast` is short for `strategies.<the strategy>.fast`; any other key of the configuration that a
 backtest reads is named whole: `paper.slippage_pct`.
@@ -59,7 +59,9 @@ def split(text: str) -> tuple[str, str]:
     """
     name, separator, values = text.partition("=")
     if not (separator and name.strip() and values.strip()):
-        raise InputError(f"--param was {text!r}, allowed: NAME=VALUES (fast=5,8,12 or slow=20:60:5)")
+        raise InputError(
+            f"--param was {text!r}, allowed: NAME=VALUES (fast=5,8,12 or slow=20:60:5)"
+        )
     return name.strip(), values.strip()
 
 

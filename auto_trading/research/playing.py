@@ -18,8 +18,7 @@ from crypto_trader_pro.backtest.equity_curve import EquityCurve, curve_of, daily
 from crypto_trader_pro.backtest.metric import Metric
 from crypto_trader_pro.backtest.metrics import DAYS_PER_YEAR
 from crypto_trader_pro.backtest.performance import performance
-from crypto_trader_pro.backtest.result import FILL_AT
-from crypto_trader_pro.backtest.closed_trades import round_trips
+from crypto_trader_pro.backtest.result import FILL_AT, FILL_FEE
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
 
@@ -50,6 +49,7 @@ class Case:
         fees: multiple of the venue's fees.
         noise: standard deviation of a random change of every price, a fraction of it; 0 is none.
         seed: of the noise.
+        trades: tell the figures of closed trades too; finding them takes longer than the kernel.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +59,7 @@ class Case:
     fees: Decimal = Decimal(1)
     noise: float = 0.0
     seed: int = 0
+    trades: bool = False
 
 
 def play(world: World, case: Case) -> Told:
@@ -67,7 +68,7 @@ def play(world: World, case: Case) -> Told:
     Raises:
         InputError: parameters, candles or a range that cannot be run.
     """
-    return told(run(world, case), case.counts_ms)
+    return told(run(world, case), case.counts_ms, trades=case.trades)
 
 
 def run(world: World, case: Case, *, keeps_masks: bool = False) -> Backtest:
@@ -83,20 +84,23 @@ def run(world: World, case: Case, *, keeps_masks: bool = False) -> Backtest:
     )  # fmt: skip
 
 
-def told(backtest: Backtest, counts_ms: int | None = None) -> Told:
+def told(backtest: Backtest, counts_ms: int | None = None, *, trades: bool = False) -> Told:
     """Return what is kept of a backtest, as JSON values; money in money units, times in ms.
 
-    From `counts_ms` on only: the metrics are then those of the curve alone, because a trade may
-    have begun before.
+    Args:
+        counts_ms: as of a case. From there on only the curve's figures are told, because a trade
+            may have begun before.
+        trades: tell the figures of closed trades too.
     """
     result = backtest.result
-    trips = round_trips(result)
-    if counts_ms is None:
-        curve, metrics = curve_of(result), performance(result, trips)
+    curve = curve_of(result)
+    if counts_ms is not None:
+        curve = _curve_from(curve, counts_ms)
+    if trades and counts_ms is None:
+        metrics = performance(result)
     else:
-        curve = _curve_from(curve_of(result), counts_ms)
         metrics = {metric.code: metric for metric in curve_metrics(curve)}
-    first = curve.start_ms
+    inside = result.fills[:, FILL_AT] >= curve.start_ms
     daily = daily_equity(curve)
     sharpe = metrics["sharpe"].value
     return {
@@ -107,8 +111,8 @@ def told(backtest: Backtest, counts_ms: int | None = None) -> Told:
         "end_ms": curve.end_ms,
         "opening": curve.opening,
         "final": curve.final,
-        "fills": int((result.fills[:, FILL_AT] >= first).sum()),
-        "trades": sum(1 for trip in trips.closed if (trip.closed_ms or 0) >= first),
+        "fills": int(inside.sum()),
+        "fees": int(result.fills[inside, FILL_FEE].sum()),
         "metrics": {code: _number(metric) for code, metric in metrics.items()},
         "daily_sharpe": None if sharpe is None else float(sharpe) / sqrt(DAYS_PER_YEAR),
         "first_day_ms": int(daily.day_ms[0]) if len(daily.day_ms) else None,

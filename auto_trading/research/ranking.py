@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from crypto_trader_pro.domain.errors import InputError
 
+OF_TRADES: Final = frozenset({"profit_factor", "expectancy", "win_rate", "sqn"})
 # metric -> +1 the larger the better, -1 the smaller
 METRICS: Final = {
-    "sharpe": 1, "return": 1, "cagr": 1, "sortino": 1, "calmar": 1, "profit_factor": 1,
-    "expectancy": 1, "win_rate": 1, "sqn": 1, "max_drawdown": -1, "volatility": -1,
+    "sharpe": 1, "return": 1, "cagr": 1, "sortino": 1, "calmar": 1, "max_drawdown": -1,
+    "volatility": -1, **dict.fromkeys(sorted(OF_TRADES), 1),
 }  # fmt: skip
 DEFAULT_METRIC: Final = "sharpe"
 

@@ -18,7 +18,8 @@ from crypto_trader_pro.domain.timeframes import to_datetime
 
 Run = Callable[[Bench, Mapping[str, Any]], dict[str, Any]]
 
-# kind -> module; each has `check(spec, candles)`, which refuses unusable options, and `run(bench, options)`
+# kind -> module; each has `check(spec, candles)`, which refuses unusable options, and `run(bench,
+# options)`, which returns a summary
 KINDS: Final = {
     "sweep": "sweep",
     "optimize": "optimize",
@@ -59,7 +60,7 @@ def carry_on(files: StudyFiles, tools: Tools) -> dict[str, Any]:
     module = _module(spec.kind)
     with files.results() as results:
         bench = Bench(files, spec, backtester, tools, results)
-        found = module.run(bench, spec.options)
+        found: dict[str, Any] = module.run(bench, spec.options)
         summary = _heading(bench) | found | {"failed": bench.failed}
         files.finish(summary)
     return summary

@@ -1,17 +1,18 @@
 """A study at work: what it was asked, and tasks whose finished results are kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from time import monotonic
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Engine as Database
 
 from auto_trading.backtesting.backtester import Backtester
 from auto_trading.backtesting.request import BacktestRequest, EngineName
-from auto_trading.research.parallel import Finished, Task, Work, finished
+from auto_trading.research.parallel import Answer, Finished, Task, Work, finished
 from auto_trading.research.playing import Case, World, play
 from auto_trading.research.study_files import Results, StudyFiles
 from auto_trading.research.trials import Trial, note, window_of
@@ -19,6 +20,8 @@ from auto_trading.research.workplace import Workplace
 from config.settings import Settings
 from crypto_trader_pro.domain.errors import InputError
 from database.backtests import Trials
+
+_ALONE_SECONDS: Final = 2.0  # what starting processes takes
 
 
 class Canceled(Exception):  # noqa: N818  says what happened
@@ -133,10 +136,8 @@ class Bench:
         self._done |= arguments.keys() - {task.key for task in missing}
         failed: dict[str, str] = {}
         self._tell()
-        tools = self.tools
         if missing:
-            answers = finished(work, world, missing, tools.place, tools.canceled)
-            with closing(answers):
+            with closing(self._answers(work, world, missing)) as answers:
                 for answer in answers:
                     if isinstance(answer, Finished):
                         self._results.add(answer.key, answer.value)
@@ -148,6 +149,24 @@ class Bench:
         if len(values) + len(failed) < len(arguments):
             raise Canceled(self.files.id)
         return Outcomes(values, {key: failed[key] for key in arguments if key in failed})
+
+    def _answers(self, work: Work, world: Any, tasks: Sequence[Task]) -> Generator[Answer]:
+        """Compute the tasks; compiled ones here, as long as processes are not worth their start.
+
+        The first one here also leaves the compiled code on the disk, so that no process compiles.
+        """
+        place, canceled = self.tools.place, self.tools.canceled
+        left = list(tasks)
+        if self.spec.engine == "compiled" and place.is_local and place.processes > 1:
+            began = None
+            with closing(finished(work, world, tasks, Workplace(workers=1), canceled)) as answers:
+                for done, answer in enumerate(answers, 1):
+                    yield answer
+                    left = list(tasks[done:])
+                    began = began or monotonic()
+                    if monotonic() - began > _ALONE_SECONDS:
+                        break
+        yield from finished(work, world, left, place, canceled)
 
     def kept(self, key: str) -> Any:
         """Return a result that is stored."""

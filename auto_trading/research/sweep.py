@@ -2,19 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from auto_trading.backtesting.candles import Candles
 from auto_trading.research.parameters import cases_of, name_of, with_params
 from auto_trading.research.playing import Case
-from auto_trading.research.ranking import best, check_metric, ranked
+from auto_trading.research.ranking import OF_TRADES, best, check_metric, ranked
 from auto_trading.research.study import Bench, StudySpec, trial_of
 from auto_trading.research.trials import daily_returns_of, luck
 from config.faults import FaultCode, SettingsError
 from config.settings import Settings
 from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.instruments import money, plain_text
 
 Grid = Mapping[str, Sequence[str]]
+
+_SHOWN: Final = ("return", "sharpe", "sortino", "calmar", "max_drawdown")
 
 
 class Valid(NamedTuple):
@@ -86,7 +89,8 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
     """
     metric = options["metric"]
     valid = valid_cases(bench.spec.settings, options["grid"])
-    found = bench.play({name: Case(params) for name, params in valid.cases.items()})
+    trades = metric in OF_TRADES
+    found = bench.play({name: Case(p, trades=trades) for name, p in valid.cases.items()})
     if not found.values:
         bench.only(found)
     tried = bench.count([trial_of(value) for value in found.values.values()])
@@ -100,7 +104,7 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
         "best": None if top is None else {"name": top, "params": valid.cases[top]},
         "luck": None if top is None else luck(daily_returns_of(found.values[top]), tried),
         "rows": [
-            row(name, valid.cases[name], found.values[name])
+            row(name, valid.cases[name], found.values[name], metric)
             for name in ranked(found.values, metric)
         ],
     }
@@ -115,17 +119,13 @@ def engines_of(values: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def row(name: str, params: Mapping[str, str], value: Mapping[str, Any]) -> dict[str, Any]:
+def row(name: str, params: Mapping[str, str], value: Mapping[str, Any], metric: str) -> Any:
     """Return a result as a row of the table."""
+    shown = dict.fromkeys((metric, *_SHOWN))
     return {
         "name": name,
         "params": dict(params),
-        "engine": value["engine"],
+        **{code: value["metrics"][code] for code in shown},
         "fills": value["fills"],
-        "trades": value["trades"],
-        **{code: value["metrics"][code] for code in _SHOWN},
+        "fees": plain_text(money(value["fees"])),
     }
-
-
-_SHOWN = ("return", "sharpe", "sortino", "calmar", "max_drawdown", "profit_factor", "win_rate",
-          "fees")  # fmt: skip

@@ -19,7 +19,7 @@ from auto_trading.research.folds import Fold, Plan, folds
 from auto_trading.research.lead import case_from
 from auto_trading.research.parameters import params_hash
 from auto_trading.research.playing import Case
-from auto_trading.research.ranking import best, check_metric
+from auto_trading.research.ranking import OF_TRADES, best, check_metric
 from auto_trading.research.study import Bench, StudySpec, trial_of
 from auto_trading.research.sweep import Grid, engines_of, valid_cases
 from auto_trading.research.trials import Trial, daily_returns_of, luck
@@ -69,7 +69,9 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
     windows = _folds(bench.world.backtester.candles, options)
     bench.expect(len(windows) * (len(valid.cases) + 1))
     trained = bench.play({
-        _train(k, name): Case(params, fold.train_from, fold.train_to)
+        _train(k, name): Case(
+            params, fold.train_from, fold.train_to, trades=metric in OF_TRADES
+        )
         for k, fold in enumerate(windows) for name, params in valid.cases.items()
     })  # fmt: skip
     chosen = [
@@ -151,7 +153,7 @@ def _row(fold: Fold, name: str, inside: Mapping[str, Any], outside: Mapping[str,
 def _figures(value: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{code: value["metrics"][code] for code in ("return", "sharpe", "max_drawdown")},
-        "trades": value["trades"],
+        "fills": value["fills"],
     }
 
 
@@ -175,7 +177,7 @@ def _together(
     return {
         "out_of_sample": {
             code: figures[code] for code in ("return", "sharpe", "sortino", "max_drawdown")
-        } | {"days": len(joined), "trades": sum(v["trades"] for v in outside)},
+        } | {"days": len(joined), "fills": sum(v["fills"] for v in outside)},
         "daily_return_in_sample": train,
         "daily_return_out_of_sample": test,
         "efficiency": test / train if train > 0 else None,

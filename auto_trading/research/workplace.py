@@ -77,8 +77,9 @@ def _deaf() -> None:
 
 @contextmanager
 def _clustered(address: str, world: Any) -> Iterator[None]:
+    connect: Any  # it has no types
     try:
-        from distributed import Client  # noqa: PLC0415  an optional requirement, heavy
+        from distributed import Client as connect  # noqa: PLC0415, N813  optional, heavy
 
         from auto_trading.research.dask_backend import DaskBackend  # noqa: PLC0415
     except ImportError as e:
@@ -89,7 +90,7 @@ def _clustered(address: str, world: Any) -> Iterator[None]:
         if name.startswith("distributed"):  # what fails there is told by our own line
             logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+        client = connect(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as e:
         raise ConfigError(f"research.cluster was {address}, it does not answer") from e
     try:

@@ -14,6 +14,7 @@ from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.queries import backtests
 from auto_trading_dashboard.queries.backtests import Series
 from auto_trading_dashboard.reading import read
+from crypto_trader_pro.backtest.lab_request import LabKind
 from crypto_trader_pro.domain.timeframes import timeframe_ms
 
 _MONTHS: Final = 24  # of history that a suggested download asks for
@@ -31,7 +32,7 @@ class Found:
 
 
 def draw(asked: Asked, series: Sequence[Series], venue: str, now: datetime) -> bool:
-    """Say what is stored for each symbol; True when each has candles."""
+    """Say what is stored for each symbol; True when it is enough for what is asked."""
     if not asked.symbols or not asked.timeframe:
         return False
     with st.container(border=True, key="lab_data"):
@@ -47,7 +48,21 @@ def draw(asked: Asked, series: Sequence[Series], venue: str, now: datetime) -> b
         elif unfunded:
             told = text("backtest_lab.no_funding", symbols=", ".join(unfunded))
             st.caption(figures.escaped(told))
-    return not lacking
+        short = "" if lacking else _too_short(found, asked)
+        if short:
+            st.markdown(f":red[:material/error: {figures.escaped(short)}]")
+    return not lacking and not short
+
+
+def _too_short(found: Sequence[Found], asked: Asked) -> str:
+    """Say that not one fold of a walk-forward fits the candles; "" where one does."""
+    request = asked.request
+    if request is None or request.kind is not LabKind.WALK_FORWARD:
+        return ""
+    first = min(one.first for one in found if one.first is not None)
+    last = max(one.last for one in found if one.last is not None)
+    need, span = request.train_days + request.test_days, (last - first).days
+    return "" if need <= span else text("backtest_lab.too_short", span=span, need=need)
 
 
 def commands(symbol: str, timeframe: str, now: datetime) -> list[str]:

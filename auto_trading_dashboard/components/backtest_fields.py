@@ -99,7 +99,8 @@ def _control(key: Key, value: Any) -> Any:
 
 
 @contextmanager
-def section(code: str, *, expanded: bool) -> Iterator[None]:
+def section(code: str, *, expanded: bool, about: str = "") -> Iterator[None]:
     """Fold a part of the form."""
-    with st.expander(text(code), expanded=expanded):
+    heading = f"{text(code)}: {about}" if about else text(code)
+    with st.expander(figures.escaped(heading), expanded=expanded):
         yield

@@ -9,7 +9,7 @@ import streamlit as st
 
 from auto_trading_dashboard import services
 from auto_trading_dashboard.components import backtest_fields as fields
-from auto_trading_dashboard.components import backtest_study, figures
+from auto_trading_dashboard.components import backtest_study
 from auto_trading_dashboard.components import settings_draft as drafts
 from auto_trading_dashboard.components import settings_words as words
 from auto_trading_dashboard.components.backtest_fields import Field
@@ -56,8 +56,7 @@ def draw(series: Sequence[Series], venue: str) -> Asked:
     )  # fmt: skip
     drawn: list[Field] = []
     for name in strategies:
-        with fields.section("backtest_lab.parameters", expanded=name != _MODEL):
-            st.caption(figures.escaped(name))
+        with fields.section("backtest_lab.parameters", expanded=name != _MODEL, about=name):
             drawn += fields.draw(fields.parameters_of(name), files)
     study, faults = backtest_study.draw(kind, strategies, files)
     with fields.section("backtest_lab.costs", expanded=False):

@@ -23,11 +23,13 @@ from crypto_trader_pro.domain.errors import InputError, RetryableError
 from database import backtest_jobs
 from database.auto_trading_db import unit_of_work
 from database.backtest_jobs import BacktestJobStatus
+from database.types import json_text
 from utils.hurry import within
 from utils.texts import catalogue
 
 START: Final = "lab start"
 _SECONDS: Final = 2.0
+_SHOWN: Final = 5  # jobs; those that wait or run are shown all
 _PATIENCE: Final = 8.0  # that a click waits for the database
 _AGAIN_SECONDS: Final = 20.0  # after which a worker that should be there is started once more
 _TROUBLE: Final = "lab_trouble"
@@ -48,7 +50,7 @@ _ICONS: Final = {
 @live(_SECONDS)
 def queue() -> None:
     """Draw the jobs that wait, run, or have ended lately."""
-    reading = read("lab queue", lambda s: backtests.queue(s, services.process_is_gone))
+    reading = read("lab queue", lambda s: backtests.queue(s, services.process_is_gone, _SHOWN))
     newest = read("lab newest", backtests.newest_result).value or 0
     with st.container(border=True, key="lab_queue"):
         st.markdown(f"**{text('backtest_lab.queue')}**")
@@ -89,7 +91,7 @@ def _woken() -> dict[str, float]:
 def ask(request: LabRequest, name: str) -> None:
     """Put a job into the queue; a double click is one. For `on_click`."""
     clicks: actions.Clicks = st.session_state.setdefault("lab_clicks", actions.Clicks())
-    click = clicks.command_id(CommandKind.RUN_JOB, "lab")
+    click = clicks.command_id(CommandKind.RUN_JOB, json_text(request.as_json()))
     if st.session_state.get(_LAST) == click:
         return
     st.session_state[_LAST] = click
@@ -141,7 +143,7 @@ def _trouble(jobs: tuple[Job, ...]) -> None:
 def _job(job: Job) -> None:
     now = services.clock().now()
     with st.container(key=f"lab_job_{job.number}", gap="xsmall"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
             st.markdown(_head(job), width="stretch")
             if job.is_open:
                 st.button(

@@ -117,12 +117,13 @@ def assumption(values: Json) -> str:
 
 def trials(summary: Json) -> list[str]:
     """Return how often the candles were tried, and what is left of the Sharpe ratio then."""
-    found = summary.get("trials")
-    if not isinstance(found, dict):
-        return []
-    many = "backtest.trials_many" if found["count"] > 1 else "backtest.trials"
-    lines = [text(many, count=figures.whole(found["count"]))]
-    if found.get("deflated_sharpe") is not None:
-        share = f"{found['deflated_sharpe'] * 100:.1f}"
+    count, deflated = summary.get("trials"), summary.get("deflated_sharpe")
+    if count is None:
+        return [text("backtest.trials_unknown")]
+    lines = [
+        text("backtest.trials_many" if count > 1 else "backtest.trials", count=figures.whole(count))
+    ]
+    if deflated is not None:
+        share = f"{deflated * 100:.1f}"
         lines.append(text("backtest.deflated", percent=share))
     return lines

@@ -143,7 +143,13 @@ def _reference_goals(found: Mapping[str, Measured]) -> Iterator[str]:
 
 
 def _judged(what: str, is_: str, wanted: str, met: bool | None) -> str:
-    verdict = f"stated for {GOAL_BARS:,} bars" if met is None else "met" if met else "NOT MET"
+    verdict = (
+        "not judged: stated for another number of bars"
+        if met is None
+        else "met"
+        if met
+        else "NOT MET"
+    )
     return f"goal {what}: {is_}, {wanted}: {verdict}"
 
 

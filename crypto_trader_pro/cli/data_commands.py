@@ -108,7 +108,7 @@ def quality(
             fault = next(iter(examined.faults.values())).first
             raise InputError(f"none of {examined.rows} rows can be used; {fault}")
         series, faults = examined.series.between(*limits), examined.faults
-        where, holes = str(file), []
+        where, holes = str(file), None
     else:
         origin = candles.Origin(venue or settings().market_data.venue, IMPORTED)
         with database(read_only=True) as engine, unit_of_work(engine, "the candles") as session:

@@ -16,15 +16,16 @@ _LONGEST: Final = 8  # gaps on the screen
 
 
 def quality_answer(
-    found: QualityReport, item: Instrument, holes: Sequence[Range]
+    found: QualityReport, item: Instrument, holes: Sequence[Range] | None
 ) -> dict[str, Any]:
     """Return the report as JSON values.
 
     Args:
-        holes: ranges in ms in which the venue is known to have nothing.
+        holes: ranges in ms in which the venue is known to have nothing; None: of a file nobody
+            knows.
     """
     length = found.timeframe_ms
-    absent = sum(total(within(holes, gap.from_ms, gap.to_ms)) for gap in found.gaps)
+    absent = sum(total(within(holes or (), gap.from_ms, gap.to_ms)) for gap in found.gaps)
     tail = found.stale_tail
     return {
         "symbol": found.symbol,
@@ -36,7 +37,7 @@ def quality_answer(
         "last": to_datetime(found.last_ms).isoformat(),
         "expected_rows": found.expected_rows,
         "missing_bars": found.missing_bars,
-        "missing_at_the_venue": absent // length,
+        "missing_at_the_venue": None if holes is None else absent // length,
         "gap_count": len(found.gaps),
         "lowest": plain_text(item.price(found.lowest)),
         "highest": plain_text(item.price(found.highest)),
@@ -62,7 +63,7 @@ def show_quality(answer: Mapping[str, Any], *, as_json: bool) -> None:
         return
     pairs: dict[str, Any] = {}
     for key, value in answer.items():
-        if key in ("usable", "problems", "faults"):
+        if key in ("usable", "problems", "faults", "gaps") or value is None:
             continue
         pairs[key] = value if isinstance(value, str | int) else len(value)
     print_pairs(pairs)

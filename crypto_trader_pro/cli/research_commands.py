@@ -30,9 +30,7 @@ _WIDE: Final = ("rows", "folds", "equity", "bands", "cuts", "stability", "params
 
 @research.command()
 @common
-def sweep(
-    asked: Asked, param: GridParams = None, metric: Metric = "sharpe", top: Top = 20
-) -> None:
+def sweep(asked: Asked, param: GridParams = None, metric: Metric = "sharpe", top: Top = 20) -> None:
     """Run every combination of parameters that the settings allow.
 
     Example: python -m crypto_trader_pro research sweep --candles btc.csv.gz --symbol
@@ -40,7 +38,9 @@ def sweep(
     """
     from auto_trading.research import sweep as kind
 
-    _show(asked, study("sweep", asked, lambda names: kind.options(_grid(param, names), metric)), top)
+    _show(
+        asked, study("sweep", asked, lambda names: kind.options(_grid(param, names), metric)), top
+    )
 
 
 @research.command()
@@ -252,9 +252,7 @@ def _show(asked: Asked, summary: Mapping[str, Any], top: int = 20) -> None:
             print_rows(list(rows[0]), [list(row.values()) for row in rows], title=name)
     for name, bands in summary.get("bands", {}).items():
         columns = ("quantile", "final_equity", "max_drawdown")
-        table = zip(
-            summary["quantiles"], bands["final_equity"], bands["max_drawdown"], strict=True
-        )
+        table = zip(summary["quantiles"], bands["final_equity"], bands["max_drawdown"], strict=True)
         print_rows(columns, [[_short(cell) for cell in line] for line in table], title=name)
     if stability := summary.get("stability"):
         print_pairs({key: value["chosen"] for key, value in stability.items()}, title="chosen")

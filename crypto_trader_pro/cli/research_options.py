@@ -143,7 +143,7 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
         command(asked, **given)
 
     signature = inspect.Signature(every, return_annotation=None)
-    taken.__signature__ = signature  # type: ignore[attr-defined]  read by Typer
+    taken.__signature__ = signature  # type: ignore[attr-defined]  # read by Typer
     taken.__annotations__ = {p.name: p.annotation for p in every}
     return taken
 

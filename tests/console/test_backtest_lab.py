@@ -96,8 +96,8 @@ def test_the_stored_candles_of_a_choice_are_shown_with_what_is_missing(
     store_candles(database, tmp_path)
     shown = opened()
     # 700 candles; the file of this seed has gaps
-    assert "**BTC/USDT:USDT** 1h 700 candles, 2025-03-01 – 2025-03-31" in told(shown)
-    assert "missing in between" in told(shown)
+    assert "**BTC/USDT:USDT** 1h 700 candles, 2025-03-01 – 2025-03-30" in told(shown)
+    assert "11 missing in between" in told(shown)
     assert "No funding rates are stored for BTC/USDT:USDT" in told(shown)
     shown.multiselect(key="lab_symbols").set_value(["ETH/USDT:USDT"]).run()
     assert "no candles stored" in told(shown)
@@ -139,7 +139,7 @@ def test_run_stores_one_job_with_what_the_form_says(
         (FAST, "number_input", 30, f"{FAST} was 30, allowed: less than slow, which is 26"),
         ("strategies.ema_cross.stop_pct", "text_input", "0",
          "strategies.ema_cross.stop_pct was 0, allowed:"),
-        ("paper.volume_share_pct", "text_input", "many", "paper.volume_share_pct was many"),
+        ("paper.volume_share_pct", "text_input", "many", 'paper.volume_share_pct was "many", allowed:'),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_said_at_once_and_nothing_can_be_asked(
@@ -169,7 +169,7 @@ def test_an_empty_range_an_unknown_symbol_and_no_strategy_are_said(
 def test_a_sweep_asks_for_its_values_and_counts_them(database: Engine, tmp_path: Path) -> None:
     store_candles(database, tmp_path)
     shown = opened()
-    shown.button_group(key="lab_kind").set_value(["sweep"]).run()
+    shown.segmented_control(key="lab_kind").set_value("sweep").run()
     shown.text_input(key=f"lab_values_{FAST}").set_value("5:20:5").run()
     shown.text_input(key=f"lab_values_{SLOW}").set_value("26, 40").run()
     assert "8 combinations (at most 5000)" in told(shown)  # 5, 10, 15, 20 by 26, 40
@@ -189,16 +189,19 @@ def test_a_walk_forward_and_a_monte_carlo_study_ask_for_what_they_need(
 ) -> None:
     store_candles(database, tmp_path)
     shown = opened()
-    shown.button_group(key="lab_kind").set_value(["walk_forward"]).run()
+    shown.segmented_control(key="lab_kind").set_value("walk_forward").run()
+    assert "The candles span 29 days; one fold needs 240" in told(shown)
+    assert run_button(shown).disabled
     shown.number_input(key="lab_train").set_value(20).run()
+    shown.number_input(key="lab_test").set_value(9).run()
     shown.number_input(key="lab_purge").set_value(3).run()
     run_button(shown).click().run()
-    shown.button_group(key="lab_kind").set_value(["monte_carlo"]).run()
-    shown.button_group(key="lab_shaking").set_value(["candles"]).run()
+    shown.segmented_control(key="lab_kind").set_value("monte_carlo").run()
+    shown.segmented_control(key="lab_shaking").set_value("candles").run()
     run_button(shown).click().run()
     later, first = (LabRequest.of(job.request) for job in jobs(database))
     assert (first.kind, first.train_days, first.test_days, first.purge) == (
-        LabKind.WALK_FORWARD, 20, 60, 3
+        LabKind.WALK_FORWARD, 20, 9, 3
     )  # fmt: skip
     assert (later.kind, later.shaking, later.runs) == (LabKind.MONTE_CARLO, "candles", 100)
 
@@ -293,8 +296,8 @@ def test_two_backtests_are_compared_with_their_differences(lab: Engine) -> None:
 @pytest.mark.parametrize("kind", ["sweep", "walk_forward", "monte_carlo"])
 def test_every_kind_of_study_is_shown_whole(lab: Engine, kind: str, language: str) -> None:
     number = 3 + ["sweep", "walk_forward", "monte_carlo"].index(kind)
-    shown = page(FILE, chosen_language=language)
-    chosen(shown, number)
+    shown = page(FILE, chosen_language=language, lab_chosen=number)
+    assert not shown.error
     assert shown.metric
     assert shown.get("plotly_chart")
 

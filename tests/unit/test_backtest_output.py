@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -162,8 +163,6 @@ def test_perpetuals_without_rates_are_said_to_pay_none() -> None:
 def test_funding_that_is_switched_off_is_said() -> None:
     found = small()
     settings = load(environ={}, dotenv={}, overrides={"paper.funding": "false"})
-    from dataclasses import replace
-
     told = assumptions(replace(found.backtest, settings=settings), found.candles)
     assert values_of("funding_off", told) == [{}]
     assert values_of("funding_rates", told) == []

@@ -296,6 +296,8 @@ def test_slices_of_a_file_are_the_whole_file(
         ("high", 6, 9.0, "row 7: high was 9.0, allowed: at least open and close"),
         ("time", 6, T0 + 5 * MINUTE, f"row 7: time was {T0 + 5 * MINUTE}, allowed: times after"),
         ("time", 6, T0 // 1000 + 360, f"row 7: time was {T0 // 1000 + 360}, allowed: whole milli"),
+        # alone in its slice, where it would pass for a time in seconds
+        ("time", 9, T0 // 1000 + 540, f"row 10: time was {T0 // 1000 + 540}, allowed: whole milli"),
         ("time", 6, None, "row 7: time was empty, allowed: whole s, ms or us"),
     ],
 )

@@ -73,6 +73,23 @@ def test_outliers_are_those_of_the_gate() -> None:
     assert found.highest == 10_500
 
 
+def test_a_series_that_ends_still_is_not_usable() -> None:
+    ending = report(series(*map(bar, range(4)), still(4), still(5), still(6)))
+    assert ending.stale_tail == Span(at(4), at(7), 3)
+    assert ending.problems == ("stale_tail",)
+    going_on = report(series(*map(bar, range(3)), still(3), still(4), still(5), bar(6)))
+    assert (going_on.stale_tail, going_on.problems) == (None, ())
+    two = report(series(*map(bar, range(4)), still(4), still(5)))
+    assert (two.stale_tail, two.problems) == (None, ())
+
+
+def test_a_series_with_more_holes_than_candles_is_not_usable() -> None:
+    half = report(series(bar(0), bar(1), bar(5)))  # three of six are missing
+    assert (half.missing_bars, half.problems) == (3, ())
+    less = report(series(bar(0), bar(1), bar(6)))
+    assert (less.missing_bars, less.problems) == (4, ("mostly_missing",))
+
+
 def test_a_single_candle_is_a_series() -> None:
     found = report(series(bar(0)))
     assert (found.rows, found.expected_rows, found.gaps) == (1, 1, ())
