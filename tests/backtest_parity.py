@@ -262,7 +262,7 @@ def _settings(r: Random) -> Settings:
         "paper.latency_bars": r.choice((0, 0, 0, 1, 2)),
         "paper.margin_mode": r.choice(("cross", "cross", "isolated")),
         "paper.isolated_leverage": r.choice((2, 5, 25)),
-        "limits.drawdown_recover_pct": r.choice(("1", "1.5")),
+        "limits.daily_warning_share_pct": r.choice(("30", "80")),
         "limits.drawdown_reset_days": r.choice((1, 1, 2)),
         "limits.cooldown_bars": r.choice((0, 0, 2, 8)),
         "limits.lock_after_stops": r.choice((0, 0, 1, 2)),
@@ -272,7 +272,7 @@ def _settings(r: Random) -> Settings:
         "market_data.warm_bars": r.choice((1, 1, 5)),
         "market_data.outlier_multiple": r.choice((12, 50)),
         "emergency_stop.flatten_on": r.choice(
-            ([], ["DRAWDOWN_EXCEEDED"], ["DAILY_LOSS_EXCEEDED", "DRAWDOWN_EXCEEDED"])
+            (["MANUAL_STOP"], ["DRAWDOWN_EXCEEDED"], ["DAILY_LOSS_EXCEEDED", "DRAWDOWN_EXCEEDED"])
         ),
     }
     return load(None, overrides=values)
@@ -294,8 +294,10 @@ def _careful(r: Random) -> dict[str, Any]:
 
 
 def _reckless(r: Random) -> dict[str, Any]:
-    reduce_, kill = r.choice((("2", "4"), ("5", "10"), ("20", "50")))
-    daily = r.choice(("1", "5", "50"))
+    reduce_, recover, kill = r.choice(
+        (("1", "0.9", "2"), ("1", "0.9", "10"), ("3", "2.9", "3.1"), ("20", "19", "50"))
+    )
+    daily = r.choice(("1", "5", "50", "50"))
     return {
         "paper.initial_equity": str(r.choice((20_000, 1_000_000, 10_000_000))),
         "risk_management.position_size_pct": "100",
@@ -303,6 +305,7 @@ def _reckless(r: Random) -> dict[str, Any]:
         "limits.risk_per_trade_pct": r.choice(("1", daily if daily != "50" else "10")),
         "limits.max_leverage": r.choice(("1", "3", "20")),
         "limits.drawdown_reduce_pct": reduce_,
+        "limits.drawdown_recover_pct": recover,
         "limits.drawdown_kill_pct": kill,
         "limits.max_entries_per_day": 10_000,
         "limits.price_collar_pct": "50",

@@ -43,7 +43,7 @@ class Assumption(NamedTuple):
 class Gaps(NamedTuple):
     """Holes between the first and the last candle of a series."""
 
-    count: int
+    holes: int
     missing: int  # candles
     longest: int  # candles
     longest_at_ms: int  # close of the candle before it; 0 without a hole
@@ -228,13 +228,13 @@ def _data(backtest: Backtest, candles: Candles) -> Iterator[Assumption]:
         }  # fmt: skip
         yield Assumption("data_files" if market.paths else "data_database", numbers)
         found = gaps_of(series)
-        if not found.count:
+        if not found.holes:
             yield Assumption("no_gaps", {"symbol": series.symbol})
             continue
         yield Assumption(
             "gaps",
             {
-                "symbol": series.symbol, "gaps": found.count, "missing_candles": found.missing,
+                "symbol": series.symbol, "gaps": found.holes, "missing_candles": found.missing,
                 "longest_candles": found.longest,
                 "longest_after": to_datetime(found.longest_at_ms).isoformat(),
             },

@@ -27,7 +27,8 @@ def html_report(found: Findings, figures: Mapping[str, Any], language: Language)
     Args:
         figures: `output.summary` of it.
     """
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415  only a report pays for it
+    # only a report pays for the import; Plotly has no types
+    from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]  # noqa: PLC0415
 
     charts: dict[str, Chart] = {
         "equity": report_charts.equity_chart(found, language),

@@ -31,12 +31,12 @@ class TrialCount(NamedTuple):
     """How often these candles were tried, without which a good figure proves nothing.
 
     Args:
-        count: different sets of parameters, this one included.
+        tried: different sets of parameters, this one included.
         deflated_sharpe: probability that the Sharpe ratio is better than the luck of so many
             trials; None where there is no ratio, or nothing to compare it with.
     """
 
-    count: int
+    tried: int
     deflated_sharpe: float | None
 
 
@@ -107,7 +107,7 @@ def summary(found: Findings, *, reference: str | None = None) -> dict[str, Any]:
         "assumptions": [item.as_json() for item in found.assumptions],
         "data_sha256": backtest.sha256,
         "config_sha256": backtest.settings.hash(),
-        "trials": None if found.trials is None else found.trials.count,
+        "trials": None if found.trials is None else found.trials.tried,
         "deflated_sharpe": None if found.trials is None else found.trials.deflated_sharpe,
         "metrics": {code: metric_json(metric) for code, metric in found.metrics.items()},
         "buy_and_hold": _benchmark(found),

@@ -158,7 +158,7 @@ def bin_edges(profits: Floats) -> Floats:
     low, high = min(float(low), 0.0), max(float(high), 0.0)
     width = (high - low) / _BINS or 1.0
     first, last = int(np.floor(low / width)), int(np.ceil(high / width))
-    edges: Floats = np.arange(first, last + 1) * width
+    edges: Floats = np.arange(first, last + 1, dtype=np.float64) * width
     return edges if len(edges) > 1 else np.array([-width, 0.0, width])
 
 

@@ -52,7 +52,7 @@ class Told:
 
 def main(job_id: int, worker_pid: int) -> int:
     """Run a job; return 0, or 1 when its row says why there is no result."""
-    _end_with(worker_pid)
+    end_with(worker_pid)
     environment = Environment.current()
     database = open_database(environment.database_url, durable=False)
     now = SystemClock().now
@@ -81,7 +81,7 @@ def main(job_id: int, worker_pid: int) -> int:
         database.dispose()
 
 
-def _end_with(worker_pid: int) -> None:
+def end_with(worker_pid: int) -> None:
     """End this process and what it started as soon as the worker is gone."""
 
     def watch() -> None:

@@ -21,7 +21,7 @@ _KINDS: Final = {
     LabKind.MONTE_CARLO: "monte-carlo",
 }  # fmt: skip
 _ROWS: Final = 200  # of a sweep, best first; all are in the study's folder
-_HEADLINE: Final = ("return", "max_drawdown", "sharpe", "trades")
+_HEADLINE: Final = ("return", "max_drawdown", "sharpe")
 _DRAWN: Final = frozenset({"rows", "equity", "bands"})  # kept apart from the figures of a list
 
 

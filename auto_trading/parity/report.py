@@ -54,8 +54,14 @@ def _part(parity: Parity, part: Part, items: Mapping[str, Instrument]) -> dict[s
     return {
         "part": part.value,
         "amount": money(parity.part(part)),
+        # entry and exit of a trade may both have a share
+        "count": len({(id(share.ours), id(share.theirs)) for share in shares if _has_trade(share)}),
         "trades": [_share(share, items) for share in shares],
     }
+
+
+def _has_trade(share: Share) -> bool:
+    return share.ours is not None or share.theirs is not None
 
 
 def _share(share: Share, items: Mapping[str, Instrument]) -> dict[str, Any]:

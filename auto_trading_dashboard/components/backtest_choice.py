@@ -37,4 +37,5 @@ def drawn(newest: int) -> None:
 def follow(newest: int) -> None:
     """Draw the page anew when a result has come that it does not show."""
     if newest != st.session_state.get(_SEEN, newest):
+        drawn(newest)  # the queue is drawn before the results: once is enough
         st.rerun(scope="app")

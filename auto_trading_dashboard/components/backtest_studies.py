@@ -125,7 +125,7 @@ def _sweep(stored: Stored, drawn: Json) -> None:
         st.subheader(text("backtest_lab.best", count=count, metric=metric), anchor=False)
         st.markdown(f"**{figures.escaped(told['best']['name'])}**")
         best = next(row for row in rows if row["name"] == told["best"]["name"])
-        codes = ("return", "max_drawdown", "sharpe", "profit_factor", "trades")
+        codes = ("return", "max_drawdown", "sharpe", "sortino", "calmar")
         _metrics(_figures_of(best, codes), "lab_best")
     _grid_map(rows)
     if rows:
@@ -227,8 +227,9 @@ _ROWS: list[Column[Json]] = [
     Column("backtest_lab.combination", lambda r: r["name"], pinned=True),
     *(
         Column(f"backtest.metric.{code}", _figure(code), right=True)
-        for code in ("sharpe", "return", "max_drawdown", "profit_factor", "win_rate", "trades")
+        for code in ("sharpe", "return", "max_drawdown", "sortino", "calmar")
     ),
+    Column("backtest_lab.column_fills", lambda r: r["fills"], form="%d"),
     Column("backtest.metric.fees", _figure("fees"), right=True),
 ]
 _FOLDS: list[Column[Json]] = [
@@ -237,6 +238,6 @@ _FOLDS: list[Column[Json]] = [
     Column("backtest_lab.fold_in", _of("return", "in_sample"), right=True),
     Column("backtest_lab.fold_out", _of("return", "out_of_sample"), right=True),
     Column("backtest_lab.fold_sharpe", _sharpes, right=True),
-    Column("backtest_lab.column_trades", lambda f: f["out_of_sample"]["trades"], form="%d"),
+    Column("backtest_lab.column_fills", lambda f: f["out_of_sample"]["fills"], form="%d"),
     Column("backtest_lab.fold_train", _span("train")),
 ]

@@ -22,6 +22,8 @@ UNITS: Final = {
     "sharpe": "ratio",
     "profit_factor": "ratio",
     "efficiency": "ratio",
+    "sortino": "ratio",
+    "calmar": "ratio",
 }  # fmt: skip  of figures that come without their unit
 _LARGE: Final = 10_000  # money without its cents, or it would be cut off
 

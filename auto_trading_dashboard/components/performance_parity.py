@@ -83,10 +83,12 @@ def _told(done: Done) -> None:
             colour = figures.profit_colour(value, palette())
             shown = words if colour == "gray" else f":{colour}[{words}]"
             st.metric(f"{text(code)} ({report['asset']})", shown, border=True)
-    st.markdown(f"**{figures.escaped(verdict(report, language()))}**")
-    for note in notes(report, language()):
-        st.caption(figures.escaped(note))
-    if any(Decimal(part["amount"]) for part in report["parts"]):
+    is_split = any(Decimal(part["amount"]) for part in report["parts"])
+    said = [verdict(report, language()), *notes(report, language())]
+    if not is_split:
+        st.success(figures.escaped(said.pop(0)), icon=":material/check_circle:")
+    st.caption(figures.escaped(" ".join(said)))
+    if is_split:
         st.plotly_chart(
             waterfall(report, _look(report)), key="performance_parity_chart", theme="streamlit",
             config=charts.PLAIN,
@@ -140,7 +142,7 @@ def _part_columns(report: Row) -> list[Column[Row]]:
             "", lambda p: _exact(p["amount"]), right=True,
             heading=text("parity.amount", asset=report["asset"]),
         ),
-        Column("parity.trades", lambda p: len(p["trades"]), form="localized"),
+        Column("parity.trades", lambda p: p["count"], form="localized"),
         Column("parity.meaning", lambda p: text(f"parity.part_help.{p['part']}"), width="large"),
     ]  # fmt: skip
 
@@ -152,7 +154,7 @@ def _trades(report: Row) -> None:
     chosen = st.selectbox(
         text("parity.choose"), list(parts), index=_largest(report["parts"]),
         key="performance_parity_part",
-        format_func=lambda name: f"{text(f'parity.part.{name}')} ({len(parts[name]['trades'])})",
+        format_func=lambda name: f"{text(f'parity.part.{name}')} ({parts[name]['count']})",
     )  # fmt: skip
     trades = parts[chosen]["trades"]
     if not trades:
@@ -173,7 +175,7 @@ def _trade_columns(report: Row) -> list[Column[Row]]:
             "", lambda t: _exact(t["amount"]), right=True,
             heading=text("parity.amount", asset=report["asset"]),
         ),
-        Column("parity.why", lambda t: why_text(t["why"], language()), width="medium"),
+        Column("parity.why", lambda t: why_text(t["why"], language()), width=290),
         Column("parity.decided_at", _decided),
         Column("parity.side", lambda t: _word(t.get("side"))),
         Column("parity.strategy", lambda t: t.get("strategy")),

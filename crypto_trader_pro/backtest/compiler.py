@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, Final
 
-from crypto_trader_pro.backtest import kernel, kernel_state, passes
+from crypto_trader_pro.backtest import kernel, kernel_state, passes, sweep_pass
 from crypto_trader_pro.domain.scalars import REGISTRY, SEQUENCE_REGISTRY, STEPS
 
 _OPTIONS: Final = {"error_model": "numpy", "nogil": True, "_nrt": False}
-_ENTRIES: Final = (kernel.play, passes.gate_pass, passes.cross_pass)
+ENTRIES: Final = (kernel.play, passes.gate_pass, passes.cross_pass, sweep_pass.sweep_run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,10 @@ class Compiled:
     play: Callable[..., int]
     gate_pass: Callable[..., int]
     cross_pass: Callable[..., int]
+    sweep_run: Callable[..., int]
 
 
-PLAIN: Final = Compiled(*_ENTRIES)
+PLAIN: Final = Compiled(*ENTRIES)
 
 
 def functions() -> list[Callable[..., Any]]:
@@ -84,5 +85,5 @@ def compiled(cache_dir: str) -> Compiled:
     import numba  # noqa: PLC0415
 
     setattr(numba.config, "CACHE_DIR", f"{cache_dir}/{sources_digest()}")  # noqa: B010  untyped
-    done = built(functions(), _ENTRIES, **_OPTIONS)
-    return Compiled(*(done[entry] for entry in _ENTRIES))
+    done = built(functions(), ENTRIES, **_OPTIONS)
+    return Compiled(*(done[entry] for entry in ENTRIES))

@@ -72,6 +72,13 @@ class DailyEquity:
         return daily_returns(self.equity.astype(np.float64))
 
 
+def day_rows(close_ms: Ints) -> Ints:
+    """Return the place of the last close of each UTC day that has one."""
+    day = (close_ms - 1) // DAY_MS
+    last: Ints = np.append(np.flatnonzero(np.diff(day)), len(day) - 1)[: len(day)]
+    return last
+
+
 def daily_equity(curve: EquityCurve) -> DailyEquity:
     """Return the last equity of each UTC day.
 

@@ -154,6 +154,7 @@ def left_market(m: Market, r: Rules, st: Ints, s: int, at_ms: int, stopped: int)
     """Start the cooldown after a position was closed; stops in a row lock the symbol."""
     a, x = st[-1], st[s]
     a[k.HOLDINGS] -= 1
+    a[k.COUNT_TRADES] += 1
     x[k.LAST_EXIT] = at_ms
     x[k.STOPS_IN_ROW] = x[k.STOPS_IN_ROW] + 1 if stopped != 0 else 0
     limit = r.limits.lock_after_stops

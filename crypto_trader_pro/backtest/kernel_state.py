@@ -115,7 +115,8 @@ COUNT_STATE: Final = 35  # three places: ms spent active, reducing, halted
 COUNT_BOUND: Final = 38  # five places: entries by the bound that was smallest
 COUNT_RULE: Final = 43  # 18 places: refusals by first rule
 COUNT_BROKEN: Final = 61  # 18 places: refusals by any rule
-ACCOUNT_PLACES: Final = 79
+COUNT_TRADES: Final = 79  # positions that were closed
+ACCOUNT_PLACES: Final = 80
 
 # --- reasons that the kernel itself gives: places in BacktestResult.reasons -------------------
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,6 +33,7 @@ from crypto_trader_pro.cli.context import (
     overrides,
     settings,
 )
+from crypto_trader_pro.cli.interrupts import at_once
 from crypto_trader_pro.cli.output import instant, print_json
 from crypto_trader_pro.cli.setup_commands import AsJson
 from crypto_trader_pro.cli.strategy_params import check_strategies, parameter_overrides
@@ -131,7 +132,7 @@ def backtest(
     request = BacktestRequest(market, detail_timeframe)
     _check_places(wanted)
     with _opened(is_needed=wanted.store or not market.paths, durable=wanted.store) as db:
-        found = _run(request, loaded, cast(EngineName, engine), db, wanted)
+        found = _run(request, loaded, engine, db, wanted)
         _hand_over(found, db, wanted, changes)
 
 
@@ -163,7 +164,7 @@ def _run(
     candles = tester.candles
     check_warm(candles, request.market.strategies, loaded)
     total = (candles.end_ms - candles.start_ms) // candles.timeframe_ms
-    with progress_bar("backtest") as told:
+    with at_once(), progress_bar("backtest") as told:
         progress = None if told is None else lambda played: told(played, total)
         done = tester.run(loaded, engine=engine, progress=progress)
     # intervals by bootstrap take seconds; whoever reads a report waits for them

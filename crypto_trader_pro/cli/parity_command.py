@@ -58,7 +58,7 @@ def _parts(found: Mapping[str, Any], words: Language) -> None:
     for part in found["parts"]:
         name = part["part"]
         rows.append([
-            say(words, f"parity.part.{name}"), _signed(part["amount"]), str(len(part["trades"])),
+            say(words, f"parity.part.{name}"), _signed(part["amount"]), str(part["count"]),
             say(words, f"parity.part_help.{name}"),
         ])  # fmt: skip
     rows.append([say(words, "parity.session_profit"), _signed(found["session_profit"]), "", ""])

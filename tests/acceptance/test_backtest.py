@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -248,18 +249,20 @@ def test_a_comparison_with_nothing_is_one_clear_line(
     assert message in ended.complaint()
 
 
-def test_ctrl_c_leaves_one_line_and_nothing_half_done(tmp_path: Path) -> None:
-    long = write_candles(tmp_path / "long.csv.gz", BTC, seed=3, bars=60_000)
+def test_ctrl_c_ends_it_at_once_with_one_line_and_nothing_half_done(tmp_path: Path) -> None:
+    long = write_candles(tmp_path / "long.csv.gz", BTC, seed=3, bars=150_000)  # plays for seconds
     platform = Platform(tmp_path / "var")
     process = platform.start(*asked({BTC.symbol: long}))
     deadline = time.monotonic() + 60
-    while process.poll() is None and not platform.database.exists():  # it has begun
+    while process.poll() is None and not platform.database.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)  # type: ignore[attr-defined]
+    time.sleep(2.0)  # it plays
+    asked_at = time.monotonic()
+    os.kill(process.pid, signal.SIGINT)
     ended = finish(process)
     assert (ended.code, ended.stdout) == (130, ""), ended.stderr
+    assert time.monotonic() - asked_at < 2.5
     assert ended.stderr.splitlines() == ["interrupted; what was stored is kept"]
     assert read_rows(platform.database, "backtests") == []
     assert not list(platform.var_dir.glob("backtests/*"))

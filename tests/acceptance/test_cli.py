@@ -38,7 +38,7 @@ COMMANDS = (
     ("up",), ("down",), ("console",), ("engine", "run"), ("engine", "start"), ("start",),
     ("stop",), ("emergency-stop",), ("rearm",), ("status",), ("alerts",), ("ack",), ("close",),
     ("cancel",), ("lift-lock",), ("train",), ("job",), ("logs",), ("preflight",), ("why",),
-    ("replay",), ("config", "apply"), ("config", "rollback"), ("config", "history"),
+    ("parity",), ("replay",), ("config", "apply"), ("config", "rollback"), ("config", "history"),
     ("init-db",), ("validate-config",), ("data", "import"), ("data", "list"),
     ("data", "quality"), ("models", "list"), ("models", "show"),
     ("data", "download"), ("data", "export"),

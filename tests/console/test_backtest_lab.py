@@ -280,6 +280,11 @@ def test_a_backtest_is_shown_with_sample_trials_and_assumptions(lab: Engine) -> 
     assert {b.label for b in shown.get("download_button")} >= {"trades.csv", "summary.json"}
 
 
+def test_a_result_that_comes_is_opened_without_a_click(lab: Engine) -> None:
+    shown = opened(lab_seen=4)  # what this tab last drew; number 5 has come since
+    assert any("Monte Carlo" in str(b.value) or b.value == 5 for b in shown.selectbox)
+
+
 def test_two_backtests_are_compared_with_their_differences(lab: Engine) -> None:
     shown = chosen(opened(), 1)
     shown.multiselect(key="lab_compare").set_value([2]).run()

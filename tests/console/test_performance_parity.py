@@ -35,6 +35,7 @@ def a_report(**amounts: str) -> dict[str, Any]:
         {
             "part": part.value,
             "amount": amounts.get(part.value, "0"),
+            "count": int(part in amounts),
             "trades": [a_trade(amounts[part], why[part])] if part in amounts else [],
         }
         for part in Part
@@ -96,7 +97,7 @@ def test_the_parts_and_their_trades_are_told(
     parts = next(d.value for d in shown.dataframe if "What it is" in d.value)
     assert parts["Amount (USDT)"].tolist() == ["0", "0", "−3", "0", "+0.50000001", "0", "0", "0"]
     (trades,) = [d.value for d in shown.dataframe if "Why" in d.value]
-    assert trades["Why"].tolist() == ["refused on the other side by the rule cooldown"]
+    assert trades["Why"].tolist() == ["refused on the other side: cooldown"]
     assert trades["Backtest"].tolist() == ["none"]
     shown.selectbox(key="performance_parity_part").select("timing").run()
     (trades,) = [d.value for d in shown.dataframe if "Why" in d.value]

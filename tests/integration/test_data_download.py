@@ -147,6 +147,7 @@ def test_only_what_is_missing_is_asked_for(
     desk.brought(venue, from_ms=at(20), to_ms=at(30))
     desk.brought(venue, from_ms=at(50), to_ms=at(60))
     asked = desk.asked(venue)
+    desk.market.revise(BTC, at(25), "1027")  # what is stored stays, and hinders nothing
     (part,) = desk.brought(venue, from_ms=at(10), to_ms=at(60))
     assert (part.present, part.stored) == (20, 30)  # 10 to 19 and 30 to 49, in one page
     assert desk.asked(venue) == asked + 1

@@ -6,37 +6,34 @@ pays 60,612.2: 0.02 % slippage, up to the tick. The taker fee is 0.05 %: 60,612.
 1.0001013. The stop is 1 % below the close of the decision.
 """
 
-import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sqlalchemy import Engine as Database
 
 from auto_trading.backtesting.candles import Candles
 from auto_trading.backtesting.reference import run_reference
 from auto_trading.parity.comparing import compare
-from auto_trading.parity.report import report
-from config.settings import Settings
-from crypto_trader_pro.backtest.parity import Part
 from crypto_trader_pro.backtest.result import FILL_FEE, FILL_LOTS, FILL_PRICE, FILL_SIDE
 from crypto_trader_pro.domain.enums import CommandKind
-from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.domain.instruments import money_units
-from crypto_trader_pro.domain.market import Bar, series_of
-from crypto_trader_pro.domain.messages import MarketSlice, Missed, Prices
+from crypto_trader_pro.domain.market import series_of
+from crypto_trader_pro.domain.messages import Missed, Prices
 from crypto_trader_pro.simulation.instruments import instrument
-from database import candles
-from database.auto_trading_db import open_database, unit_of_work
-from database.candles import Origin
-from tests.builders import START_MS
-from tests.console_fixtures import Installation
 from tests.control_plane import FIVE_MINUTES, SYMBOL
-from tests.engines import command
-from tests.processes import DATABASE
+from tests.parity_sessions import (
+    ENTRY_FEE,
+    HELD_PROFIT,
+    UP,
+    bar,
+    bought,
+    execute,
+    parts,
+    store,
+    told,
+    whys,
+)
 from tests.recorded import (
     FLAT,
     WARM,
@@ -49,11 +46,6 @@ from tests.recorded import (
     recording_in,
     tick,
 )
-from tests.rows import stored_run
-
-UP = 6_060_000
-ENTRY_FEE = Decimal("1.0001013")
-HELD_PROFIT = Decimal("-0.4026") - ENTRY_FEE  # bought at 60,612.2, still held at 60,600
 
 
 @pytest.fixture(autouse=True)
@@ -69,47 +61,6 @@ def var_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def recording(var_dir: Path, migrated_file: Path) -> Iterator[Recording]:
     with recording_in(var_dir, migrated_file) as made:
         yield made
-
-
-def told(recording: Recording) -> dict[str, Any]:
-    return report(compare(recording.database, "last", recording.var_dir))
-
-
-def parts(found: dict[str, Any]) -> dict[str, Decimal]:
-    """Return the parts that are not zero; whatever they are, they sum to the gap."""
-    assert sum(part["amount"] for part in found["parts"]) == found["gap"]
-    assert found["gap"] == found["session_profit"] - found["backtest_profit"]
-    assert [part["part"] for part in found["parts"]] == [part.value for part in Part]
-    return {part["part"]: part["amount"] for part in found["parts"] if part["amount"]}
-
-
-def whys(found: dict[str, Any], name: str) -> list[str]:
-    return [t["why"] for part in found["parts"] if part["part"] == name for t in part["trades"]]
-
-
-def bar(
-    k: int, open_: int, high: int, low: int, close: int, volume: int = 1_000_000
-) -> MarketSlice:  # fmt: skip
-    open_ms = START_MS + k * FIVE_MINUTES
-    return MarketSlice(close_of(k), (Bar(open_ms, open_, high, low, close, volume),))
-
-
-def bought(recording: Recording) -> None:
-    """Buy at the close of candle 6 and be filled at 60,600 in candle 7."""
-    recording.ask(CommandKind.START)
-    recording.take(closed(5, FLAT), closed(6, UP), tick(7, UP), closed(7, UP))
-
-
-def execute(recording: Recording, statement: str) -> None:
-    with closing(sqlite3.connect(recording.var_dir / DATABASE)) as connection, connection:
-        assert connection.execute(statement).rowcount > 0
-
-
-def store(recording: Recording, prices: dict[int, int]) -> None:
-    """Store the candles of a session as its source would have, at these prices."""
-    series = series_of(SYMBOL, FIVE_MINUTES, [candle(k, p) for k, p in sorted(prices.items())])
-    with unit_of_work(recording.database) as session:
-        candles.store(session, series, instrument(SYMBOL), Origin("binance", "demo"))
 
 
 # --- nothing differs ----------------------------------------------------------------------------
@@ -189,6 +140,14 @@ def test_the_backtest_is_the_one_that_the_backtest_engine_gives(recording: Recor
         [1, 33, 6_061_220, 100_010_130], [-1, 33, 5_988_800, 98_815_200]
     ]  # fmt: skip
     assert (trip.profit, trip.fees) == (result.final_equity - result.opening, result.fees)
+
+
+def test_it_is_read_from_either_database(database: Database, tmp_path: Path) -> None:
+    recording = Recording(tmp_path, database, quick(), "demo", None)
+    bought_and_stopped(recording)
+    found = told(recording)
+    assert (parts(found), found["repeats"]) == ({}, True)
+    assert found["session_profit"] == Decimal("-25.8868533")
 
 
 # --- planted differences ------------------------------------------------------------------------
@@ -335,87 +294,3 @@ def test_what_fills_after_the_last_candle_is_left_out(recording: Recording) -> N
     found = told(recording)
     assert parts(found) == {}
     assert found["session_profit"] == HELD_PROFIT
-
-
-def test_a_living_session_with_its_model_is_split_too(small_installation: Installation) -> None:
-    """Days of the demo with prices in between, a model, other configurations, closes by hand."""
-    database = open_database(small_installation.database_url, read_only=True)
-    try:
-        comparison = compare(database, "r1", small_installation.var_dir)
-        with database.connect() as connection:
-            query = "SELECT state FROM checkpoints WHERE run_id = 1"
-            books = json.loads(connection.exec_driver_sql(query).scalar_one())
-    finally:
-        database.dispose()
-    found = report(comparison)
-    split = parts(found)
-    assert comparison.repeats
-    assert found["config_changes"] > 0
-    assert {"risk", "timing", "fee"} <= split.keys()
-    assert "signal" not in split  # the same candles, models and settings say the same
-    assert "exit_by_hand" in whys(found, "risk")
-    # the session's books at the last close: its last input is a candle, and prices are its closes
-    cash = books["venue"]["cash"] + sum(
-        lots * price * item.tv
-        for (lots, *_), price, item in zip(
-            books["positions"]["positions"], books["positions"]["last"],
-            comparison.record.instruments, strict=True,
-        )
-    )  # fmt: skip
-    opening = money_units(Decimal(str(Settings.model_validate_json(
-        comparison.record.run.config, strict=False).paper_equity)))  # fmt: skip
-    assert cash - opening == comparison.parity.session
-
-
-# --- what cannot be compared --------------------------------------------------------------------
-
-
-def refusal(recording: Recording, reference: str = "last") -> str:
-    with pytest.raises(InputError) as refused:
-        compare(recording.database, reference, recording.var_dir)
-    return str(refused.value)
-
-
-def test_only_recorded_sessions_with_candles_are_compared(recording: Recording) -> None:
-    assert "no candle has closed in session r1 yet" in refusal(recording)
-    recording.take(closed(5, FLAT))
-    execute(recording, "DELETE FROM session_events")
-    assert refusal(recording) == "nothing of session r1 was recorded"
-    stored_run(recording.database)
-    assert refusal(recording, "r2") == "run r2 is a replay run, expected a paper run"
-
-
-def test_a_session_that_began_with_a_position_is_refused(recording: Recording) -> None:
-    bought_and_stopped(recording)
-    execute(recording, "DELETE FROM fills WHERE reason = 'entry'")
-    assert "BTC/USDT:USDT was held before the first execution" in refusal(recording)
-
-
-# --- the command --------------------------------------------------------------------------------
-
-
-def test_the_command_prints_parts_that_sum_to_the_gap(recording: Recording) -> None:
-    bought(recording)
-    recording.ask(CommandKind.CLOSE_POSITION, symbol=SYMBOL)
-    recording.take(tick(8, 6_050_000), closed(8, UP))
-    found = command("parity", "--session", "r1", "--json").result()
-    assert sum(Decimal(part["amount"]) for part in found["parts"]) == Decimal(found["gap"])
-    assert Decimal(found["gap"]) == Decimal("-4.69735035")
-    shown = command("parity", "--session", "last")
-    assert shown.code == 0
-    for words in ("-4.69735035", "closed by hand", "Trades of both: 1", "Zero means"):
-        assert words in shown.stdout
-
-
-def test_the_command_says_zero_in_korean(recording: Recording, monkeypatch: Any) -> None:
-    bought_and_stopped(recording)
-    monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
-    shown = command("parity")
-    assert shown.code == 0
-    assert "차이 없음" in shown.stdout
-
-
-def test_the_command_refuses_a_session_that_is_not_there(recording: Recording) -> None:
-    ended = command("parity", "--session", "r9")
-    assert ended.code == 2
-    assert ended.complaint() == "there is no run r9"

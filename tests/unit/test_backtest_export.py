@@ -36,6 +36,11 @@ def read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
 
 
+def total(amounts: list[str]) -> Decimal:
+    """Return a sum in money units."""
+    return sum(map(Decimal, amounts), Decimal(0)).scaleb(8)
+
+
 def rows(table: Table) -> list[tuple[str, ...]]:
     return list(zip(*(cells for _, cells in table), strict=True))
 
@@ -61,10 +66,10 @@ def test_an_open_trade_has_no_close() -> None:
 def test_the_tables_add_up_to_the_result() -> None:
     found, result = small(), small().backtest.result
     fills, orders = dict(fills_table(result)), dict(orders_table(result))
-    assert sum(map(Decimal, fills["fee"])).scaleb(8) == result.fees
-    assert sum(map(Decimal, orders["fees"])).scaleb(8) == result.fees
+    assert total(fills["fee"]) == result.fees
+    assert total(orders["fees"]) == result.fees
     profits = dict(trades_table(found))["profit"]
-    assert sum(map(Decimal, profits)).scaleb(8) == found.trips.realized
+    assert total(profits) == found.trips.realized
     equity = dict(equity_table(result))["equity"]
     assert Decimal(equity[-1]).scaleb(8) == result.final_equity
     assert [m for m, *_ in rows(months_table(result))] == ["2025-03"]
