@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
@@ -17,7 +18,8 @@ _REFERENCE: Final = re.compile(r"b?([1-9][0-9]{0,8})")  # what an INTEGER holds
 _NAME: Final = 120  # what the column holds
 
 
-class Trials(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Trials:
     """What was tried on a window.
 
     Args:
@@ -25,7 +27,7 @@ class Trials(NamedTuple):
         sharpes: daily Sharpe ratio of each that had one.
     """
 
-    count: int  # type: ignore[assignment]  tuples have a method of this name
+    count: int
     sharpes: tuple[float, ...]
 
 

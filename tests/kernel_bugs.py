@@ -30,7 +30,7 @@ BUGS: Final = {
         kernel_books.book_fill, "paid = fee(value, rate)", "paid = value * rate // 100_000_000"
     ),
     "cooldown off by one": Bug(
-        kernel_risk.verdict, "since = (at_ms - x[k.LAST_EXIT])", "since = 1 + (at_ms - x[k.LAST_EXIT])"
+        kernel_risk.verdict, "since = (at_ms -", "since = 1 + (at_ms -"
     ),
     "volume not shared": Bug(
         kernel_venue.trade_open, "room -= enter(", "enter("
@@ -45,8 +45,8 @@ BUGS: Final = {
         kernel_risk.mark, "            draw_lines(r, st)\n", "            pass\n"
     ),
     "a day counted after its first close": Bug(
-        kernel_risk.mark, "            roll_day(m, r, st, out, at_ms)\n        a[k.HELD] |= held\n        a[k.EQUITY] = equity\n",
-        "            a[k.EQUITY] = equity\n            roll_day(m, r, st, out, at_ms)\n        a[k.HELD] |= held\n        a[k.EQUITY] = equity\n",
+        kernel_risk.mark, "            roll_day(m, r, st, out, at_ms)\n",
+        "            a[k.EQUITY] = equity\n            roll_day(m, r, st, out, at_ms)\n",
     ),
     "stop at the worse of nothing": Bug(
         kernel_venue.play_bracket, "price = taker_price(m, r, t, s, price, -side, lots)",
@@ -145,7 +145,7 @@ def planted(bug: Bug) -> Compiled:
     if source.count(bug.right) != 1:
         raise ValueError(f"{bug.function.__name__} has {source.count(bug.right)} x {bug.right!r}")
     scope: dict[str, Any] = dict(bug.function.__globals__)
-    scope["kernel"] = lambda function: function  # not registered
+    scope["kernel"] = scope["inlined"] = lambda function: function  # not registered
     exec(compile(source.replace(bug.right, bug.wrong), "<planted>", "exec"), scope)  # noqa: S102
     return _linked({bug.function: scope[bug.function.__name__]})
 

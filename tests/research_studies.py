@@ -44,9 +44,7 @@ class Lab:
         overrides: Mapping[str, str] | None = None,
     ) -> StudyFiles:  # fmt: skip
         settings = load(environ={}, overrides=overrides or {})
-        return studies.begin(
-            StudySpec(kind, self.request, settings, engine, options), self.tools()
-        )
+        return studies.begin(StudySpec(kind, self.request, settings, engine, options), self.tools())
 
     def study(self, kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
         return studies.carry_on(self.begin(kind, options), self.tools())

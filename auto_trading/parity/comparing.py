@@ -52,6 +52,8 @@ class Comparison:
     Args:
         repeats: playing the record again gave the executions that are stored.
         began: trading was started at some time.
+        pays_funding: perpetuals are traded and funding is on. Its rates are in the record only for
+            the times at which the session had a position or an order; the backtest pays no others.
         changes: configurations that came into force on the way; the backtest took each at the same
             instant.
     """
@@ -61,6 +63,7 @@ class Comparison:
     repeats: bool
     began: bool
     candles: Counts
+    pays_funding: bool
     changes: int
 
 
@@ -90,6 +93,7 @@ def compare(database: Database, reference: str, var_dir: Path) -> Comparison:
     return Comparison(
         record, compared(session, seen, stored), _plain(mine) == _plain(record.executions),
         player.began is not None, counts,
+        stage.spec.settings.paper.funding and any(i.can_short for i in record.instruments),
         sum(1 for i in inputs if isinstance(i, Command) and i.kind in _CONFIGS),
     )  # fmt: skip
 

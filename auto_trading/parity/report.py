@@ -42,6 +42,7 @@ def report(comparison: Comparison) -> dict[str, Any]:
         },
         "pairs": [_pair(pair, items) for pair in parity.pairs],
         "candles": comparison.candles._asdict(),
+        "pays_funding": comparison.pays_funding,
         "started": comparison.began,
         "repeats": comparison.repeats,
         "config_changes": comparison.changes,

@@ -13,7 +13,7 @@ from auto_trading.backtesting.candles import Candles
 from auto_trading.research.parameters import with_params
 from auto_trading.research.playing import Case, Told, World, told
 from auto_trading.research.playing import run as run_case
-from auto_trading.research.study import Bench, StudySpec
+from auto_trading.research.study import Bench, StudySpec, trial_of
 from config.fields import as_rate
 from crypto_trader_pro.backtest.capacity import capacity
 from crypto_trader_pro.backtest.closed_trades import round_trips
@@ -83,6 +83,7 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
     impact = Decimal(asked) if asked is not None else own or DEFAULT_IMPACT_PCT
     case = {"base": Case(options["params"])}
     base = bench.only(bench.compute(with_shares, bench.world, case))["base"]
+    bench.count([trial_of(base)])
     found = capacity(
         np.array(base["lots"], np.int64), np.array(base["volumes"], np.int64),
         np.array(base["values"], np.float64), np.array(base["makers"], np.int64),

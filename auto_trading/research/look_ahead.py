@@ -5,7 +5,7 @@ every fill, payment, refusal and equity until then must be the same, to the last
 model or engine that peeks is caught by the candle at which it first knew too much.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -115,6 +115,7 @@ def differences(whole: BacktestResult, cut: BacktestResult, at_ms: int) -> list[
 
     Of an order only what was decided counts: how it ended may come later.
     """
+    codes = sorted({event.code for result in (whole, cut) for event in result.events})
     tables = {
         "order": (_decided(whole, at_ms), _decided(cut, at_ms), ORDER_DECIDED),
         "fill": (_until(whole.fills, FILL_AT, at_ms), _until(cut.fills, FILL_AT, at_ms), FILL_AT),
@@ -122,7 +123,7 @@ def differences(whole: BacktestResult, cut: BacktestResult, at_ms: int) -> list[
                     _until(cut.funding, FUNDING_AT, at_ms), FUNDING_AT),
         "equity": (_curve(whole, at_ms), _curve(cut, at_ms), 0),
         "verdict": (_until(whole.masks, 0, at_ms), _until(cut.masks, 0, at_ms), 0),
-        "event": (_events(whole, at_ms), _events(cut, at_ms), 0),
+        "event": (_events(whole, at_ms, codes), _events(cut, at_ms, codes), 0),
     }  # fmt: skip
     lines = (_first(name, a, b, column) for name, (a, b, column) in tables.items())
     return [line for line in lines if line]
@@ -160,9 +161,8 @@ def _curve(result: BacktestResult, at_ms: int) -> Ints:
     return _until(np.column_stack((result.close_ms, result.equity)), 0, at_ms)
 
 
-def _events(result: BacktestResult, at_ms: int) -> Ints:
-    codes = {code: k for k, code in enumerate(sorted({e.code for e in result.events}))}
-    rows = [(e.at_ms, codes[e.code], e.equity) for e in result.events]
+def _events(result: BacktestResult, at_ms: int, codes: Sequence[str]) -> Ints:
+    rows = [(e.at_ms, codes.index(e.code), e.equity) for e in result.events]
     return _until(np.array(rows, np.int64).reshape(-1, 3), 0, at_ms)
 
 

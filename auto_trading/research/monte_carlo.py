@@ -14,7 +14,7 @@ from auto_trading.backtesting.candles import Candles
 from auto_trading.research.parameters import with_params
 from auto_trading.research.playing import Case, Told, World, told
 from auto_trading.research.playing import run as run_case
-from auto_trading.research.study import Bench, StudySpec
+from auto_trading.research.study import Bench, StudySpec, trial_of
 from auto_trading.research.trials import daily_returns_of
 from crypto_trader_pro.backtest.account_metrics import falls
 from crypto_trader_pro.backtest.candle_noise import MOST_NOISE
@@ -86,6 +86,7 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
     params, seed, ways = options["params"], options["seed"], options["ways"]
     bench.expect(1 + (options["candle_runs"] if "candles" in ways else 0))
     base = bench.only(bench.compute(with_profits, bench.world, {_BASE: Case(params)}))[_BASE]
+    bench.count([trial_of(base)])
     opening = base["opening"]
     bands: dict[str, Any] = {}
     if "trades" in ways:

@@ -61,7 +61,9 @@ def carry_on(files: StudyFiles, tools: Tools) -> dict[str, Any]:
     with files.results() as results:
         bench = Bench(files, spec, backtester, tools, results)
         found: dict[str, Any] = module.run(bench, spec.options)
-        summary = _heading(bench) | found | {"failed": bench.failed}
+        summary = (
+            _heading(bench) | {"trials": bench.count([]).count} | found | {"failed": bench.failed}
+        )
         files.finish(summary)
     return summary
 

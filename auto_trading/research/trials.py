@@ -46,7 +46,8 @@ def note(
 ) -> backtests.Trials:  # fmt: skip
     """Store what was tried on a window; return all that ever was."""
     with unit_of_work(database, _WHAT) as session:
-        backtests.add_trials(session, window, ",".join(strategies), tried, now)
+        if tried:
+            backtests.add_trials(session, window, ",".join(strategies), tried, now)
         return backtests.trials(session, window)
 
 

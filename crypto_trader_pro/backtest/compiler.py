@@ -72,7 +72,11 @@ def built(
         }
         clone = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
         clone.__module__, clone.__qualname__ = function.__module__, function.__qualname__
-        done[function] = numba.njit(cache=function in entries, **options)(clone)
+        inline = function in kernel_state.INLINED
+        done[function] = numba.njit(
+            cache=function in entries, forceinline=inline, no_cfunc_wrapper=True,
+            no_cpython_wrapper=function not in entries, **options
+        )(clone)
     return done
 
 

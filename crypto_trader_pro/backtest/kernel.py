@@ -7,7 +7,7 @@ account cannot change in it, only the trading day can.
 
 from crypto_trader_pro.backtest import kernel_state as k
 from crypto_trader_pro.backtest.kernel_risk import decide_all, draw_lines, mark
-from crypto_trader_pro.backtest.kernel_state import Events, Market, Out, Rules, kernel
+from crypto_trader_pro.backtest.kernel_state import Events, Market, Out, Rules, inlined, kernel
 from crypto_trader_pro.backtest.kernel_venue import (
     liquidate_cross,
     liquidate_isolated,
@@ -32,7 +32,7 @@ def open_account(m: Market, r: Rules, st: Ints) -> None:
     draw_lines(r, st)
 
 
-@kernel
+@inlined
 def is_busy(st: Ints) -> bool:
     """True while any symbol has a position or an order."""
     for s in range(st.shape[0] - 1):
@@ -43,7 +43,7 @@ def is_busy(st: Ints) -> bool:
     return False
 
 
-@kernel
+@inlined
 def is_quiet(rows: Ints, instruments: Ints, funding: Ints, st: Ints, t: int, s: int) -> bool:
     """True when the candle does nothing to the symbol: flat, or merely resting on protection."""
     if st[s, k.ENTRY] != 0 or st[s, k.EXIT] != 0 or st[s, k.REST] != 0:
@@ -68,7 +68,7 @@ def is_quiet(rows: Ints, instruments: Ints, funding: Ints, st: Ints, t: int, s: 
     return bool(hit == 0)
 
 
-@kernel
+@inlined
 def is_safe(rows: Ints, instruments: Ints, st: Ints, t: int) -> bool:
     """True when the account is worth more than all its positions at the row's worst prices."""
     worst = st[-1, k.CASH]
@@ -88,7 +88,7 @@ def is_safe(rows: Ints, instruments: Ints, st: Ints, t: int) -> bool:
     return bool(worst > gross)
 
 
-@kernel
+@inlined
 def account_equity(rows: Ints, instruments: Ints, st: Ints, t: int) -> int:
     """Return cash plus all positions at their last price, money units."""
     equity = st[-1, k.CASH]
@@ -102,7 +102,7 @@ def account_equity(rows: Ints, instruments: Ints, st: Ints, t: int) -> int:
     return int(equity)
 
 
-@kernel
+@inlined
 def is_calm(days: Ints, st: Ints, at_ms: int, equity: int) -> bool:
     """True when the ladders have nothing to do at this equity."""
     if st[-1, k.DAILY_LEVEL] != 0 or st[-1, k.DRAWDOWN_LEVEL] != 0 or st[-1, k.FLATTENING] != 0:
@@ -112,7 +112,7 @@ def is_calm(days: Ints, st: Ints, at_ms: int, equity: int) -> bool:
     return bool(equity > st[-1, k.LINE_WARN] and equity > st[-1, k.LINE_REDUCE])
 
 
-@kernel
+@inlined
 def fault(r: Rules, st: Ints, out: Out) -> int:
     """Return why the run cannot go on: an output is nearly full, or what the kernel cannot do."""
     a = st[-1]
@@ -130,7 +130,7 @@ def fault(r: Rules, st: Ints, out: Out) -> int:
     return k.DONE
 
 
-@kernel
+@inlined
 def play_row(m: Market, r: Rules, st: Ints, out: Out, t: int, is_last: int) -> int:
     """Play one instant at the venue; return DONE or why the run is void."""
     code = fault(r, st, out)
@@ -149,7 +149,7 @@ def play_row(m: Market, r: Rules, st: Ints, out: Out, t: int, is_last: int) -> i
     return k.DONE
 
 
-@kernel
+@inlined
 def stretch(
     rows: Ints, days: Ints, instruments: Ints, funding: Ints, st: Ints, equity: Ints, c: int,
     end: int, bar_ms: int,
@@ -175,7 +175,7 @@ def stretch(
     return c
 
 
-@kernel
+@inlined
 def jump(m: Market, st: Ints, equity: Ints, c: int, end: int) -> int:
     """Return the next decision candle at which anything can happen to an account at rest."""
     target = min(end, m.days[st[-1, k.DAY], 1])
@@ -185,7 +185,7 @@ def jump(m: Market, st: Ints, equity: Ints, c: int, end: int) -> int:
     return c
 
 
-@kernel
+@inlined
 def skip(m: Market, e: Events, r: Rules, st: Ints, out: Out, c: int, cursor: int) -> int:
     """Return the next decision candle that has to be played in full; at most the last one."""
     has_detail = m.ends.shape[0] != 0

@@ -5,7 +5,7 @@ settles. `s` is the place of the symbol; a room for the rows is seen to before e
 """
 
 from crypto_trader_pro.backtest import kernel_state as k
-from crypto_trader_pro.backtest.kernel_state import Market, Out, Rules, kernel
+from crypto_trader_pro.backtest.kernel_state import Market, Out, Rules, inlined, kernel
 from crypto_trader_pro.backtest.result import (
     FILL_AT,
     FILL_FEE,
@@ -81,7 +81,7 @@ def end_order(out: Out, number: int, status: int, reason: int) -> None:
         o[ORDER_REASON] = reason
 
 
-@kernel
+@inlined
 def tell(out: Out, number: int, lots: int) -> None:
     """Note that an order rests with `lots`."""
     o = out.orders[number - 1]
@@ -90,7 +90,7 @@ def tell(out: Out, number: int, lots: int) -> None:
         o[ORDER_STATUS] = WORKING
 
 
-@kernel
+@inlined
 def drop_entry(st: Ints, s: int) -> None:
     """Take the entry out of the book and give its reservation back."""
     x = st[s]
@@ -149,7 +149,7 @@ def end_started(st: Ints, out: Out, s: int) -> None:
         end_entry(st, out, s, CANCELED, k.POSITION_CLOSED)
 
 
-@kernel
+@inlined
 def left_market(m: Market, r: Rules, st: Ints, s: int, at_ms: int, stopped: int) -> None:
     """Start the cooldown after a position was closed; stops in a row lock the symbol."""
     a, x = st[-1], st[s]
@@ -168,7 +168,7 @@ def left_market(m: Market, r: Rules, st: Ints, s: int, at_ms: int, stopped: int)
         a[k.DEADLINES] -= 1
 
 
-@kernel
+@inlined
 def moved_cost(cost: int, position: int, lots: int, value: int) -> int:
     """Return what the open lots cost after a fill; `lots` and `value` signed."""
     if (position >= 0 and lots > 0) or (position <= 0 and lots < 0):

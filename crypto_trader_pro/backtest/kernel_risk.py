@@ -14,7 +14,7 @@ from crypto_trader_pro.backtest.kernel_books import (
     end_entry,
     new_order,
 )
-from crypto_trader_pro.backtest.kernel_state import Events, Market, Out, Rules, kernel
+from crypto_trader_pro.backtest.kernel_state import Events, Market, Out, Rules, inlined, kernel
 from crypto_trader_pro.backtest.kernel_venue import last_close
 from crypto_trader_pro.backtest.result import ROLES
 from crypto_trader_pro.domain.market import Ints
@@ -68,7 +68,7 @@ def start_day(m: Market, r: Rules, st: Ints, at_ms: int) -> None:
     draw_lines(r, st)
 
 
-@kernel
+@inlined
 def roll_day(m: Market, r: Rules, st: Ints, out: Out, at_ms: int) -> None:
     a = st[-1]
     if a[k.DRAWDOWN_LEVEL] == 1 and a[k.HELD] == 0:
@@ -126,7 +126,7 @@ def cancel_entries(st: Ints, out: Out) -> None:
             end_entry(st, out, s, CANCELED, k.ASKED)
 
 
-@kernel
+@inlined
 def climb(r: Rules, st: Ints, out: Out, equity: int) -> None:
     """Let the ladders see the equity, and do what they ask for."""
     a = st[-1]
@@ -157,7 +157,7 @@ def climb(r: Rules, st: Ints, out: Out, equity: int) -> None:
         a[k.FLATTENING] = 1 if a[k.HOLDINGS] > 0 and r.terms.flattens_drawdown != 0 else 0
 
 
-@kernel
+@inlined
 def mark(m: Market, r: Rules, st: Ints, out: Out, at_ms: int, equity: int) -> None:
     """Take the equity at a candle close."""
     a = st[-1]
@@ -198,7 +198,7 @@ def gross_value(m: Market, st: Ints, t: int) -> int:
 # --- decisions --------------------------------------------------------------------------------
 
 
-@kernel
+@inlined
 def close_if_wished(e: Events, r: Rules, st: Ints, out: Out, s: int, first: int, end: int) -> int:
     """Close the position when its time is up or its own strategy says so; the order's number."""
     a, x = st[-1], st[s]
@@ -215,7 +215,7 @@ def close_if_wished(e: Events, r: Rules, st: Ints, out: Out, s: int, first: int,
     return 0
 
 
-@kernel
+@inlined
 def send_entry(
     m: Market, e: Events, r: Rules, st: Ints, out: Out, s: int, i: int, lots: int
 ) -> None:
@@ -250,7 +250,7 @@ def send_entry(
     st[s, k.LAST_ENTRY + 2 * strategy + (1 if side < 0 else 0)] = at_ms
 
 
-@kernel
+@inlined
 def verdict(
     m: Market, e: Events, r: Rules, st: Ints, t: int, s: int, i: int
 ) -> tuple[int, int, int]:
@@ -299,7 +299,7 @@ def verdict(
     return mask, lots, bound
 
 
-@kernel
+@inlined
 def count_refusal(r: Rules, st: Ints, out: Out, s: int, mask: int) -> None:
     st[-1, k.COUNT_REFUSED] += 1
     first = -1
@@ -313,7 +313,7 @@ def count_refusal(r: Rules, st: Ints, out: Out, s: int, mask: int) -> None:
         log(st, out, s, mask)
 
 
-@kernel
+@inlined
 def decide(
     m: Market, e: Events, r: Rules, st: Ints, out: Out, t: int, s: int, first: int,
     end: int,
@@ -346,7 +346,7 @@ def decide(
         st[-1, k.COUNT_SHADOW] += 1
 
 
-@kernel
+@inlined
 def decide_all(
     m: Market, e: Events, r: Rules, st: Ints, out: Out, t: int, c: int, cursor: int
 ) -> int:

@@ -17,12 +17,20 @@ Flags = NDArray[np.int8]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 KERNEL: Final[list[Callable[..., Any]]] = []  # in the order of compilation: callees first
+INLINED: Final[set[Callable[..., Any]]] = set()
 
 
 def kernel(function: _Function) -> _Function:
     """Register a function of the kernel and return it unchanged, as plain Python it runs too."""
     KERNEL.append(function)
     return function
+
+
+def inlined(function: _Function) -> _Function:
+    """Register a function of the kernel that is called in one place: passing the arrays of a run
+    to it costs more than what it does."""
+    INLINED.add(function)
+    return kernel(function)
 
 
 # --- one symbol: columns of its row of the state ---------------------------------------------

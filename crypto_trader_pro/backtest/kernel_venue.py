@@ -26,7 +26,7 @@ from crypto_trader_pro.backtest.kernel_books import (
     shrink_protection,
     tell,
 )
-from crypto_trader_pro.backtest.kernel_state import Market, Out, Rules, kernel
+from crypto_trader_pro.backtest.kernel_state import Market, Out, Rules, inlined, kernel
 from crypto_trader_pro.backtest.result import (
     FUNDING_AMOUNT,
     FUNDING_AT,
@@ -78,7 +78,7 @@ def taker_price(m: Market, r: Rules, t: int, s: int, price: int, side: int, lots
     return slipped_far(price, side, rate, extra, m.instruments[s, k.IN_TICK])
 
 
-@kernel
+@inlined
 def fund(m: Market, st: Ints, out: Out, t: int, s: int) -> None:
     """Charge the funding events up to this candle's open on the position there is."""
     a, x = st[-1], st[s]
@@ -99,7 +99,7 @@ def fund(m: Market, st: Ints, out: Out, t: int, s: int) -> None:
     x[k.FUNDING_NEXT] = i
 
 
-@kernel
+@inlined
 def leave_rest(m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, room: int) -> int:
     """Fill what is left of a triggered stop at the open; return the lots."""
     x = st[s]
@@ -121,7 +121,7 @@ def leave_rest(m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, room: in
     return int(lots)
 
 
-@kernel
+@inlined
 def leave(m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, room: int, is_last: int) -> int:
     """Fill the market exit at the open; return the lots."""
     x = st[s]
@@ -145,7 +145,7 @@ def leave(m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, room: int, is
     return int(lots)
 
 
-@kernel
+@inlined
 def protect(m: Market, st: Ints, out: Out, s: int, side: int, price: int) -> None:
     """Let the entry's stop and target rest for what has filled; prices from the first fill."""
     x = st[s]
@@ -171,7 +171,7 @@ def protect(m: Market, st: Ints, out: Out, s: int, side: int, price: int) -> Non
         tell(out, x[k.TARGET], held)
 
 
-@kernel
+@inlined
 def enter(m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, room: int, is_last: int) -> int:
     """Fill the entry at the open as far as volume and cash allow; return the lots."""
     a, x = st[-1], st[s]
@@ -282,7 +282,7 @@ def play_bracket(
             tell(out, x[k.STOP], x[k.STOP_LOTS])
 
 
-@kernel
+@inlined
 def trade_open(
     m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, close_ms: int, is_last: int
 ) -> None:
@@ -304,7 +304,7 @@ def trade_open(
         play_bracket(m, r, st, out, t, s, room, close_ms)
 
 
-@kernel
+@inlined
 def play_candle(
     m: Market, r: Rules, st: Ints, out: Out, t: int, s: int, close_ms: int, is_last: int
 ) -> None:

@@ -266,6 +266,8 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if isinstance(value, Mapping):
             flat |= {f"{key} {name}": _short(cell) for name, cell in value.items()}
+        elif key.endswith(("_from", "_to")):
+            flat[key] = value[: len("2025-05-04T12:30")]
         else:
             flat[key] = _short(value)
     return flat

@@ -45,6 +45,8 @@ def notes(report: Mapping[str, Any], language: Language) -> Iterator[str]:
         yield say(
             language, "parity.unstored", unstored=candles["unstored"], seen=candles["seen"]
         )  # fmt: skip
+    if report["pays_funding"]:
+        yield say(language, "parity.funding_known")
     if not report["repeats"]:
         yield say(language, "parity.not_repeated")
 

@@ -36,7 +36,7 @@ class Opened:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(file.as_uri())
-        self.until(f"document.querySelectorAll('.chart .cartesianlayer .plot').length >= {_CHARTS}")
+        self.until(f"document.querySelectorAll('.chart .cartesianlayer').length >= {_CHARTS}")
 
     def until(self, expression: str) -> None:
         """Wait until something is true; what Playwright has for it is an eval: not on this page."""

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from auto_trading_dashboard import own_commands
 from auto_trading_dashboard.components import backtest_data, backtest_queue
 from config.environment import Environment
 from config.versions import fingerprint
@@ -114,7 +115,7 @@ def test_run_stores_one_job_with_what_the_form_says(
         started.append(args)
         return True
 
-    monkeypatch.setattr(backtest_queue.own_commands, "run_soon", run_soon)
+    monkeypatch.setattr(own_commands, "run_soon", run_soon)
     store_candles(database, tmp_path)
     shown = opened()
     shown.number_input(key=f"lab_{FAST}").set_value(7).run()
@@ -139,7 +140,8 @@ def test_run_stores_one_job_with_what_the_form_says(
         (FAST, "number_input", 30, f"{FAST} was 30, allowed: less than slow, which is 26"),
         ("strategies.ema_cross.stop_pct", "text_input", "0",
          "strategies.ema_cross.stop_pct was 0, allowed:"),
-        ("paper.volume_share_pct", "text_input", "many", 'paper.volume_share_pct was "many", allowed:'),
+        ("paper.volume_share_pct", "text_input", "many",
+         'paper.volume_share_pct was "many", allowed:'),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_said_at_once_and_nothing_can_be_asked(
@@ -277,7 +279,8 @@ def test_a_backtest_is_shown_with_sample_trials_and_assumptions(lab: Engine) -> 
     assert "Different sets of parameters tried on these candles so far:" in words
     assert "Candles of BTC/USDT:USDT from the database: 700 of 1h" in words
     assert len(shown.get("plotly_chart")) == 2  # curve, months
-    assert {b.label for b in shown.get("download_button")} >= {"trades.csv", "summary.json"}
+    files = {str(b.proto.label) for b in shown.get("download_button")}  # type: ignore[union-attr]
+    assert files >= {"trades.csv", "summary.json"}
 
 
 def test_a_result_that_comes_is_opened_without_a_click(lab: Engine) -> None:

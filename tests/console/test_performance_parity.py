@@ -45,6 +45,7 @@ def a_report(**amounts: str) -> dict[str, Any]:
         "session_profit": "-3.5", "backtest_profit": "-1.00000001", "gap": "-2.49999999",
         "trades": {"matched": 1, "only_session": 1, "only_backtest": 0},
         "candles": {"seen": 9, "revised": 0, "unstored": 2}, "started": True, "repeats": True,
+        "pays_funding": True,
         "config_changes": 1,
     }  # fmt: skip
 
@@ -91,7 +92,8 @@ def test_the_parts_and_their_trades_are_told(
     assert metrics(shown)["Gap (USDT)"] == ":red[▼ −2.50]"
     for words in (
         "Zero means: the backtest", "Trades in all: 2. That is few", "The session goes on",
-        "changed 1 times", "2 of 9 candles are not stored", "Played in 2.0 s at ",
+        "changed 1 times", "2 of 9 candles are not stored", "Funding rates are known",
+        "Played in 2.0 s at ",
     ):  # fmt: skip
         assert words in said(shown), words
     parts = next(d.value for d in shown.dataframe if "What it is" in d.value)

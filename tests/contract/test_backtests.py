@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from crypto_trader_pro.domain.errors import InputError
 from database import backtests
 from database.auto_trading_db import unit_of_work
+from database.backtests import Trials
 from tests.rows import T0, T0_MS, after
 
 REQUEST = {
@@ -63,7 +64,7 @@ def test_the_newest_come_first(database: Engine) -> None:
 
 def test_a_set_of_parameters_counts_once_on_a_window(database: Engine) -> None:
     with unit_of_work(database) as session:
-        assert backtests.trials(session, "w") == (0, ())
+        assert backtests.trials(session, "w") == Trials(0, ())
         backtests.add_trials(session, "w", "ema_cross", [("a", 0.5), ("b", None), ("a", 0.5)], T0)
     with unit_of_work(database) as session:
         backtests.add_trials(session, "w", "ema_cross", [("a", 0.9), ("c", -0.25)], after(1))
@@ -73,7 +74,7 @@ def test_a_set_of_parameters_counts_once_on_a_window(database: Engine) -> None:
         found = backtests.trials(session, "w")
         assert found.count == 3
         assert sorted(found.sharpes) == [-0.25, 0.5]  # b has none; the first of a stays
-        assert backtests.trials(session, "other") == (1, (2.0,))
+        assert backtests.trials(session, "other") == Trials(1, (2.0,))
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])

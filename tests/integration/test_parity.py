@@ -16,6 +16,7 @@ from sqlalchemy import Engine as Database
 from auto_trading.backtesting.candles import Candles
 from auto_trading.backtesting.reference import run_reference
 from auto_trading.parity.comparing import compare
+from auto_trading.session_inputs import Funding
 from crypto_trader_pro.backtest.result import FILL_FEE, FILL_LOTS, FILL_PRICE, FILL_SIDE
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.market import series_of
@@ -162,6 +163,19 @@ def test_a_revised_candle_is_data_revision(recording: Recording) -> None:
     assert parts(found) == {"data_revision": Decimal("3.30165")}
     assert found["candles"] == {"seen": 9, "revised": 1, "unstored": 0}
     assert found["session_profit"] == Decimal("-25.8868533")
+
+
+def test_funding_at_another_price_is_funding(recording: Recording) -> None:
+    """0.01 % of 0.033 BTC, paid at the session's last price, 60,700, and at the close, 60,600."""
+    bought(recording)
+    recording.take(
+        tick(8, 6_070_000), Funding(close_of(7) + 120_000, ((0, 10_000),)), closed(8, UP)
+    )
+    found = told(recording)
+    assert parts(found) == {"funding": Decimal("-0.00033")}
+    (pair,) = found["pairs"]
+    assert pair["session"]["funding"] == Decimal("-0.20031")
+    assert pair["backtest"]["funding"] == Decimal("-0.19998")
 
 
 def test_another_fee_is_fee(recording: Recording) -> None:

@@ -76,8 +76,8 @@ def test_a_living_session_with_its_model_is_split_too(small_installation: Instal
             comparison.record.instruments, strict=True,
         )
     )  # fmt: skip
-    opening = money_units(Decimal(str(Settings.model_validate_json(
-        comparison.record.run.config, strict=False).paper_equity)))  # fmt: skip
+    settings = Settings.model_validate_json(comparison.record.run.config, strict=False)
+    opening = money_units(settings.paper_equity)
     assert cash - opening == comparison.parity.session
 
 

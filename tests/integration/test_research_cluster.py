@@ -116,7 +116,7 @@ def test_a_cluster_that_is_not_there_is_one_line() -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
-    with lab_in(tmp_path, bars=20_000) as lab:
+    with lab_in(tmp_path, bars=8_000) as lab:
         interrupted(lab)
 
 

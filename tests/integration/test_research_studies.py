@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlmodel import Session
 
 from auto_trading.backtesting.backtester import Backtester
 from auto_trading.research import (
@@ -24,12 +25,14 @@ from auto_trading.research.folds import Plan
 from auto_trading.research.parameters import with_params
 from auto_trading.research.study import Canceled
 from auto_trading.research.study_files import StudyFiles
+from auto_trading.research.trials import window_of
 from config.loading import load
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import Bar
 from crypto_trader_pro.domain.signals import Signal
 from crypto_trader_pro.domain.units import MONEY
+from database import backtests
 from tests.engines import Script, ScriptStream, wish
 from tests.research_studies import FAST, GRID, SLOW, Lab, lab_in
 
@@ -163,6 +166,9 @@ def test_a_walk_forward_chooses_in_sample_and_judges_after(lab: Lab) -> None:
     assert days == sorted(set(days))
     chosen_fast = [fold["chosen"].split()[0][5:] for fold in found["folds"]]
     assert found["stability"][FAST]["chosen"] == chosen_fast
+    with Session(lab.database) as session:  # the grid of the last fold, in its train window
+        window = window_of(found["data_sha256"], *train)
+        assert backtests.trials(session, window).count == 4
     assert found["luck"]["trials"] == 1  # one way of walking; its grid counts in each train window
 
 
@@ -185,6 +191,7 @@ def test_a_search_is_repeatable_prunes_and_goes_on(lab: Lab) -> None:
     assert [row["name"] for row in other["rows"]] != [row["name"] for row in first["rows"]]
 
 
+@pytest.mark.slow
 def test_hyperband_and_no_pruner_search_too(lab: Lab) -> None:
     counts = {}
     for pruner in ("hyperband", "none"):
@@ -210,6 +217,7 @@ def test_monte_carlo_is_repeatable_and_changes_what_it_says(lab: Lab) -> None:
     assert candles["fan"][0][0] == result.opening / MONEY
     other = lab.study("monte-carlo", monte_carlo.options(["candles"], candle_runs=4, seed=2))
     assert other["bands"]["candles"]["final_equity"] != candles["final_equity"]
+    assert other["trials"] == 1  # the one set of parameters, however its candles were changed
 
 
 def test_costs_fall_on_the_result_one_by_one(lab: Lab) -> None:

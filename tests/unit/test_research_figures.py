@@ -11,8 +11,10 @@ from auto_trading.research.capacity_estimate import volumes_of
 from auto_trading.research.cost_sensitivity import break_even
 from auto_trading.research.look_ahead import differences
 from auto_trading.research.monte_carlo import candle_bands
+from auto_trading.research.playing import _curve_from
 from auto_trading.research.ranking import best, check_metric, ranked
 from auto_trading.research.trials import daily_returns_of, luck, window_of
+from crypto_trader_pro.backtest.equity_curve import EquityCurve
 from crypto_trader_pro.backtest.result import FILL_REASONS, ROLES, BacktestResult, LadderEvent
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.market import Bar, series_of
@@ -34,6 +36,18 @@ T = int(datetime(2025, 3, 1, tzinfo=UTC).timestamp() * 1000)
 )
 def test_break_even(diagonal: list[tuple[float, float]], found: float | None) -> None:
     assert break_even(diagonal) == found
+
+
+def test_a_curve_that_counts_from_later_opens_with_the_equity_of_that_moment() -> None:
+    closes = np.array([T + k * MINUTE for k in (1, 2, 3)], np.int64)
+    curve = EquityCurve(100, T, closes, np.array([110, 120, 90], np.int64))
+    for at_ms, opening, left in (
+        (T + 2 * MINUTE, 120, [90]),  # the candle that closes at that moment is before it
+        (T + 2 * MINUTE - 1, 110, [120, 90]),
+        (T, 100, [110, 120, 90]),
+    ):
+        found = _curve_from(curve, at_ms)
+        assert (found.opening, found.start_ms, found.equity.tolist()) == (opening, at_ms, left)
 
 
 def a_fill(at_ms: int, reason: str, maker: int = 0) -> list[int]:
@@ -90,6 +104,7 @@ def a_result(**changed: Any) -> BacktestResult:
         ({"orders": [[1, 0, 1, 0, 0, T, 6, 6, 7, 2, 0], [2, 0, -1, 2, 0, T, 5, 0, 0, 1, 0]]},
          ["order 1"]),
         ({"events": (LadderEvent(T, "kill", 990),)}, ["event 1"]),
+        ({"events": (LadderEvent(T + MINUTE, "daily", 990),)}, []),
     ],
 )  # fmt: skip
 def test_only_what_came_before_the_cut_must_be_the_same(

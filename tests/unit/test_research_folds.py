@@ -48,13 +48,13 @@ def test_no_train_window_reaches_into_its_test() -> None:
 @pytest.mark.parametrize(
     ("plan", "line"),
     [
-        (Plan(False, 15, 4), "the range has 18 whole days, a fold of 15 days to train and 4 to"
-         " test needs 19"),
+        (Plan(False, 15, 4), ("the range has 18 whole days, a fold of 15 days to train and 4 to"
+         " test needs 19")),
         (Plan(False, 0, 4), "train days were 0, allowed: 1 or more"),
         (Plan(False, 7, 4, purge=-1), "purge was -1 candles, allowed: 0 or more"),
         (Plan(False, 7, 4, purge=168), "a purge of 168 candles leaves nothing of the train window"),
-        (Plan(False, 7, 4, embargo=96), "an embargo of 96 candles leaves nothing of the test"
-         " window"),
+        (Plan(False, 7, 4, embargo=96), ("an embargo of 96 candles leaves nothing of the test"
+         " window")),
     ],
 )  # fmt: skip
 def test_windows_that_do_not_fit(plan: Plan, line: str) -> None:

@@ -1,4 +1,4 @@
-"""Tasks in parallel: failures are named, deaths take nothing along, what is not wanted is dropped."""
+"""Tasks in parallel: failures are named, deaths take nothing along, what is unwanted is dropped."""
 
 import os
 from pathlib import Path

@@ -73,10 +73,10 @@ def test_a_name_means_a_setting(name: str, key: str) -> None:
     ("name", "strategies", "line"),
     [
         ("fats", EMA, "parameter was 'fats', no setting has this name; nearest is fast"),
-        ("research.workers", EMA, "parameter was 'research.workers', no setting has this name;"
-         " nearest is"),
-        ("enabled", ("ema_cross", "ai_signal"), "parameter 'enabled' is one of"
-         " strategies.ema_cross.enabled and strategies.ai_signal.enabled; name it whole"),
+        ("research.workers", EMA, ("parameter was 'research.workers', no setting has this name;"
+         " nearest is")),
+        ("enabled", ("ema_cross", "ai_signal"), ("parameter 'enabled' is one of"
+         " strategies.ema_cross.enabled and strategies.ai_signal.enabled; name it whole")),
     ],
 )  # fmt: skip
 def test_a_name_that_means_none(name: str, strategies: tuple[str, ...], line: str) -> None:

@@ -11,7 +11,9 @@ from crypto_trader_pro.domain.errors import ConfigError, InputError
 
 
 def test_each_study_has_the_next_number_of_its_kind(tmp_path: Path) -> None:
-    made = [StudyFiles.new(tmp_path, kind, {"kind": kind}).id for kind in ("sweep", "sweep", "costs")]
+    made = [
+        StudyFiles.new(tmp_path, kind, {"kind": kind}).id for kind in ("sweep", "sweep", "costs")
+    ]
     assert made == ["sweep-1", "sweep-2", "costs-1"]
     assert StudyFiles.find(tmp_path, "sweep-2").spec == {"kind": "sweep"}
 
