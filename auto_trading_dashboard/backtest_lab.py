@@ -33,7 +33,7 @@ def ask() -> None:
     """Draw the form beside what is stored and what is in work."""
     reading = read("lab series", backtests.series)
     with page.shown(reading, "lab_series"):
-        if reading.is_unknown:
+        if page.is_silent(reading):
             return
         series = reading.value or ()
         if not series:

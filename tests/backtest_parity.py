@@ -1,7 +1,8 @@
 """Two results set beside each other, to the last unit, and random markets to make them of."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
@@ -21,12 +22,18 @@ from config.loading import load
 from config.settings import Settings
 from crypto_trader_pro.backtest import kernel_state as k
 from crypto_trader_pro.backtest.compiler import Compiled
-from crypto_trader_pro.backtest.kernel_run import Workspace, play, result_of, workspace
+from crypto_trader_pro.backtest.kernel_run import Workspace, bounds_of, play, result_of, workspace
 from crypto_trader_pro.backtest.kernel_state import Events
-from crypto_trader_pro.backtest.result import ORDER_REASON, BacktestResult
+from crypto_trader_pro.backtest.result import (
+    FILL_REASON,
+    FILL_REASONS,
+    ORDER_REASON,
+    BacktestResult,
+)
 from crypto_trader_pro.domain.enums import MarketKind
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import Bar, CandleSeries, Ints, series_of
+from crypto_trader_pro.risk.rules import CODES
 
 MINUTE: Final = 60_000
 START_MS: Final = 1_717_200_000_000 // (60 * MINUTE) * (60 * MINUTE)
@@ -311,3 +318,33 @@ def _reckless(r: Random) -> dict[str, Any]:
         "limits.price_collar_pct": "50",
         "safety.max_volatility_pct": "20",
     }
+
+
+# --- what has been seen -------------------------------------------------------------------------
+
+Seen = dict[str, int]
+
+
+def count_into(seen: Seen, played: Played, case: Case) -> None:
+    """Count each rule, bound, fill reason, ladder event and end that a market has shown."""
+    result, account = played.result, played.room.state[-1]
+    found = Counter[str]()
+    broken = account[k.COUNT_BROKEN : k.COUNT_BROKEN + len(CODES)].tolist()
+    found.update({f"rule {code}": n for code, n in zip(CODES, broken, strict=True)})
+    found.update({f"bound {name}": n for name, n in bounds_of(played.room).items()})
+    found.update(f"fill {FILL_REASONS[reason]}" for reason in result.fills[:, FILL_REASON].tolist())
+    found.update(f"ladder {event.code}" for event in result.events)
+    found.update(f"end {result.reasons[r]}" for r in result.orders[:, ORDER_REASON].tolist())
+    found["funding"] = len(result.funding)
+    found["detail"] = int(case.candles.detail is not None)
+    for what, n in found.items():
+        seen[what] = seen.get(what, 0) + n
+
+
+def short_of(seen: Mapping[str, int], floors: Mapping[str, int]) -> list[str]:
+    """Name everything that was seen less often than it has to be."""
+    return [
+        f"{what}: {seen.get(what, 0)}, at least {floor}"
+        for what, floor in floors.items()
+        if seen.get(what, 0) < floor
+    ]

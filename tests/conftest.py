@@ -4,6 +4,11 @@ import os
 
 from hypothesis import settings
 
+from tests.market_data import ROOT
+
+# the kernel is compiled once for all tests and the processes that they start
+os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "numba"))
+
 pytest_plugins = ("tests.databases", "tests.console_fixtures")
 
 # a shared machine may pause for long; CI draws the same examples every time, people draw new ones

@@ -12,10 +12,17 @@ from auto_trading.backtesting.candles import Candles
 from auto_trading.backtesting.compiled import machine_code, prepare, rules_of
 from auto_trading.backtesting.request import BacktestRequest, EngineName
 from auto_trading.backtesting.signals import ModelSource, signal_table
+from auto_trading.backtesting.warmup import check_warm
 from auto_trading.checks import check_playable
 from auto_trading.translation import MODEL_STRATEGY
 from config.settings import Settings
-from crypto_trader_pro.backtest.kernel_run import KernelRefused, play, result_of, workspace
+from crypto_trader_pro.backtest.kernel_run import (
+    KernelRefused,
+    load_code,
+    play,
+    result_of,
+    workspace,
+)
 from crypto_trader_pro.backtest.result import BacktestResult
 
 
@@ -88,6 +95,7 @@ class Backtester:
         names = tuple(market.strategies if strategies is None else strategies)
         check_playable(self.candles.instruments, names, market.timeframe, settings)
         candles = self.candles.between(from_ms, to_ms)
+        check_warm(candles, names, settings)
         asked = _Asked(candles, names, market.interval_seconds * 1000, settings, self.var_dir)
         began = perf_counter()
         refused = ""
@@ -125,12 +133,13 @@ _Answer = tuple[BacktestResult, Mapping[str, Any] | None, float]
 def _run_compiled(asked: _Asked, *, keeps_masks: bool) -> _Answer:
     """Run the kernel; return the result, the model's report and the seconds of the kernel alone."""
     candles, names, settings = asked.candles, asked.strategies, asked.settings
-    code = machine_code(str(asked.var_dir / "numba"))
+    code = machine_code(asked.var_dir)
     rules = rules_of(candles, len(names), asked.interval_ms, settings, keeps_masks=keeps_masks)
     prepared, tape = prepare(candles, names, asked.interval_ms, settings, code)
     model = _model(asked)
     table = signal_table(tape, names, settings, code, model)
     room = workspace(prepared, table.events)
+    load_code(code, rules)
     started = perf_counter()
     room = play(code, prepared, table.events, rules, room)
     seconds = perf_counter() - started

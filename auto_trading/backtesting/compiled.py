@@ -4,8 +4,11 @@ The kernel counts in 64 bits, exactly. What might not fit is refused by name bef
 engine's own integers have no limit.
 """
 
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +17,7 @@ from auto_trading.backtesting.signals import Gate, Tape
 from auto_trading.gateways.venue_book import FundingEvent
 from auto_trading.translation import costs_of, limits_of
 from config.settings import Settings
-from crypto_trader_pro.backtest.compiler import Compiled, compiled
+from crypto_trader_pro.backtest.compiler import Compiled, compiled, sources_digest
 from crypto_trader_pro.backtest.kernel_run import KernelRefused, Prepared
 from crypto_trader_pro.backtest.kernel_state import Market, Rules, Terms
 from crypto_trader_pro.backtest.market_grid import grid_of, row_ends
@@ -27,10 +30,36 @@ from crypto_trader_pro.domain.units import MAX_EQUITY, MAX_NOTIONAL, RATE
 HIGHEST_PRICE = 1 << 32  # price units
 
 
+def machine_code(var_dir: Path) -> Compiled:
+    """Return the compiled functions, once per process.
+
+    Machine code is kept in `var_dir`/numba, or where NUMBA_CACHE_DIR says.
+    """
+    return _once(_cache_dir(var_dir))
+
+
+def is_compiled(var_dir: Path) -> bool:
+    """False where the next run has to compile first, which takes a good ten seconds."""
+    folder = Path(_cache_dir(var_dir)) / sources_digest()
+    return any(folder.rglob("*.nbc"))
+
+
+def _cache_dir(var_dir: Path) -> str:
+    return os.environ.get("NUMBA_CACHE_DIR") or str(var_dir / "numba")
+
+
 @lru_cache(maxsize=1)
-def machine_code(cache_dir: str) -> Compiled:
-    """Return the compiled functions, once per process."""
+def _once(cache_dir: str) -> Compiled:
+    _forget_others(Path(cache_dir), sources_digest())
     return compiled(cache_dir)
+
+
+def _forget_others(folder: Path, digest: str) -> None:
+    """Remove the machine code of earlier versions of these sources."""
+    for old in folder.glob("*"):
+        is_ours = old.is_dir() and len(old.name) == len(digest)
+        if is_ours and old.name != digest:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def prepare(

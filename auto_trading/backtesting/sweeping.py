@@ -66,7 +66,7 @@ class Sweeper:
         self._candles, self._strategies = candles, tuple(strategies)
         self._interval_ms = interval_ms
         self._market_key = _market_key(settings)
-        self._code: Compiled = machine_code(str(var_dir / "numba"))
+        self._code: Compiled = machine_code(var_dir)
         self._prepared: Prepared
         self._tape: Tape
         self._prepared, self._tape = prepare(candles, strategies, interval_ms, settings, self._code)

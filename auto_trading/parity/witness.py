@@ -7,10 +7,10 @@ from auto_trading.backtesting.memory_journal import MemoryJournal
 from auto_trading.gateways.simulated_venue import SimulatedVenue
 from auto_trading.gateways.venue_book import Book, VenueOrder
 from crypto_trader_pro.backtest.parity_trips import Decided, Execution, Payment, Wish
-from crypto_trader_pro.domain.enums import FillReason, Outcome
+from crypto_trader_pro.domain.enums import FillReason
 from crypto_trader_pro.domain.signals import Signal
 
-_OUTCOME, _FIRST = 2, 10  # places in a decision row
+_FIRST = 10  # place of the first refusal in a decision row
 
 
 class Asked(NamedTuple):
@@ -50,13 +50,12 @@ class Witness(MemoryJournal):
 
     def decision(self, row: tuple[Any, ...]) -> None:
         key = (row[1], row[0])
-        if row[_OUTCOME] != Outcome.DARK.value:
-            self.wishes.setdefault(key, {})
         if row[_FIRST] is not None:
             self.refused_by[key] = row[_FIRST]
         if key == self.asked:
             self.row = row
 
+    # asked at every decision but those without a usable candle
     def signals(self, symbol: str, at_ms: int, close: int, signals: Sequence[Signal]) -> None:
         key = (symbol, at_ms)
         self.wishes[key] = {

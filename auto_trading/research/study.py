@@ -120,6 +120,28 @@ class Bench:
         """Run the backtests that are not in the folder yet; return all of them."""
         return self.compute(play, self.world, cases)
 
+    def play_many(self, cases: Mapping[str, Case]) -> Outcomes:
+        """Run backtests that differ in parameters and windows only, at once where that is possible.
+
+        Raises:
+            Canceled: before all was done.
+        """
+        if self.spec.engine == "compiled" and self.tools.place.is_local:
+            # it loads the compiler, which the reference engine does without
+            from auto_trading.research.swift import played  # noqa: PLC0415
+
+            missing = {k: c for k, c in cases.items() if k not in self._results and not c.trades}
+            self._asked |= cases.keys()
+            threads = self.tools.place.processes
+            with closing(played(self.world, missing, threads)) as found:
+                for key, value in found:
+                    self._results.add(key, value)
+                    self._done.add(key)
+                    self._tell()
+                    if self.tools.canceled():
+                        break
+        return self.play(cases)
+
     def compute(self, work: Work, world: Any, arguments: Mapping[str, Any]) -> Outcomes:
         """Compute what is not in the folder yet; return everything asked for.
 

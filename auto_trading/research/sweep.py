@@ -13,7 +13,6 @@ from auto_trading.research.trials import daily_returns_of, luck
 from config.faults import FaultCode, SettingsError
 from config.settings import Settings
 from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.domain.instruments import money, plain_text
 
 Grid = Mapping[str, Sequence[str]]
 
@@ -90,7 +89,7 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
     metric = options["metric"]
     valid = valid_cases(bench.spec.settings, options["grid"])
     trades = metric in OF_TRADES
-    found = bench.play({name: Case(p, trades=trades) for name, p in valid.cases.items()})
+    found = bench.play_many({name: Case(p, trades=trades) for name, p in valid.cases.items()})
     if not found.values:
         bench.only(found)
     tried = bench.count([trial_of(value) for value in found.values.values()])
@@ -127,5 +126,4 @@ def row(name: str, params: Mapping[str, str], value: Mapping[str, Any], metric: 
         "params": dict(params),
         **{code: value["metrics"][code] for code in shown},
         "fills": value["fills"],
-        "fees": plain_text(money(value["fees"])),
     }

@@ -68,7 +68,7 @@ def run(bench: Bench, options: Mapping[str, Any]) -> dict[str, Any]:
     valid = valid_cases(bench.spec.settings, options["grid"])
     windows = _folds(bench.world.backtester.candles, options)
     bench.expect(len(windows) * (len(valid.cases) + 1))
-    trained = bench.play({
+    trained = bench.play_many({
         _train(k, name): Case(
             params, fold.train_from, fold.train_to, trades=metric in OF_TRADES
         )

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 _LINE: Final = "#4e9ead"  # no colour of profit in either palette
 _LINES: Final = ("#4e9ead", "#e08a1e", "#a06cd5", "#2aa876", "#d65f8a", "#8b97a6")
-_NO_PROFIT: Final = "rgba(128,139,154,0.14)"  # on light and dark
+_NO_PROFIT: Final = "#98a1ad"  # opaque: what is written on it is legible on light and dark
 _HEIGHT: Final = 380
 _ROW: Final = 44
 _MEDIAN: Final = 0.5

@@ -5,7 +5,7 @@ from typing import Final
 import streamlit as st
 
 _CHOSEN: Final = "lab_chosen"  # number of a result
-_SEEN: Final = "lab_seen"  # number of the newest result when the page was drawn
+_SEEN: Final = "lab_seen"  # the newest result and the turn when the page was drawn
 TURN: Final = "lab_turn"  # controls of an earlier turn are forgotten
 
 
@@ -31,11 +31,15 @@ def turn() -> int:
 
 def drawn(newest: int) -> None:
     """Note the newest result that the page shows."""
-    st.session_state[_SEEN] = newest
+    st.session_state[_SEEN] = (newest, turn())
 
 
 def follow(newest: int) -> None:
-    """Draw the page anew when a result has come that it does not show."""
-    if newest != st.session_state.get(_SEEN, newest):
+    """Draw the page anew when a result has come, or was opened, that it does not show.
+
+    For the part that redraws itself: a click in it draws nothing else.
+    """
+    now = (newest, turn())
+    if now != st.session_state.get(_SEEN, now):
         drawn(newest)  # the queue is drawn before the results: once is enough
         st.rerun(scope="app")

@@ -55,7 +55,7 @@ def queue() -> None:
     with st.container(border=True, key="lab_queue"):
         st.markdown(f"**{text('backtest_lab.queue')}**")
         with page.shown(reading, "lab_queue"):
-            if reading.is_unknown:
+            if page.is_silent(reading):
                 return
             jobs = reading.value or ()
             _trouble(jobs)

@@ -34,7 +34,7 @@ def draw() -> None:
     found = reading.value or ()
     backtest_choice.drawn(found[0].number if found else 0)
     with page.shown(reading, "lab_results"):
-        if reading.is_unknown:
+        if page.is_silent(reading):
             return
         st.subheader(text("backtest_lab.results"), anchor=False)
         if not found:

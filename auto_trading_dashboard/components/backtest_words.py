@@ -53,6 +53,8 @@ def plain_value(value: Any, unit: str, code: str = "") -> str:
     if unit == "fraction":
         return figures.signed_percent(number) if code in GAINS else figures.percent(number)
     if unit == "money":
+        if code not in GAINS:
+            return figures.amount(number)
         return figures.signed(number, 0 if abs(number) >= _LARGE else 2)
     if unit == "count":
         return figures.whole(int(number))

@@ -28,6 +28,12 @@ def nothing(code: str, **values: Any) -> None:
     st.info(figures.escaped(text(code, **values)), icon=":material/hourglass_empty:")
 
 
+def is_silent(reading: Reading[Any]) -> bool:
+    """True while nobody knows whether there is anything: nothing was read, or nothing long ago."""
+    was_empty = reading.value is not None and not reading.value
+    return reading.is_unknown or (reading.is_stale and was_empty)
+
+
 @contextmanager
 def shown(reading: Reading[Any], key: str) -> Iterator[None]:
     """Draw what was read inside; greyed and with its age while it is not fresh.

@@ -152,7 +152,7 @@ def compiled(backtester: Backtester, var_dir: Path) -> None:
 
 def preparing(candles: Candles, settings: Settings, var_dir: Path) -> tuple[float, float]:
     """Return the seconds of the gate's pass with making the arrays, and of the signals."""
-    code = machine_code(str(var_dir / "numba"))
+    code = machine_code(var_dir)
     began = perf_counter()
     _prepared, tape = prepare(candles, (STRATEGY,), MINUTE_MS, settings, code)
     gated = perf_counter()

@@ -62,6 +62,7 @@ def built(
     """
     import numba  # noqa: PLC0415  half a second
 
+    njit: Any = numba.njit  # its types do not know all of its options
     done: dict[Any, Any] = {}
     for function in sources:
         if not isinstance(function, FunctionType):
@@ -73,9 +74,12 @@ def built(
         clone = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
         clone.__module__, clone.__qualname__ = function.__module__, function.__qualname__
         inline = function in kernel_state.INLINED
-        done[function] = numba.njit(
-            cache=function in entries, forceinline=inline, no_cfunc_wrapper=True,
-            no_cpython_wrapper=function not in entries, **options
+        done[function] = njit(
+            cache=function in entries,
+            forceinline=inline,
+            no_cfunc_wrapper=True,
+            no_cpython_wrapper=function not in entries,
+            **options,
         )(clone)
     return done
 

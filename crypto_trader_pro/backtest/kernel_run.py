@@ -71,6 +71,16 @@ def workspace(prepared: Prepared, events: Events) -> Workspace:
     return Workspace.of(prepared.market, len(prepared.strategies), orders)
 
 
+def load_code(compiled: Compiled, rules: Rules) -> None:
+    """Load the machine code, or compile it, by playing no candle: that is not the time of a run."""
+    none = np.empty((0, 6), np.int64)
+    days, instruments = np.zeros((1, 2), np.int64), np.zeros((1, k.IN_COLUMNS), np.int64)
+    market = Market(none, np.empty(0, np.int64), days, instruments, none, none)
+    room = Workspace.of(market, 1, 64)
+    events = Events(np.empty((0, k.EV_COLUMNS), np.int64))
+    compiled.play(market, events, rules, room.state, room.out)
+
+
 def play(
     compiled: Compiled, prepared: Prepared, events: Events, rules: Rules, room: Workspace
 ) -> Workspace:

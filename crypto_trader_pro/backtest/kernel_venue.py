@@ -232,7 +232,7 @@ def stopped(
         x[k.REST_SIDE] = side
         x[k.REST_LOTS] = x[k.STOP_LOTS]
         x[k.REST_TRAILED] = x[k.STOP_TRAILED]
-        x[k.REST_FIRST] = 1 if x[k.EXIT] == 0 else 0
+        x[k.REST_FIRST] = 0  # behind a market exit that is there already
         x[k.STOP] = 0
 
 

@@ -48,7 +48,7 @@ def test_a_session_is_compared_on_a_click(
     expect(page.get_by_text(zero)).to_be_visible(timeout=120_000)
     chart = page.locator(".st-key-performance_parity_chart .js-plotly-plot")
     expect(chart).to_have_count(1, timeout=30_000)
-    expect(page.locator(".st-key-performance_parity_risk")).to_be_visible(timeout=30_000)
+    expect(page.locator(".st-key-performance_parity_part")).to_be_visible(timeout=30_000)
     assert visit.fits(width)
     chart.scroll_into_view_if_needed()
     page.wait_for_timeout(1_000)

@@ -284,7 +284,7 @@ def test_a_backtest_is_shown_with_sample_trials_and_assumptions(lab: Engine) -> 
 
 
 def test_a_result_that_comes_is_opened_without_a_click(lab: Engine) -> None:
-    shown = opened(lab_seen=4)  # what this tab last drew; number 5 has come since
+    shown = opened(lab_seen=(4, 0))  # what this tab last drew; number 5 has come since
     assert any("Monte Carlo" in str(b.value) or b.value == 5 for b in shown.selectbox)
 
 

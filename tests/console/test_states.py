@@ -68,6 +68,7 @@ def empty_sentences(language: str = "en") -> set[str]:
         "monitoring.nothing", "monitoring.no_candles", "monitoring.no_positions",
         "monitoring.no_orders", "monitoring.no_trades", "monitoring.no_gates",
         "performance.no_run", "performance.no_snapshots", "performance.no_trades",
+        "backtest_lab.first", "backtest_lab.no_results", "backtest_lab.queue_empty",
     )  # fmt: skip
     known = catalogue(Language(language))
     return {known[code].partition("{")[0] for code in codes}

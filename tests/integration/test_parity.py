@@ -15,7 +15,8 @@ from sqlalchemy import Engine as Database
 
 from auto_trading.backtesting.candles import Candles
 from auto_trading.backtesting.reference import run_reference
-from auto_trading.parity.comparing import compare
+from auto_trading.parity.comparing import PREFIX, again, compare, stage_of
+from auto_trading.parity.record import load
 from auto_trading.session_inputs import Funding
 from crypto_trader_pro.backtest.result import FILL_FEE, FILL_LOTS, FILL_PRICE, FILL_SIDE
 from crypto_trader_pro.domain.enums import CommandKind
@@ -269,8 +270,12 @@ def test_an_entry_held_back_is_risk(var_dir: Path, migrated_file: Path) -> None:
     with recording_in(var_dir, migrated_file, may_enter=lambda _: "stopping") as recording:
         bought(recording)
         found = told(recording)
+        record = load(recording.database, "last", PREFIX)
+        stage = stage_of(recording.database, record, recording.var_dir)
+        entry = again(stage, record).witness.decided()[1]
     assert parts(found) == {"risk": -HELD_PROFIT}
     assert whys(found, "risk") == ["given_up"]
+    assert (entry.status, entry.reason) == ("canceled", "stopping")
 
 
 def test_a_decision_that_a_stop_left_out_is_risk(recording: Recording) -> None:

@@ -26,6 +26,7 @@ from auto_trading.research.parameters import with_params
 from auto_trading.research.study import Canceled
 from auto_trading.research.study_files import StudyFiles
 from auto_trading.research.trials import window_of
+from auto_trading.research.workplace import Workplace
 from config.loading import load
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
@@ -255,6 +256,27 @@ def test_a_sound_strategy_passes_the_look_ahead_check(lab: Lab) -> None:
     assert found["passed"]
     assert [cut["differs"] for cut in found["cuts"]] == [[]] * 4
     assert found["fills"] > 20
+
+
+@pytest.mark.slow  # compiles
+def test_a_compiled_sweep_says_what_the_reference_engine_says(lab: Lab) -> None:
+    """At once in compiled code, and one by one: `profit_factor` needs the trades."""
+    reference = lab.study("sweep", sweep.options(GRID, "sharpe"))
+    for metric, engine in (("sharpe", "compiled"), ("profit_factor", "compiled")):
+        files = lab.begin("sweep", sweep.options(GRID, metric), engine="compiled")
+        found = studies.carry_on(files, lab.tools(Workplace(workers=2)))
+        assert found["engine"] == {"runs": {engine: 4}, "refused": []}
+        rows = {row["name"]: row for row in found["rows"]}
+        for row in reference["rows"]:
+            same = rows[row["name"]]
+            for code in ("return", "sharpe", "sortino", "fills"):
+                assert same[code] == row[code]
+            assert same["max_drawdown"] == pytest.approx(row["max_drawdown"], abs=1.01e-8)
+    plan = walk_forward.options(GRID, "return", Plan(False, 7, 4))
+    files = lab.begin("walk-forward", plan, engine="compiled")
+    walked, again = studies.carry_on(files, lab.tools()), lab.study("walk-forward", plan)
+    assert [f["chosen"] for f in walked["folds"]] == [f["chosen"] for f in again["folds"]]
+    assert walked["equity"] == again["equity"]
 
 
 class PeekStream(ScriptStream):
