@@ -100,11 +100,14 @@ def _counted(
 
 def _line(one: Found, asked: Asked) -> str:
     name = f"**{figures.escaped(one.symbol)}** {figures.escaped(asked.timeframe)}"
+    first, last = _day(one.first), _day(one.last)
     if not one.count:
-        code = "backtest_lab.no_candles" if one.first is None else "backtest_lab.not_in_range"
-        days = {} if one.first is None else _days(one)
-        return f":red[:material/error:] {name} :red[{figures.escaped(text(code, **days))}]"
-    told = text("backtest_lab.candles", count=figures.whole(one.count), **_days(one))
+        told = text("backtest_lab.no_candles")
+        if one.first is not None:
+            told = text("backtest_lab.not_in_range", first=first, last=last)
+        return f":red[:material/error:] {name} :red[{figures.escaped(told)}]"
+    count = figures.whole(one.count)
+    told = text("backtest_lab.candles", count=count, first=first, last=last)
     line = f":green[:material/check_circle:] {name} {figures.escaped(told)}"
     if one.missing:
         missing = text("backtest_lab.missing", count=figures.whole(one.missing))
@@ -112,7 +115,5 @@ def _line(one: Found, asked: Asked) -> str:
     return line
 
 
-def _days(one: Found) -> dict[str, str]:
-    assert one.first is not None  # noqa: S101  asked only where there are candles
-    assert one.last is not None  # noqa: S101
-    return {"first": f"{one.first:%Y-%m-%d}", "last": f"{one.last:%Y-%m-%d}"}
+def _day(at: datetime | None) -> str:
+    return figures.MISSING if at is None else f"{at:%Y-%m-%d}"

@@ -129,8 +129,8 @@ def _sweep(stored: Stored, drawn: Json) -> None:
         _metrics(_figures_of(best, codes), "lab_best")
     _grid_map(rows)
     if rows:
-        shown = {"shown": len(rows), "total": figures.whole(drawn["rows_total"])}
-        st.caption(text("backtest_lab.all_rows", **shown))
+        total = figures.whole(drawn["rows_total"])
+        st.caption(text("backtest_lab.all_rows", shown=len(rows), total=total))
         table(rows, _ROWS, key="lab_rows", height=300)
 
 

@@ -279,7 +279,7 @@ def test_a_backtest_is_shown_with_sample_trials_and_assumptions(lab: Engine) -> 
     assert "Different sets of parameters tried on these candles so far:" in words
     assert "Candles of BTC/USDT:USDT from the database: 700 of 1h" in words
     assert len(shown.get("plotly_chart")) == 2  # curve, months
-    files = {str(b.proto.label) for b in shown.get("download_button")}  # type: ignore[union-attr]
+    files = {str(b.proto.label) for b in shown.get("download_button")}
     assert files >= {"trades.csv", "summary.json"}
 
 

@@ -107,7 +107,7 @@ def play_real(folder: Path) -> int:
             slow = both.run(settings, engine="reference", keeps_masks=True)
             found = differences(fast.result, slow.result)
             wrong += bool(found) or fast.engine != "compiled"
-            print(  # noqa: T201
+            print(
                 f"{'+'.join(market.symbols)} {market.timeframe} configuration {number}:"
                 f" {fast.result.bars} bars, {len(fast.result.fills)} fills, {fast.engine}"
                 f" {fast.refused} {found or 'no difference'}", flush=True,
@@ -128,7 +128,7 @@ def play_random(count: int, folder: Path) -> tuple[int, Seen]:
         found = differences(played.result, by_reference(case, folder))
         if found:
             wrong += 1
-            print(f"seed {seed}: {found}", flush=True)  # noqa: T201
+            print(f"seed {seed}: {found}", flush=True)
         count_into(seen, played, case)
         for what, n in (("bars", played.result.bars), ("fills", len(played.result.fills))):
             seen[what] = seen.get(what, 0) + n
@@ -159,21 +159,21 @@ def main() -> int:
         folder, began = Path(name), perf_counter()
         if asked.bugs or not asked.real:
             missed = find_bugs(folder)
-            print(f"{len(BUGS) - len(missed)} of {len(BUGS)} planted bugs caught {missed}")  # noqa: T201
+            print(f"{len(BUGS) - len(missed)} of {len(BUGS)} planted bugs caught {missed}")
             failed |= bool(missed)
         if not (asked.real or asked.bugs):
             wrong, seen = play_random(asked.markets, folder)
             for what, n in sorted(seen.items()):
-                print(f"  {what}: {n}")  # noqa: T201
+                print(f"  {what}: {n}")
             floors = {what: n * asked.markets // 1_000 for what, n in FLOORS.items()}
             low = [*short_of(seen, floors), *(f"{n} seen" for n in NEVER if seen.get(n, 0))]
-            print(f"{asked.markets} markets, {wrong} differ, below their floor: {low or 'none'}")  # noqa: T201
+            print(f"{asked.markets} markets, {wrong} differ, below their floor: {low or 'none'}")
             failed |= wrong > 0 or bool(low)
         if asked.real or not asked.bugs:
             wrong = play_real(folder)
-            print(f"{wrong} runs over real candles differ")  # noqa: T201
+            print(f"{wrong} runs over real candles differ")
             failed |= wrong > 0
-        print(f"{perf_counter() - began:.0f} s")  # noqa: T201
+        print(f"{perf_counter() - began:.0f} s")
     return int(failed)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from crypto_trader_pro.domain.enums import Bound
 from crypto_trader_pro.risk.limits import drawdown_rate, limit_line, loss_level
 from crypto_trader_pro.risk.rules import CODES, RULES, RiskInputs, evaluate, first_refusal
+from crypto_trader_pro.risk.verdict import order_mask, state_mask
 from tests.builders import risk_inputs
 
 RATE = 10**8
@@ -174,3 +175,29 @@ def test_a_drawdown_is_the_ceiling_of_the_exact_fall(peak: int, data: st.DataObj
     equity = data.draw(st.one_of(st.integers(0, peak), st.integers(-peak, 2 * peak)))
     exact = ceil(Fraction(max(0, peak - equity) * RATE, peak))
     assert drawdown_rate(equity, peak) == exact
+
+
+@often
+@given(st.one_of(sized(), sizeable()), st.data())
+def test_the_mask_for_the_kernel_is_that_of_the_rules(x: RiskInputs, data: st.DataObject) -> None:
+    few = st.integers(0, 2)
+    x = x._replace(
+        **{name: data.draw(few) for name in (
+            "trading_state", "gate_state", "busy", "last_entry_ms", "bar_ms", "daily_level",
+            "drawdown_level", "open_positions", "max_positions", "bars_since_exit",
+            "cooldown_bars", "entries_now", "max_entries_per_cycle", "entries_today",
+            "max_entries_per_day", "can_short", "has_model", "edge_mbp", "edge_margin_mbp",
+            "locked_until_ms", "safety",
+        )}
+    )  # fmt: skip
+    verdict = evaluate(x)
+    mask = state_mask(
+        x.trading_state, x.gate_state, x.busy, x.last_entry_ms, x.bar_ms, x.daily_level,
+        x.drawdown_level, x.open_positions, x.max_positions, x.bars_since_exit, x.cooldown_bars,
+        x.entries_now, x.max_entries_per_cycle, x.entries_today, x.max_entries_per_day,
+    ) | order_mask(
+        x.side, x.can_short, x.has_model, x.edge_mbp, x.edge_margin_mbp, x.price, x.stop_units,
+        x.reference, x.collar_rate, verdict.lots, x.tv, x.equity, x.size_rate, x.min_notional,
+        x.taker_rate, x.room, x.locked_until_ms, x.bar_ms, x.safety,
+    )  # fmt: skip
+    assert mask == verdict.mask

@@ -3,6 +3,7 @@
 import json
 import random
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -125,7 +126,7 @@ def test_after_a_gap_the_stream_warms_up_again() -> None:
         ({"trail_rate": -1}, "target_rate and trail_rate not negative"),
     ],
 )
-def test_parameters_that_make_no_sense_are_refused(arguments: dict[str, int], message: str) -> None:
+def test_parameters_that_make_no_sense_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         EmaCross(**arguments)
 

@@ -175,7 +175,46 @@ natural = between(0, BIGGEST)
 price_of = between(1, 2**40)
 tick_of = between(1, 1_000)
 
+
+def states(r: random.Random) -> Ints:
+    flags = tuple(r.randint(0, 2) for _ in range(3))
+    times = (spread(r, 0, 2**45), spread(r, 0, 2**45))
+    rest = tuple(spread(r, -1, 300) for _ in range(10))
+    return (*flags, *times, *rest)
+
+
+def sized_orders(r: random.Random) -> Ints:
+    price, lots, tv = priced(r)
+    return (
+        side(r), flag(r), flag(r), spread(r, -(10**9), 10**9), spread(r, 0, 10**6), price,
+        spread(r, -1, 2 * price), spread(r, 1, 2 * price), rate(r), lots, tv, money(r), rate(r),
+        spread(r, 0, 10**15), spread(r, 0, RATE // 10), money(r), spread(r, 0, 2**45),
+        spread(r, 0, 2**45), r.randint(0, 7),
+    )  # fmt: skip
+
+
+def moves(r: random.Random) -> Ints:
+    before = spread(r, 1, 2**32)
+    limit = spread(r, 2_000_000, 2**30)
+    return spread(r, 0, 2**27), r.randint(1, 64), before, spread(r, 1, 2**32), limit
+
+
+def reaches(r: random.Random) -> Ints:
+    before, low = spread(r, 1, 2**32), spread(r, 1, 2**32)
+    return low + spread(r, 0, 2**31), low, before, spread(r, 2_000_000, 2**30)
+
+
 SAMPLERS: Final[dict[str, Sampler]] = {
+    "sizing_equity": each(money, natural),
+    "entry_room": each(
+        money, between(0, 20 * RATE), flag, between(-MAX_EQUITY, MAX_EQUITY), between(0, 10**17)
+    ),
+    "safety_bits": each(flag, between(0, 2**30), between(0, 2**30), flag),
+    "state_mask": states,
+    "order_mask": sized_orders,
+    "outlier_limit": each(between(0, 2**27), between(1, 1_000)),
+    "learned_mean": moves,
+    "is_outlier": reaches,
     "rate_floor": each(amount, rate),
     "rate_ceil": each(amount, rate),
     "cap_mul": each(natural, natural),
