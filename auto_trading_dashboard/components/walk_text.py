@@ -11,7 +11,7 @@ from crypto_trader_pro.domain.errors import InputError
 from utils.texts import Language
 
 FILES: Final = {Language.KOREAN: "how_it_works.ko.md", Language.ENGLISH: "how_it_works.md"}
-_HEADING: Final = re.compile(r'<a id="([a-z]+)"></a>\n+(#{2,3}) (.+)\n')
+_HEADING: Final = re.compile(r'<a id="([a-z_]+)"></a>\n+(#{2,3}) (.+)\n')
 
 
 @dataclass(frozen=True, slots=True)

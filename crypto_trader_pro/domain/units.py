@@ -12,7 +12,7 @@ time      milliseconds since 1970-01-01 UTC
 Where rounding is needed, it is against the account: fees up, quantities and incomes down.
 
 Everything here is exact for any Python int. Compiled with 64-bit integers it is exact within the
-bounds that `door_faults` checks once per run.
+bounds that `auto_trading/backtesting/compiled.py` checks once per run.
 """
 
 from typing import Final
@@ -91,35 +91,3 @@ def round_down(price: int, step: int) -> int:
 def round_up(price: int, step: int) -> int:
     """Return the smallest multiple of `step` (> 0) that is >= price."""
     return -(-price // step) * step
-
-
-def door_faults(
-    *, equity: int, highest_price: int, tv: int, max_lots: int, symbols: int
-) -> list[str]:
-    """Name every bound that a run would break; an empty list means 64 bits are enough.
-
-    Args:
-        equity: account value, money units.
-        highest_price: highest price that may occur, price units (take four times the data's).
-        tv: money units per price unit and lot.
-        max_lots: largest position that sizing may reach, lots.
-        symbols: number of symbols that share the account.
-
-    Source: the bounds of the compiled kernel, ADR 0002.
-    """
-    checks = (
-        ("equity", equity, MAX_EQUITY),
-        ("max_lots", max_lots, MAX_LOTS_DOMAIN - 1),
-        ("price * lots * tv * symbols", highest_price * max_lots * tv * symbols, MAX_NOTIONAL),
-    )
-    faults = [
-        f"{name} is {value}, at most {limit}" for name, value, limit in checks if value > limit
-    ]
-    if tv < 1:
-        faults.append(f"tv is {tv}, at least 1: tick x lot is finer than 1e-{MONEY_EXP}")
-    return faults
-
-
-def lots_bound(*, highest_price: int, tv: int, symbols: int) -> int:
-    """Return the most lots for which four times `highest_price` keeps every product in 64 bits."""
-    return min(MAX_NOTIONAL // symbols // (4 * highest_price * tv), MAX_LOTS_DOMAIN - 1)

@@ -11,10 +11,7 @@ from crypto_trader_pro.domain.units import (
     MAX_LOTS_DOMAIN,
     RATE,
     cap_mul,
-    door_faults,
-    lots_bound,
     mul_div,
-    notional,
     rate_ceil,
     rate_floor,
     round_down,
@@ -70,14 +67,3 @@ def test_a_share_is_the_floor_of_the_exact_share(a: int, c: int, data: st.DataOb
 def test_rounding_to_a_step_encloses_the_price(price: int, step: int) -> None:
     assert round_down(price, step) == floor(Fraction(price, step)) * step
     assert round_up(price, step) == ceil(Fraction(price, step)) * step
-
-
-@often
-@given(st.integers(1, 2**40), st.integers(1, 10**6), st.integers(1, 100))
-def test_what_the_lots_bound_allows_passes_the_door(price: int, tv: int, symbols: int) -> None:
-    lots = lots_bound(highest_price=price, tv=tv, symbols=symbols)
-    door = {"equity": 0, "highest_price": 4 * price, "tv": tv, "symbols": symbols}
-    assert door_faults(max_lots=lots, **door) == []
-    assert abs(notional(4 * price, lots, tv)) * symbols < 2**62
-    # and no smaller bound was possible, but for the domain of mul_div
-    assert lots == MAX_LOTS_DOMAIN - 1 or door_faults(max_lots=lots + 1, **door)

@@ -4,12 +4,8 @@ import pytest
 
 from crypto_trader_pro.domain.units import (
     BIG,
-    MAX_EQUITY,
     MAX_LOTS_DOMAIN,
-    MAX_NOTIONAL,
     cap_mul,
-    door_faults,
-    lots_bound,
     mul_div,
     notional,
     rate_ceil,
@@ -100,54 +96,3 @@ def test_a_notional_has_the_sign_of_its_lots() -> None:
 )
 def test_prices_are_rounded_to_the_step(price: int, step: int, down: int, up: int) -> None:
     assert (round_down(price, step), round_up(price, step)) == (down, up)
-
-
-def door(
-    equity: int = 1, highest_price: int = 1, tv: int = 1, max_lots: int = 1, symbols: int = 1
-) -> list[str]:
-    return door_faults(
-        equity=equity, highest_price=highest_price, tv=tv, max_lots=max_lots, symbols=symbols
-    )
-
-
-@pytest.mark.parametrize(
-    ("inside", "outside", "named"),
-    [
-        ({"equity": MAX_EQUITY}, {"equity": MAX_EQUITY + 1}, "equity is 100000000000000001"),
-        ({"max_lots": TOP}, {"max_lots": TOP + 1}, "max_lots is 70368744177664"),
-        ({"tv": 1}, {"tv": 0}, "tv is 0, at least 1"),
-        (
-            {"highest_price": MAX_NOTIONAL},
-            {"highest_price": MAX_NOTIONAL + 1},
-            "price * lots * tv * symbols is 2305843009213693953",
-        ),
-        ({"symbols": MAX_NOTIONAL}, {"symbols": MAX_NOTIONAL + 1}, "price * lots * tv * symbols"),
-    ],
-)
-def test_the_door_names_the_one_bound_that_is_broken(
-    inside: dict[str, int], outside: dict[str, int], named: str
-) -> None:
-    assert door(**inside) == []
-    (fault,) = door(**outside)
-    assert fault.startswith(named)
-
-
-def test_the_door_names_every_fault_at_once() -> None:
-    faults = door(equity=MAX_EQUITY + 1, highest_price=2**40, max_lots=TOP + 1, tv=0)
-    assert [fault.split(" is ")[0] for fault in faults] == ["equity", "max_lots", "tv"]
-
-
-@pytest.mark.parametrize(
-    ("highest_price", "tv", "symbols", "lots"),
-    [
-        # BTC perpetual at 126,208.5: 2**61 // (4 * 1,262,085 * 10,000) = 45.7 million lots
-        (1_262_085, 10_000, 1, 45_675_271),
-        (1_262_085, 10_000, 12, 3_806_272),
-        (1, 1, 1, TOP),  # the domain of mul_div is the smaller bound
-        (2**61, 1, 1, 0),
-    ],
-)
-def test_the_most_lots_keep_four_times_the_price_in_64_bits(
-    highest_price: int, tv: int, symbols: int, lots: int
-) -> None:
-    assert lots_bound(highest_price=highest_price, tv=tv, symbols=symbols) == lots
