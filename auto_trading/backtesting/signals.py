@@ -44,7 +44,7 @@ class SignalTable:
 
 
 @dataclass(slots=True)
-class _Reasons:
+class Reasons:
     """Texts that the events point to; those of the kernel come first."""
 
     texts: dict[str, int] = field(
@@ -93,7 +93,7 @@ def signal_table(
     Args:
         model: the model strategy, where it is among `strategies`.
     """
-    reasons = _Reasons()
+    reasons = Reasons()
     parts: list[Ints] = []
     orders: list[Ints] = []
     named = [name for name in strategies if name in CANDLE_STRATEGIES]
@@ -123,11 +123,11 @@ def signal_table(
 
 def _events(
     tape: Tape, s: int, strategy: CandleStrategy, place: int, compiled: Compiled,
-    reasons: _Reasons,
+    reasons: Reasons,
 ) -> Ints:  # fmt: skip
     """Return the events of one strategy on one symbol; their rows are candles of the symbol."""
     if not isinstance(strategy, EmaCross):
-        return _stepped(tape, s, strategy, place, reasons)
+        return stepped(tape, s, strategy, place, reasons)
     series = tape.series[s]
     first = reasons.place("cross_up")
     assert reasons.place("cross_down") == first + 1  # noqa: S101  the pass counts on it
@@ -140,7 +140,7 @@ def _events(
     return table[:count].copy()
 
 
-def _stepped(tape: Tape, s: int, strategy: CandleStrategy, place: int, reasons: _Reasons) -> Ints:
+def stepped(tape: Tape, s: int, strategy: CandleStrategy, place: int, reasons: Reasons) -> Ints:
     """Step a strategy that has no compiled pass through the candles."""
     stream = strategy.stream(tape.instruments[s])
     restarts = tape.gates[s].restart.tolist()
@@ -155,7 +155,7 @@ def _stepped(tape: Tape, s: int, strategy: CandleStrategy, place: int, reasons: 
 
 
 def _row(
-    row: int, s: int, place: int, signal: Signal, bar_ms: int, reasons: _Reasons
+    row: int, s: int, place: int, signal: Signal, bar_ms: int, reasons: Reasons
 ) -> tuple[int, ...]:
     model = signal.model
     return (
@@ -204,7 +204,7 @@ def _slices(tape: Tape) -> Iterator[tuple[int, MarketSlice]]:
 
 
 def _model_events(
-    tape: Tape, place: int, settings: Settings, model: ModelSource, reasons: _Reasons
+    tape: Tape, place: int, settings: Settings, model: ModelSource, reasons: Reasons
 ) -> Ints:
     """Let the model watch the market as in a run, and ask it wherever a run would."""
     gates = [gate_of(tape.bar_ms, settings) for _ in tape.instruments]

@@ -26,6 +26,7 @@ from auto_trading.backtesting.compiled import machine_code, prepare
 from auto_trading.backtesting.reference import run_reference
 from auto_trading.backtesting.request import BacktestRequest
 from auto_trading.backtesting.signals import signal_table
+from auto_trading.backtesting.sweeping import Sweeper
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.replay_market import ReplayRequest
 from auto_trading.signal_generator import AISignalGenerator
@@ -160,18 +161,19 @@ def preparing(candles: Candles, settings: Settings, var_dir: Path) -> tuple[floa
     return gated - began, perf_counter() - gated
 
 
-def sweep(backtester: Backtester, _var_dir: Path) -> None:
-    """Every pair through the kernel, its signals included."""
+def sweep(backtester: Backtester, var_dir: Path) -> None:
+    """Every pair through the kernel, signals and daily figures included; on all cores."""
     every = [settings_of(fast, slow) for fast, slow in PAIRS]
-    kernel_run(backtester, every[0])
+    threads = os.cpu_count() or 1
+    sweeper = Sweeper(backtester.candles, (STRATEGY,), MINUTE_MS, every[0], var_dir)
+    sweeper.run(every[:threads], threads)
     report.phase("jit")
     seconds = []
     for _ in range(report.options.rounds):
         began = perf_counter()
-        # a result is let go at once: a hundred of them would be the memory of the row
-        sides = [kernel_run(backtester, pair).result.fills[:, FILL_SIDE].copy() for pair in every]
-        closed = sum(int((side < 0).sum()) for side in sides)
+        rows = sweeper.run(every, threads)
         seconds.append(perf_counter() - began)
+    closed = sum(row.trades for row in rows)
     report.put(trades=closed, run_s=min(seconds), run_median_s=median(seconds))
 
 
