@@ -87,7 +87,7 @@ def build_replay(
     paid = funding if spec.settings.paper.funding else {}
     venue = SimulatedVenue(spec.instruments, cash, costs_of(spec.settings), paid)
     feed = ReplayFeed(
-        series, clock, lambda market, last: venue.play(market, is_last=last),
+        series, clock, venue.play,
         after_ms, pause_seconds,
     )  # fmt: skip
     journal = _journal(spec, database, system_now, lease)
@@ -251,7 +251,7 @@ def _parts(
     """Build what is the same in every mode."""
     settings = spec.settings
     gates = [gate_of(spec.timeframe_ms, settings) for _ in spec.instruments]
-    monitor = MarketMonitor(spec.instruments, gates)
+    monitor = MarketMonitor(spec.instruments, gates, fingerprints=journal.counted is None)
     positions = PositionManager(spec.instruments)
     calendar = TradingCalendar(settings.engine.trading_day_timezone)
     symbols = len(spec.instruments)

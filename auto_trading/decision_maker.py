@@ -54,18 +54,21 @@ class DecisionMaker:
         """Decide about symbol `i` at this close and record it."""
         bar = self._monitor.bars[i]
         if bar is None:
-            self._record(i, close_ms, 0, Outcome.DARK, _NO_SIGNAL)
+            self._pass(i, close_ms, 0, Outcome.DARK)
             return
         signals = self._signals.generate_signals(i)
         symbol = self._positions.instruments[i].symbol
         self._journal.signals(symbol, close_ms, bar.close, signals)
-        closing = self._close_if_wished(i, close_ms, signals)
-        wished = [s for s in signals if s.direction and s.opens]
-        if not wished and not closing and not any(s.direction for s in signals):
-            self._record(i, close_ms, bar.close, Outcome.HOLD, _NO_SIGNAL)
+        closing = None
+        if self._positions.positions[i].lots:
+            closing = self._close_if_wished(i, close_ms, signals)
+        said = [s for s in signals if s.direction]
+        if not said and closing is None:
+            self._pass(i, close_ms, bar.close, Outcome.HOLD)
             return
+        wished = [s for s in said if s.opens]
         if not wished:
-            shadow = next((s for s in signals if s.model is not None and s.direction), _NO_SIGNAL)
+            shadow = next((s for s in said if s.model is not None), _NO_SIGNAL)
             outcome = (
                 Outcome.CLOSED if closing else Outcome.SHADOW if shadow.direction else Outcome.HOLD
             )
@@ -76,7 +79,7 @@ class DecisionMaker:
     def _close_if_wished(self, i: int, close_ms: int, signals: list[Signal]) -> Order | None:
         """Close the position when its time is up or its own strategy says so."""
         position = self._positions.positions[i]
-        if not position.lots or not self._risk.may_close():
+        if not self._risk.may_close():
             return None
         deadline = self._executor.deadline[i]
         if deadline and close_ms >= deadline:
@@ -126,6 +129,14 @@ class DecisionMaker:
             volatility=self._monitor.gates[i].volatility,
             cash=None if positions.instruments[i].can_short else positions.cash,
         )  # fmt: skip
+
+    def _pass(self, i: int, close_ms: int, price: int, outcome: Outcome) -> None:
+        """Record a decision that nobody wished anything of."""
+        counted = self._journal.counted
+        if counted is None:
+            self._record(i, close_ms, price, outcome, _NO_SIGNAL)
+        else:
+            counted[_TEXT[id(outcome)]] += 1
 
     def _record(
         self, i: int, close_ms: int, price: int, outcome: Outcome, signal: Signal, *,

@@ -157,7 +157,8 @@ class AutoTradingEngine:
         """
         parts, close_ms = self._parts, market.close_ms
         self.slices += 1
-        self.bars += len(market.bars) - market.bars.count(None)
+        bars = market.bars
+        self.bars += len(bars) - bars.count(None)
         self.last_close_ms = self.now_ms = close_ms
         parts.monitor.observe(market)
         await self._account_for(close_ms, parts.monitor.bars)
@@ -167,7 +168,8 @@ class AutoTradingEngine:
                 parts.decisions.decide(i, close_ms)
         if close_ms % self._snapshot_ms == 0:
             parts.journal.equity(self.account())
-        await self.remember()
+        if parts.executor.has_unsent or parts.journal.is_due:
+            await self.remember()
 
     async def on_prices(self, at_ms: int, bars: Sequence[Bar | None]) -> None:
         """Book what the venue filled at these prices, and mark the account to them."""
@@ -189,22 +191,18 @@ class AutoTradingEngine:
         parts = self._parts
         await parts.executor.settle()
         parts.positions.mark(bars)
-        await self._climb(at_ms)
+        positions = parts.positions
+        for event in parts.risk.mark(at_ms, positions.equity(), positions.open_count):
+            await self._obey(event, at_ms)
         if parts.emergency.is_under_way:
             await parts.emergency.follow(at_ms)
             await parts.executor.settle()  # what it has canceled
 
-    async def _climb(self, close_ms: int) -> None:
-        """Let the ladders see the new equity, and do what they ask for."""
-        parts = self._parts
-        equity = parts.positions.equity()
-        for event in parts.risk.mark(close_ms, equity, parts.positions.open_count):
-            log.warning("%s: %s", event.code, event.numbers)
-            parts.journal.alert(event.kind, event.severity, event.code, event.numbers, close_ms)
-            await self._obey(event, close_ms)
-
     async def _obey(self, event: RiskEvent, close_ms: int) -> None:
+        """Tell what the ladders did, and do what they ask for."""
         parts = self._parts
+        log.warning("%s: %s", event.code, event.numbers)
+        parts.journal.alert(event.kind, event.severity, event.code, event.numbers, close_ms)
         if event.code == "drawdown_kill":
             trigger = EmergencyTrigger.DRAWDOWN_EXCEEDED
             await parts.emergency.trigger_emergency_stop(trigger, close_ms)

@@ -1,6 +1,7 @@
 """What the engine's parts write of what they do. The database's journal stores it; a backtest keeps
 it in memory."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,9 +16,15 @@ from crypto_trader_pro.risk.rules import RiskInputs
 
 
 class EngineJournal(Protocol):
-    """Rows wait until `commit`; nothing is sent before the commit that holds its intent."""
+    """Rows wait until `commit`; nothing is sent before the commit that holds its intent.
+
+    Attributes:
+        counted: None where every decision is a row. Otherwise one that does nothing is only counted
+            here, by outcome, and no fingerprint of its candles is made.
+    """
 
     order_prefix: str
+    counted: Counter[str] | None
     keeps_state: bool  # False: nobody resumes from a checkpoint, and none is made
 
     @property

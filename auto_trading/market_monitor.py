@@ -25,9 +25,16 @@ def chained(previous: bytes, bar: Bar) -> bytes:
 
 
 class MarketMonitor:
-    """Checks every candle once and remembers what the decision needs to know about it."""
+    """Checks every candle once and remembers what the decision needs to know about it.
 
-    def __init__(self, instruments: Sequence[Instrument], gates: Sequence[SymbolGate]) -> None:
+    Args:
+        fingerprints: keep `window_hash`; without, nobody stores it and it stays as it is.
+    """
+
+    def __init__(
+        self, instruments: Sequence[Instrument], gates: Sequence[SymbolGate], *,
+        fingerprints: bool = True,
+    ) -> None:  # fmt: skip
         n = len(instruments)
         self.instruments = tuple(instruments)
         self.gates = tuple(gates)
@@ -35,6 +42,7 @@ class MarketMonitor:
         self.reference = [0] * n  # the close before this candle's
         self.window_hash = [b"\0" * HASH_BYTES] * n
         self._close = [0] * n
+        self._fingerprints = fingerprints
 
     def observe(self, market: MarketSlice, *, partial: bool = False) -> None:
         """Take one instant's candles; a refused or missing one leaves `bars[i]` at None.
@@ -42,20 +50,21 @@ class MarketMonitor:
         Args:
             partial: a symbol without a candle here is not missing one.
         """
-        now_ms = market.close_ms
+        now_ms, bars, last = market.close_ms, self.bars, self._close
         for i, bar in enumerate(market.bars):
             gate = self.gates[i]
             if bar is None:
                 if not partial:
                     gate.missing(now_ms)
-                self.bars[i] = None
+                bars[i] = None
             elif gate.check(bar, now_ms):
-                self.bars[i] = bar
-                self.reference[i] = self._close[i] or bar.open
-                self._close[i] = bar.close
-                self.window_hash[i] = chained(self.window_hash[i], bar)
+                bars[i] = bar
+                self.reference[i] = last[i] or bar.open
+                last[i] = bar.close
+                if self._fingerprints:
+                    self.window_hash[i] = chained(self.window_hash[i], bar)
             else:
-                self.bars[i] = None
+                bars[i] = None
 
     def get_real_time_prices(self) -> dict[str, int]:
         """Return the last accepted close of each symbol that has one, price units."""

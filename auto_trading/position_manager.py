@@ -79,9 +79,10 @@ class PositionManager:
 
     def equity(self) -> int:
         """Return cash plus all positions at their last price, money units."""
-        if not self._open:
-            return self.cash
-        return self.cash + sum(self.positions[i].value(self.last[i]) for i in self._open)
+        equity = self.cash
+        for i in self._open:
+            equity += self.positions[i].value(self.last[i])
+        return equity
 
     def gross(self) -> int:
         """Return the sum of absolute position values at their last price, money units."""

@@ -72,7 +72,8 @@ class RiskManager:
         self.disconnected = False  # the market has been silent for too long
         self._last_entry: dict[str, int] = {}
         self._lines = (0, 0, 0, 0, 0)
-        self._state = TradingState.ACTIVE
+        self._calm = 0
+        self._be(TradingState.ACTIVE)
 
     # --- the day, the ladders and the state -------------------------------------------------
 
@@ -89,10 +90,11 @@ class RiskManager:
 
     def mark(self, at_ms: int, equity: int, open_positions: int) -> Sequence[RiskEvent]:
         """Take the equity at a candle close; return what the ladders did because of it."""
-        self.time_in_state[self._state.value] += at_ms - self._now_ms
+        self.time_in_state[self._state_text] += at_ms - self._now_ms
         self._now_ms = at_ms
         self._entries_now = 0
-        if equity == self.equity and at_ms <= self._day_end_ms:
+        if at_ms <= self._day_end_ms and self._is_quiet(equity):
+            self.equity = equity
             self._held = self._held or open_positions > 0
             return ()
         events: list[RiskEvent] = []
@@ -110,8 +112,14 @@ class RiskManager:
             fall = drawdown_rate(equity, self.high)
             self.max_drawdown_rate = max(self.max_drawdown_rate, fall)
         self._climb(equity, events)
-        self._state = self._effective_state()
+        self._be(self._effective_state())
         return events
+
+    def _is_quiet(self, equity: int) -> bool:
+        """True when `equity` reaches no line, no peak and no low: it changes nothing but itself."""
+        if equity == self.equity:
+            return True
+        return self._calm < equity <= self.peak and equity >= self._low and self.drawdown_level != 1
 
     def _roll_day(self, at_ms: int, events: list[RiskEvent]) -> None:
         waiting = self.drawdown_level == 1 and not self._held
@@ -141,6 +149,7 @@ class RiskManager:
             limit_line(self.peak, x.drawdown_kill_rate),
             limit_line(self.peak, x.drawdown_recover_rate),
         )
+        self._calm = max(self._lines[:4])  # above it no ladder moves up
 
     def _climb(self, equity: int, events: list[RiskEvent]) -> None:
         warn, loss, reduce_, kill, recover = self._lines
@@ -172,10 +181,14 @@ class RiskManager:
             return TradingState.HALTED
         return TradingState.REDUCING if self.drawdown_level == 1 else TradingState.ACTIVE
 
+    def _be(self, state: TradingState) -> None:
+        self._state = state
+        self._state_text = state.value  # reading it of the enum at every candle would cost more
+
     def halt(self, reason: str) -> None:
         """Latch an emergency; only `rearm` lifts it."""
         self.halt_reason = reason
-        self._state = self._effective_state()
+        self._be(self._effective_state())
 
     def rearm(self) -> None:
         """Lift the emergency and the ladders: the day and the peak start anew at today's equity."""
@@ -183,7 +196,7 @@ class RiskManager:
         self.daily_level = self.drawdown_level = self._flat_days = 0
         self.day_start_equity = self.peak = self.equity
         self._draw_lines()
-        self._state = self._effective_state()
+        self._be(self._effective_state())
 
     def check_all_limits(self, open_positions: int) -> list[Violation]:
         """Return every limit that stands against new risk right now, not merely the first."""
@@ -341,7 +354,7 @@ class RiskManager:
         for name in self._FIELDS:
             setattr(self, name, copy(state[name]))
         self._draw_lines()
-        self._state = self._effective_state()
+        self._be(self._effective_state())
 
 
 def _entry_key(i: int, signal: Signal) -> str:

@@ -15,7 +15,6 @@ from auto_trading_dashboard.components.live import guarded
 from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.queries import backtests
 from auto_trading_dashboard.reading import read
-from crypto_trader_pro.backtest.lab_request import VENUE
 
 
 @guarded
@@ -40,9 +39,9 @@ def ask() -> None:
             first_step()
         left, right = st.columns([5, 4], gap="large")
         with left:
-            asked = backtest_form.draw(series, VENUE)
+            asked = backtest_form.draw(series)
         with right:
-            has_candles = backtest_data.draw(asked, series, VENUE, services.clock().now())
+            has_candles = backtest_data.draw(asked, series, services.clock().now())
             for fault in dict.fromkeys(asked.faults):
                 st.markdown(f":red[:material/error: {figures.escaped(fault)}]")
             request = asked.request

@@ -47,7 +47,7 @@ def enqueue(
     """Store a job to be run and return its number.
 
     Args:
-        kind: backtest, sweep, search, walk_forward, monte_carlo.
+        kind: as LabKind: backtest, sweep, optimize, walk_forward, ...
         request: what the worker needs to run it, as JSON values.
     """
     row = BacktestJobRow(
@@ -130,6 +130,14 @@ def progress(session: Session, job_id: int, done: int, total: int, text: str = "
     session.exec(change.values(done=done, total=total, text=text[:_TEXT]))
 
 
+def stored(session: Session, job_id: int, backtest_id: int) -> None:
+    """Note which result a running job has left, in the transaction that stores the result.
+
+    Whoever takes up a job that names one has nothing to compute any more.
+    """
+    session.exec(update(_row).where(*_running(job_id)).values(backtest_id=backtest_id))
+
+
 def ask_cancel(session: Session, job_id: int, now: datetime) -> BacktestJobStatus:
     """Cancel a waiting job at once and ask the worker to end a running one; return its status.
 
@@ -182,12 +190,13 @@ def canceled(session: Session, job_id: int, now: datetime, backtest_id: int | No
     """Note that a running job ended because somebody asked for it.
 
     Args:
-        backtest_id: what was finished until then, if that was stored.
+        backtest_id: what was finished until then; None leaves what the job names already.
 
     Raises:
         InputError: it is not running.
     """
-    _end(session, job_id, now, status=BacktestJobStatus.CANCELED, backtest_id=backtest_id)
+    left = {} if backtest_id is None else {"backtest_id": backtest_id}
+    _end(session, job_id, now, status=BacktestJobStatus.CANCELED, **left)
 
 
 def requeue_lost(session: Session, now: datetime, is_gone: Callable[[str, int, int], bool]) -> int:

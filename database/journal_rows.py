@@ -57,6 +57,7 @@ class JournalRows:
         self._taken = 0  # inputs of the session so far
         self.order_prefix = f"r{run_id}o"
         self.keeps_state = True
+        self.counted = None  # every decision is a row
         self._journaled_at: Any = None
         self._clear()
 

@@ -18,7 +18,7 @@ class BacktestRow(SQLModel, table=True):
     __table_args__ = (Index("ix_backtests_data", "data_sha256", "id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    kind: str = Field(max_length=16)  # backtest, sweep, search, walk_forward, monte_carlo
+    kind: str = Field(max_length=16)  # as LabKind: backtest, sweep, optimize, ...
     name: str = Field(max_length=120)
     symbols: list[str] = Field(sa_column=Column(JSON, nullable=False))
     timeframe: str = Field(max_length=8)

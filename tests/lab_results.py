@@ -10,7 +10,13 @@ from sqlalchemy import Engine
 from auto_trading.gateways.candle_files import read_candles
 from auto_trading.lab.tasks import Desk, work
 from config.environment import Environment
-from crypto_trader_pro.backtest.lab_request import LabKind, LabRequest, Shaking, stored_market
+from crypto_trader_pro.backtest.lab_request import (
+    OF_A_GRID,
+    LabKind,
+    LabRequest,
+    Shaking,
+    stored_market,
+)
 from crypto_trader_pro.simulation.instruments import instrument
 from database import backtest_jobs, candles
 from database.auto_trading_db import unit_of_work
@@ -22,6 +28,7 @@ BARS: Final = 700  # of an hour: 29 days
 NOW: Final = datetime(2025, 6, 1, tzinfo=UTC)
 ORIGIN: Final = candles.Origin("binance", "replay")
 FAST, SLOW = "strategies.ema_cross.fast", "strategies.ema_cross.slow"
+STUDIES: Final = tuple(kind for kind in LabKind if kind is not LabKind.BACKTEST)
 DONE_BY: Final = Worker("nowhere", 1, 1)
 
 
@@ -39,9 +46,9 @@ def a_request(kind: LabKind = LabKind.BACKTEST, **changes: Any) -> LabRequest:
     market = stored_market([BTC.symbol], "1h", ["ema_cross"])
     given: dict[str, Any] = {
         "engine": "reference", "changes": {FAST: "5", SLOW: "13"}, "train_days": 10,
-        "test_days": 5, "shaking": Shaking.BLOCKS, "runs": 50,
+        "test_days": 5, "shaking": Shaking.BLOCKS, "runs": 50, "tries": 3, "windows": 2,
     }  # fmt: skip
-    if kind in (LabKind.SWEEP, LabKind.WALK_FORWARD):
+    if kind in OF_A_GRID:
         given["grid"] = {FAST: ["4", "6"], SLOW: ["12", "20"]}
     return LabRequest(kind, market, **(given | changes))
 
@@ -56,10 +63,12 @@ def done(
             name=name,
         )  # fmt: skip
         backtest_jobs.claim_next(session, DONE_BY, NOW)
-    desk = Desk(database, environment, _ignored, lambda _: None, lambda: NOW)
-    complete = work(request, name, desk)
+    desk = Desk(
+        database, environment, _ignored, lambda _: None,
+        lambda session, number: backtest_jobs.stored(session, job_id, number), lambda: NOW,
+    )  # fmt: skip
+    number = work(request, name, desk)
     with unit_of_work(database) as session:
-        number = complete(session)
         backtest_jobs.finish(session, job_id, number, NOW)
     return number
 
@@ -71,10 +80,7 @@ def one_of_each(database: Engine, environment: Environment, folder: Path) -> Map
     return {
         "first": done(database, environment, a_request(), "first"),
         "other": done(database, environment, other, "other"),
-        **{
-            kind.value: done(database, environment, a_request(kind))
-            for kind in (LabKind.SWEEP, LabKind.WALK_FORWARD, LabKind.MONTE_CARLO)
-        },
+        **{kind.value: done(database, environment, a_request(kind)) for kind in STUDIES},
     }
 
 

@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
-
-from sqlalchemy import Engine as Database
+from typing import TYPE_CHECKING, Any
 
 from auto_trading.backtesting.candles import Candles
 from auto_trading.backtesting.compiled import machine_code, prepare, rules_of
@@ -24,6 +22,9 @@ from crypto_trader_pro.backtest.kernel_run import (
     workspace,
 )
 from crypto_trader_pro.backtest.result import BacktestResult
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine as Database
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +65,7 @@ class Backtester:
 
     @classmethod
     def load(
-        cls, request: BacktestRequest, database: Database | None, var_dir: Path
+        cls, request: BacktestRequest, database: "Database | None", var_dir: Path
     ) -> "Backtester":
         """Read the candles.
 
@@ -144,7 +145,9 @@ def _run_compiled(asked: _Asked, *, keeps_masks: bool) -> _Answer:
     room = play(code, prepared, table.events, rules, room)
     seconds = perf_counter() - started
     report = None if model is None else model.report()
-    return result_of(prepared, rules, room, table.reasons), report, seconds
+    reasons = table.reasons
+    del tape, table  # the result takes as much
+    return result_of(prepared, rules, room, reasons), report, seconds
 
 
 def _model(asked: _Asked) -> ModelSource | None:

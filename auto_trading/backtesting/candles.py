@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import Engine as Database
-
 from auto_trading.aggregation import aggregate
 from auto_trading.backtesting.request import BacktestRequest
 from auto_trading.gateways.venue_book import FundingEvent
-from auto_trading.replay_market import Market
+from auto_trading.candle_market import Market
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import CandleSeries
 from crypto_trader_pro.domain.timeframes import timeframe_ms, to_datetime
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine as Database
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +35,7 @@ class Candles:
     sha256: str
 
     @classmethod
-    def load(cls, request: BacktestRequest, database: Database | None) -> "Candles":
+    def load(cls, request: BacktestRequest, database: "Database | None") -> "Candles":
         """Read and check everything that is to be played.
 
         Raises:

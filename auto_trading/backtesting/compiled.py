@@ -21,6 +21,7 @@ from crypto_trader_pro.backtest.compiler import Compiled, compiled, sources_dige
 from crypto_trader_pro.backtest.kernel_run import KernelRefused, Prepared
 from crypto_trader_pro.backtest.kernel_state import Market, Rules, Terms
 from crypto_trader_pro.backtest.market_grid import grid_of, row_ends
+from crypto_trader_pro.backtest.numba_loading import load_numba
 from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import EmergencyTrigger
 from crypto_trader_pro.domain.instruments import Instrument, money_units
@@ -50,6 +51,7 @@ def _cache_dir(var_dir: Path) -> str:
 
 @lru_cache(maxsize=1)
 def _once(cache_dir: str) -> Compiled:
+    load_numba()
     _forget_others(Path(cache_dir), sources_digest())
     return compiled(cache_dir)
 
@@ -74,8 +76,8 @@ def prepare(
     instruments = candles.instruments
     for series in (*candles.series, *(candles.detail or ())):
         _check(series)
-    decisions = grid_of(candles.series)
     gates = tuple(_gate(s, settings, code) for s in candles.series)
+    decisions = grid_of(candles.series)
     rows, ends = decisions, np.empty(0, np.int64)
     if candles.detail is not None:
         rows = grid_of(candles.detail)
@@ -145,9 +147,10 @@ def _gate(series: CandleSeries, settings: Settings, code: Compiled) -> Gate:
     gate, restart = np.empty(n, np.int8), np.empty(n, np.int8)
     volatility = np.empty(n, np.int64)
     data = settings.market_data
+    columns = series.open_ms, series.high, series.low, series.close, series.volume
+    # columns of a table would be another type, for which all of it is compiled once more
     beyond = code.gate_pass(
-        series.open_ms, series.high, series.low, series.close, series.volume,
-        series.timeframe_ms, data.warm_bars, data.outlier_multiple, gate, restart, volatility,
+        *map(np.ascontiguousarray, columns), series.timeframe_ms, data.warm_bars, data.outlier_multiple, gate, restart, volatility,
     )  # fmt: skip
     if beyond:
         raise KernelRefused(f"{series.symbol}: moves beyond what 64 bits can judge")

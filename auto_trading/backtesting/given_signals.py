@@ -1,6 +1,6 @@
 """Signals computed beforehand, for an engine that is to spend its time on everything else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from auto_trading.market_monitor import MarketMonitor
 from auto_trading.signal_generator import AISignalGenerator
@@ -25,20 +25,21 @@ class GivenSignals(AISignalGenerator):
         strategies: Sequence[str], reasons: Sequence[str],
     ) -> None:  # fmt: skip
         super().__init__(instruments, (), None, interval_is_timeframe=True)
-        self._said: dict[tuple[int, int], list[Signal]] = {}
-        self._now_ms = 0
+        self._said: dict[int, dict[int, list[Signal]]] = {}  # by time and symbol
+        self._now: Mapping[int, list[Signal]] = {}
         times = open_ms.tolist()
         for v in table.tolist():
-            at = (times[v[k.EV_ROW]] + bar_ms, v[k.EV_SYMBOL])
+            at = self._said.setdefault(times[v[k.EV_ROW]] + bar_ms, {})
             signal = _signal(v, strategies[v[k.EV_STRATEGY]], reasons[v[k.EV_REASON]], bar_ms)
-            self._said.setdefault(at, []).append(signal)
+            at.setdefault(v[k.EV_SYMBOL], []).append(signal)
+        self._nobody: Mapping[int, list[Signal]] = {}
         self._nothing: list[Signal] = []
 
     def observe(self, close_ms: int, monitor: MarketMonitor) -> None:
-        self._now_ms = close_ms
+        self._now = self._said.get(close_ms, self._nobody)
 
     def generate_signals(self, i: int) -> list[Signal]:
-        return self._said.get((self._now_ms, i), self._nothing)
+        return self._now.get(i, self._nothing)
 
 
 def _signal(v: Sequence[int], strategy: str, reason: str, bar_ms: int) -> Signal:

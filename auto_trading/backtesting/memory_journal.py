@@ -41,6 +41,7 @@ class MemoryJournal:
         self.funding: list[tuple[int, int, int]] = []  # at_ms, symbol, amount
         self.events: list[LadderEvent] = []
         self.outcomes: Counter[str] = Counter()
+        self.counted: Counter[str] | None = self.outcomes
         self.refusals: Counter[str] = Counter()
         self.masks: list[tuple[int, int, int]] = []  # candle close, symbol, mask
 

@@ -1,7 +1,7 @@
 """The reference engine: the main job's own classes over a simulated clock, nothing stored."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,30 +29,26 @@ from crypto_trader_pro.domain.ledger import CAPITAL
 from crypto_trader_pro.domain.market import Ints
 from crypto_trader_pro.domain.messages import MarketSlice
 from crypto_trader_pro.domain.orders import Order
-from crypto_trader_pro.domain.ports import MarketFeed
 from utils.clocks import SimulatedClock
 
 _ROLE: Final = {role: place for place, role in enumerate(ROLES)}
 _STATUS: Final = {status: place for place, status in enumerate(STATUSES)}
 
 
-class _Recorded:
-    """A feed that notes the account's equity once each instant has been played."""
+class _Curve:
+    """Notes the account's equity once each instant has been played."""
 
-    def __init__(self, feed: MarketFeed, told: Callable[[int], None] | None) -> None:
-        self._feed = feed
+    def __init__(self, told: Callable[[int], None] | None) -> None:
         self._told = told
-        self.equity_of: Callable[[], int] = int
+        self.risk: RiskManager | None = None  # which has seen the equity at this close
         self.close_ms: list[int] = []
         self.equity: list[int] = []
 
-    async def slices(self) -> AsyncIterator[MarketSlice]:
-        async for market in self._feed.slices():
-            yield market
-            self.close_ms.append(market.close_ms)
-            self.equity.append(self.equity_of())
-            if self._told is not None:
-                self._told(len(self.equity))
+    def note(self, market: MarketSlice) -> None:
+        self.close_ms.append(market.close_ms)
+        self.equity.append(self._risk.equity)
+        if self._told is not None:
+            self._told(len(self.equity))
 
 
 def run_reference(
@@ -78,17 +74,14 @@ def run_reference(
     model = None
     if MODEL_STRATEGY in strategies and signals is None:
         model = replay_model(spec, candles.series, candles.funding, journal, list)
-    plays = ReplayFeed(
-        candles.series,
-        clock,
-        lambda market, last: venue.play(market, is_last=last),
-        detail=candles.detail,
-    )
-    feed = _Recorded(plays, progress)
+    curve = _Curve(progress)
+    feed = ReplayFeed(
+        candles.series, clock, venue.play, detail=candles.detail, after=curve.note
+    )  # fmt: skip
     engine = build_backtest(spec, feed, clock, venue, journal, model, signals)
-    feed.equity_of = engine.parts.positions.equity
+    curve.risk = engine.risk
     asyncio.run(_play(engine, candles.start_ms))
-    result = _result(engine, journal, feed, candles, strategies)
+    result = _result(engine, journal, curve, candles, strategies)
     return result, engine.model_report()
 
 
@@ -116,7 +109,7 @@ async def _play(engine: AutoTradingEngine, start_ms: int) -> None:
 
 
 def _result(
-    engine: AutoTradingEngine, journal: MemoryJournal, feed: _Recorded, candles: Candles,
+    engine: AutoTradingEngine, journal: MemoryJournal, curve: _Curve, candles: Candles,
     strategies: Sequence[str],
 ) -> BacktestResult:  # fmt: skip
     positions, risk = engine.parts.positions, engine.risk
@@ -129,8 +122,8 @@ def _result(
         timeframe_ms=candles.timeframe_ms,
         opening=-positions.ledger.balance(CAPITAL, positions.asset),
         start_ms=candles.start_ms,
-        close_ms=np.array(feed.close_ms, np.int64),
-        equity=np.array(feed.equity, np.int64),
+        close_ms=np.array(curve.close_ms, np.int64),
+        equity=np.array(curve.equity, np.int64),
         fills=_table(journal.fills, FILL_COLUMNS),
         orders=_table(orders, ORDER_COLUMNS),
         reasons=tuple(reasons),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from auto_trading.replay_market import ReplayRequest
+from auto_trading.candle_market import ReplayRequest
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.timeframes import timeframe_ms
 

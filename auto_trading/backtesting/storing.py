@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -45,11 +45,13 @@ class Kept:
 def store(
     found: Findings, database: Database, var_dir: Path, now: datetime, *,
     name: str = "", changes: Mapping[str, Any] | None = None,
+    along: Callable[[Session, BacktestRow], None] | None = None,
 ) -> Kept:  # fmt: skip
     """Store a result, whole or not at all: the row is committed when all files are in place.
 
     Args:
         changes: settings that differ from the configuration, by their dotted key.
+        along: what else belongs to the row, written in the same transaction.
 
     Raises:
         InputError: the files cannot be written.
@@ -68,6 +70,8 @@ def store(
             export.write_summary(row.summary, waiting)
             folder = _free(var_dir / FOLDER, reference)
             row.folder = str(folder.relative_to(var_dir))
+            if along is not None:
+                along(session, row)
             session.flush()
             waiting.replace(folder)
             kept = Kept(reference, folder, found, row.summary)

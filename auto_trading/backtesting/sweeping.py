@@ -72,6 +72,7 @@ class Sweeper:
         self._prepared, self._tape = prepare(candles, strategies, interval_ms, settings, self._code)
         rows = self._prepared.market.rows[:, k.OPEN_MS] + candles.timeframe_ms
         self._day_rows = day_rows(rows)
+        self._close = np.ascontiguousarray(candles.series[0].close)
 
     def run(self, variants: Sequence[Settings], threads: int) -> list[SweepRow]:
         """Run every variant; rows in the same order.
@@ -110,7 +111,7 @@ class Sweeper:
         instrument = self._candles.instruments[0]
         while True:
             code = self._code.sweep_run(
-                self._prepared.market, self._candles.series[0].close, gate.state, gate.restart,
+                self._prepared.market, self._close, gate.state, gate.restart,
                 gate.volatility, 2.0 / (strategy.fast + 1), 2.0 / (strategy.slow + 1),
                 strategy.warmup, int(strategy.shorts(instrument)), strategy.stop_rate,
                 strategy.target_rate, strategy.trail_rate, len(k.KERNEL_REASONS), rules,

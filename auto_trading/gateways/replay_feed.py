@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from typing import Final
 
 import numpy as np
 
@@ -11,7 +13,11 @@ from crypto_trader_pro.domain.market import Bar, CandleSeries
 from crypto_trader_pro.domain.messages import MarketSlice
 from utils.clocks import SimulatedClock
 
-_CHUNK = 65_536  # rows that become Python objects at a time
+_CHUNK = 65_536  # rows that become Python numbers at a time
+# a MarketSlice of (close time, bars), without the call that takes most of its time
+_slice_of: Final[Callable[[tuple[int, tuple[Bar]]], MarketSlice]] = partial(
+    tuple.__new__, MarketSlice
+)
 
 
 class ReplayFeed:
@@ -26,6 +32,7 @@ class ReplayFeed:
         detail: finer candles of the same symbols in the same order. `before` is then called with
             the finer slices that open inside each slice, in time order, instead of with the slice
             itself. A symbol's finer candles count even where its own candle is missing.
+        after: called with each slice once it has been taken and the next one is asked for.
 
     Raises:
         ValueError: the timeframes differ, or the finer candles are of other symbols.
@@ -36,6 +43,7 @@ class ReplayFeed:
         self, series: Sequence[CandleSeries], clock: SimulatedClock,
         before: Callable[[MarketSlice, bool], None], after_ms: int = 0, pause_seconds: float = 0.0,
         detail: Sequence[CandleSeries] | None = None,
+        after: Callable[[MarketSlice], None] | None = None,
     ) -> None:  # fmt: skip
         frames = {s.timeframe_ms for s in series}
         if len(frames) != 1:
@@ -44,6 +52,7 @@ class ReplayFeed:
         self._timeframe_ms = frames.pop()
         self._clock = clock
         self._before = before
+        self._after = after
         self._after_ms = after_ms
         self._pause_seconds = pause_seconds
         self._detail = tuple(detail) if detail is not None else None
@@ -66,11 +75,13 @@ class ReplayFeed:
                 for k, part in enumerate(finer, 1):
                     self._before(part, k == len(finer))
             yield market
+            if self._after is not None:
+                self._after(market)
 
     def _single(self) -> Iterator[MarketSlice]:
-        length = self._timeframe_ms
-        for bar in _bars(self._series[0]):
-            yield MarketSlice(bar.open_ms + length, (bar,))
+        for part in _chunks(self._series[0]):
+            closes = (part.open_ms + self._timeframe_ms).tolist()
+            yield from map(_slice_of, zip(closes, zip(part.each()), strict=True))
 
     def _merged(self) -> Iterator[MarketSlice]:
         return merged(self._series)
@@ -147,5 +158,10 @@ class NoFeed:
 
 
 def _bars(series: CandleSeries) -> Iterator[Bar]:
+    for part in _chunks(series):
+        yield from part.each()
+
+
+def _chunks(series: CandleSeries) -> Iterator[CandleSeries]:
     for start in range(0, len(series), _CHUNK):
-        yield from series.slice(start, start + _CHUNK).bars()
+        yield series.slice(start, start + _CHUNK)

@@ -148,7 +148,7 @@ class SimulatedVenue(VenueMargin):
         book = self._books[i]
         return bool(book.position or book.exits or book.entries or book.stop or book.target)
 
-    def play(self, market: MarketSlice, *, is_last: bool = True) -> None:
+    def play(self, market: MarketSlice, is_last: bool = True) -> None:
         """Fill what this instant's candles fill, in the binding order.
 
         A single price is a candle whose four prices are the same.
@@ -160,8 +160,10 @@ class SimulatedVenue(VenueMargin):
         """
         close_ms = market.close_ms
         self._counts = is_last and not self._ticks
+        bars = market.bars
         exposed = False
-        for book, bar in zip(self._books, market.bars, strict=True):
+        for i, book in enumerate(self._books):
+            bar = bars[i]
             if bar is not None:
                 if book.funding:
                     self._fund(book, bar)
@@ -169,7 +171,7 @@ class SimulatedVenue(VenueMargin):
                     self._now_ms = bar.open_ms
                     self._trade_open(book, bar, close_ms)
                 elif book.stop is not None or book.target is not None:
-                    self._bracket(book, bar, self._room(bar), close_ms)
+                    self._bracket(book, bar, 0, close_ms)
                 book.close = bar.close
                 book.range = bar.high - bar.low
             if book.position:
@@ -195,17 +197,17 @@ class SimulatedVenue(VenueMargin):
 
         An order on its way comes a candle nearer, and nothing else happens to it.
         """
-        room = self._room(bar)
+        room, used = self._room(bar), 0
         for order in list(book.exits):
             # the one before it may have closed the position
             if order in book.exits and not self._on_its_way(order):
-                room -= self._leave(book, order, bar, room)
+                used += self._leave(book, order, bar, room - used)
         self._intrabar_entry = False
         for order in list(book.entries):
             if order in book.entries and not self._on_its_way(order):
-                room -= self._enter(book, order, bar, room, close_ms)
+                used += self._enter(book, order, bar, room - used, close_ms)
         if book.position:
-            self._bracket(book, bar, room, close_ms, target_counts=not self._intrabar_entry)
+            self._bracket(book, bar, used, close_ms, target_counts=not self._intrabar_entry)
 
     def _on_its_way(self, order: VenueOrder) -> bool:
         if not order.delay:
@@ -297,12 +299,14 @@ class SimulatedVenue(VenueMargin):
                 self._tell(resting, at_ms)
 
     def _bracket(
-        self, book: Book, bar: Bar, room: int, close_ms: int, *, target_counts: bool = True
+        self, book: Book, bar: Bar, used: int, close_ms: int, *, target_counts: bool = True
     ) -> None:
         """Play the resting stop and target against one candle, then let the stop trail.
 
-        `target_counts` is False in the candle in which a resting entry filled: its extreme may have
-        come before the entry, and a candle cannot tell.
+        Args:
+            used: lots of the candle's volume share that are gone.
+            target_counts: False in the candle in which a resting entry filled: its extreme may have
+                come before the entry, and a candle cannot tell.
         """
         stop = book.stop
         target = book.target if target_counts else None
@@ -311,14 +315,15 @@ class SimulatedVenue(VenueMargin):
             side, bar.open, bar.high, bar.low,
             stop.price if stop is not None else 0, target.price if target is not None else 0,
         )  # fmt: skip
-        lots = min(abs(book.position), room)
-        if hit == STOPPED and stop is not None:
-            price = self._slip(book, price, stop.side, lots, bar.volume)
-            self._stopped(book, stop, price, lots, close_ms)
-        elif hit == TARGET_HIT and target is not None and lots > 0:
-            self._fill(
-                book, target, lots, price, maker=True, reason=FillReason.TARGET, at_ms=close_ms
-            )
+        if hit:
+            lots = min(abs(book.position), self._room(bar) - used)
+            if hit == STOPPED and stop is not None:
+                price = self._slip(book, price, stop.side, lots, bar.volume)
+                self._stopped(book, stop, price, lots, close_ms)
+            elif hit == TARGET_HIT and target is not None and lots > 0:
+                self._fill(
+                    book, target, lots, price, maker=True, reason=FillReason.TARGET, at_ms=close_ms
+                )
         if book.stop is not None and book.stop.trail_rate:
             self._trail(book, book.stop, bar, close_ms)
 

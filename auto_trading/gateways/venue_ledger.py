@@ -1,5 +1,6 @@
 """What the simulated venue keeps: cash, positions, orders, and what it has to tell of them."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -34,7 +35,8 @@ class VenueLedger:
         self._costs = costs
         self._events: list[VenueEvent] = []
         self._working: set[str] = set()  # ids of all orders in the books
-        self._ended: dict[str, OrderStatus] = {}  # of this process, the newest of them
+        # of this process, the newest of them; a plain dict is slow where its oldest always leaves
+        self._ended: OrderedDict[str, OrderStatus] = OrderedDict()
         self._trades = 0
         self._now_ms = 0
         self.cash = cash
@@ -131,7 +133,7 @@ class VenueLedger:
         self._working.discard(client_order_id)
         self._ended[client_order_id] = status
         if len(self._ended) > REMEMBERED:
-            del self._ended[next(iter(self._ended))]
+            self._ended.popitem(last=False)
 
     def _tell(self, order: VenueOrder, at_ms: int) -> None:
         self._events.append(Working(order.client_order_id, order.price, order.lots, at_ms))

@@ -24,10 +24,11 @@ class VenueMargin(VenueLedger):
     def _liquidate_cross(self, market: MarketSlice) -> None:
         """Close every perpetual at its adverse extreme when the account's maintenance is gone."""
         worst, gross, needed = self.cash, 0, 0
-        for book, bar in zip(self._books, market.bars, strict=True):
+        for i, book in enumerate(self._books):
             position = book.position
             if not position:
                 continue
+            bar = market.bars[i]
             extreme = book.close if bar is None else bar.low if position > 0 else bar.high
             value = extreme * position * book.instrument.tv
             worst += value

@@ -12,12 +12,14 @@ import time
 from typing import Final
 
 from sqlalchemy import Engine as Database
+from sqlmodel import Session
 
 from config.environment import Environment
 from crypto_trader_pro.backtest.lab_request import LabRequest
 from crypto_trader_pro.domain.errors import InputError, RetryableError, TradingError
 from database import backtest_jobs
 from database.auto_trading_db import open_database, unit_of_work
+from database.models import BacktestJobRow
 from utils.clocks import SystemClock
 
 _PROGRESS_SECONDS: Final = 0.5  # between two writes of how far it is
@@ -61,24 +63,38 @@ def main(job_id: int, worker_pid: int) -> int:
             row = backtest_jobs.find(session, job_id)
         if row is None:
             raise InputError(f"there is no backtest job {job_id}")
-        from auto_trading.lab.tasks import Desk, work  # noqa: PLC0415  heavy, and told before
-
-        def begun(request: LabRequest) -> None:
-            with unit_of_work(database, "the job") as session:
-                backtest_jobs.change_request(session, job_id, request.as_json())
-
-        desk = Desk(database, environment, Told(database, job_id), begun, now)
         try:
-            kept = work(LabRequest.of(row.request), row.name, desk)
+            number = row.backtest_id or _worked(row, database, environment)
         except TradingError as e:
             with unit_of_work(database, "the job") as session:
                 backtest_jobs.fail(session, job_id, " ".join(str(e).split()), now())
             return 1
-        with unit_of_work(database, "the result") as session:
-            backtest_jobs.finish(session, job_id, kept(session), now())
+        with unit_of_work(database, "the job") as session:
+            backtest_jobs.finish(session, job_id, number, now())
         return 0
     finally:
         database.dispose()
+
+
+def _worked(row: BacktestJobRow, database: Database, environment: Environment) -> int:
+    """Do the job of a row; return the number of what is stored.
+
+    The row names it as soon as it is there, so that a job whose worker is killed after that is not
+    computed and stored again.
+    """
+    from auto_trading.lab.tasks import Desk, work  # noqa: PLC0415  heavy, and told before
+
+    job_id = backtest_jobs.number(row)
+
+    def begun(request: LabRequest) -> None:
+        with unit_of_work(database, "the job") as session:
+            backtest_jobs.change_request(session, job_id, request.as_json())
+
+    def kept(session: Session, number: int) -> None:
+        backtest_jobs.stored(session, job_id, number)
+
+    desk = Desk(database, environment, Told(database, job_id), begun, kept, SystemClock().now)
+    return work(LabRequest.of(row.request), row.name, desk)
 
 
 def end_with(worker_pid: int) -> None:

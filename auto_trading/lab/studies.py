@@ -8,7 +8,15 @@ import numpy as np
 from auto_trading.backtesting.output import parameters
 from auto_trading.backtesting.request import BacktestRequest
 from auto_trading.lab.charts import POINTS, kept
-from auto_trading.research import folds, monte_carlo, sweep, walk_forward
+from auto_trading.research import (
+    capacity_estimate,
+    cost_sensitivity,
+    folds,
+    monte_carlo,
+    optimize,
+    sweep,
+    walk_forward,
+)
 from auto_trading.research.ranking import DEFAULT_METRIC
 from auto_trading.research.study import StudySpec
 from config.settings import Settings
@@ -17,9 +25,10 @@ from crypto_trader_pro.backtest.lab_request import LabKind, LabRequest
 Json = dict[str, Any]
 
 _KINDS: Final = {
-    LabKind.SWEEP: "sweep", LabKind.WALK_FORWARD: "walk-forward",
-    LabKind.MONTE_CARLO: "monte-carlo",
+    LabKind.SWEEP: "sweep", LabKind.OPTIMIZE: "optimize", LabKind.WALK_FORWARD: "walk-forward",
+    LabKind.MONTE_CARLO: "monte-carlo", LabKind.COSTS: "costs", LabKind.CAPACITY: "capacity",
 }  # fmt: skip
+_TABLES: Final = (LabKind.SWEEP, LabKind.OPTIMIZE, LabKind.COSTS, LabKind.CAPACITY)
 _ROWS: Final = 200  # of a sweep, best first; all are in the study's folder
 _HEADLINE: Final = ("return", "max_drawdown", "sharpe")
 _DRAWN: Final = frozenset({"rows", "equity", "bands"})  # kept apart from the figures of a list
@@ -37,6 +46,12 @@ def _options(request: LabRequest) -> Json:
     grid = {key: [str(value) for value in values] for key, values in request.grid.items()}
     if request.kind is LabKind.SWEEP:
         return sweep.options(grid, DEFAULT_METRIC)
+    if request.kind is LabKind.OPTIMIZE:
+        return optimize.options(grid, DEFAULT_METRIC, request.tries, request.windows)
+    if request.kind is LabKind.COSTS:
+        return cost_sensitivity.options()
+    if request.kind is LabKind.CAPACITY:
+        return capacity_estimate.options()
     if request.kind is LabKind.WALK_FORWARD:
         plan = folds.Plan(
             request.anchored, request.train_days, request.test_days, request.purge,
@@ -61,7 +76,7 @@ def told(kind: LabKind, found: Mapping[str, Any], settings: Settings) -> Json:
 
 def drawn(kind: LabKind, found: Mapping[str, Any]) -> Json:
     """Return what a page draws of a study: bounded tables and curves."""
-    if kind is LabKind.SWEEP:
+    if kind in _TABLES:
         return {"rows": found["rows"][:_ROWS], "rows_total": len(found["rows"])}
     if kind is LabKind.WALK_FORWARD:
         return {"curve": _curve(found["equity"])}
@@ -69,16 +84,25 @@ def drawn(kind: LabKind, found: Mapping[str, Any]) -> Json:
 
 
 def _best(kind: LabKind, found: Mapping[str, Any]) -> Json:
-    if kind is LabKind.MONTE_CARLO:
-        return {"best_params": {}, "headline": _headline(found["base"])}
+    """Return the parameters that a study recommends, if any, and what they did."""
+    row, params = _chosen(kind, found)
+    return {"best_params": params, "headline": _headline(row)}
+
+
+def _chosen(kind: LabKind, found: Mapping[str, Any]) -> tuple[Mapping[str, Any], Json]:
+    if kind in (LabKind.SWEEP, LabKind.OPTIMIZE):
+        best = found["best"]
+        if best is None:
+            return {}, {}
+        whole = found.get("whole") or next(r for r in found["rows"] if r["name"] == best["name"])
+        return whole, best["params"]
     if kind is LabKind.WALK_FORWARD:
         steady = {key: value["most_common"] for key, value in found["stability"].items()}
-        return {"best_params": steady, "headline": _headline(found["out_of_sample"])}
-    best = found["best"]
-    if best is None:
-        return {"best_params": {}, "headline": {}}
-    row = next(row for row in found["rows"] if row["name"] == best["name"])
-    return {"best_params": best["params"], "headline": _headline(row)}
+        return found["out_of_sample"], steady
+    if kind is LabKind.MONTE_CARLO:
+        return found["base"], {}
+    usual = (r for r in found["rows"] if (r.get("fees"), r.get("slippage")) == ("1", "1"))
+    return next(usual, {}), {}
 
 
 def _headline(row: Mapping[str, Any]) -> Json:

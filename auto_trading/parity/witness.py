@@ -34,6 +34,7 @@ class Witness(MemoryJournal):
 
     def __init__(self, symbols: Sequence[str], asked: Asked | None = None) -> None:
         super().__init__(symbols)
+        self.counted = None  # the one that is asked for may be quiet
         self.symbols = tuple(symbols)
         self.references: list[int] = []
         self.wishes: dict[tuple[str, int], dict[str, Wish]] = {}

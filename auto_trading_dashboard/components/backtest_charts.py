@@ -147,6 +147,7 @@ def fan(bands: Mapping[str, Any], quantiles: Sequence[float], unit: str) -> Json
     axis = {"side": "right", "automargin": True, "tickformat": ",.6~r"}
     layout = _layout(300) | {
         "xaxis": {"title": {"text": unit}, "showgrid": False}, "yaxis": axis,
+        "showlegend": False,  # the five lines are named above it
     }  # fmt: skip
     return {"data": traces, "layout": layout}
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 _CHOSEN: Final = "lab_chosen"  # number of a result
 _SEEN: Final = "lab_seen"  # the newest result and the turn when the page was drawn
+ANCHOR: Final = "results"  # of the heading, for a link beside the queue
 TURN: Final = "lab_turn"  # controls of an earlier turn are forgotten
 
 

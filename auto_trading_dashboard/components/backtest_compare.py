@@ -14,12 +14,15 @@ from auto_trading_dashboard.components import (
     charts,
     figures,
 )
+from auto_trading_dashboard.components import settings_draft as drafts
+from auto_trading_dashboard.components import settings_words as words
 from auto_trading_dashboard.components.live import guarded
 from auto_trading_dashboard.components.tables import Column, table
 from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.queries import backtests
 from auto_trading_dashboard.queries.backtests import Stored
 from auto_trading_dashboard.reading import read
+from config.catalogue import keys
 
 Row = tuple[str, tuple[Mapping[str, Any] | None, ...]]
 
@@ -28,6 +31,14 @@ Row = tuple[str, tuple[Mapping[str, Any] | None, ...]]
 def draw(chosen: Sequence[Stored]) -> None:
     """Draw the comparison; the first is what the others are set against."""
     st.subheader(text("backtest_lab.comparison"), anchor=False)
+    st.markdown(f":gray[:material/info: {text('backtest.simulated')}]")
+    backtest_words.warn_of_luck(
+        [
+            f"{one.public_id}: {line}"
+            for one in chosen
+            for line in backtest_words.trials(one.summary)
+        ]
+    )
     if len({one.data_sha256 for one in chosen}) > 1:
         st.warning(text("backtest.compare.windows_differ"), icon=":material/warning:")
     _figures(chosen)
@@ -100,7 +111,7 @@ def _parameters(chosen: Sequence[Stored]) -> None:
     own = [_flat(one) for one in chosen]
     names = sorted({name for found in own for name in found})
     rows = [
-        [name, *(found.get(name, figures.MISSING) for found in own)]
+        [_name_of(name, names), *(found.get(name, figures.MISSING) for found in own)]
         for name in names
         if len({found.get(name) for found in own}) > 1
     ]
@@ -115,6 +126,15 @@ def _parameters(chosen: Sequence[Stored]) -> None:
     )  # fmt: skip
 
 
+def _name_of(name: str, names: Sequence[str]) -> str:
+    """Return a key as the form names it; as it is where two would be called the same."""
+    called = {
+        one: words.label(drafts.path_of(one)) for one in names if drafts.path_of(one) in keys()
+    }
+    label = called.get(name, name)
+    return name if list(called.values()).count(label) > 1 else label
+
+
 def _flat(stored: Stored) -> dict[str, str]:
     """Return what a backtest was made with: parameters, and every other changed setting."""
     found = {
@@ -123,5 +143,8 @@ def _flat(stored: Stored) -> dict[str, str]:
         for key, value in own.items()
     }
     found |= {key: str(value) for key, value in stored.params.items() if key not in found}
-    return found | {"timeframe": stored.timeframe, "engine": stored.engine,
-                    "symbols": ", ".join(stored.symbols)}  # fmt: skip
+    engine = backtest_words.known(f"backtest_lab.engine_{stored.engine}", stored.engine)
+    return found | {
+        text("backtest_lab.timeframe"): stored.timeframe, text("backtest_lab.engine"): engine,
+        text("backtest_lab.symbols"): ", ".join(stored.symbols),
+    }  # fmt: skip

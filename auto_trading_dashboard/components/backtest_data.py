@@ -15,6 +15,7 @@ from auto_trading_dashboard.queries import backtests
 from auto_trading_dashboard.queries.backtests import Series
 from auto_trading_dashboard.reading import read
 from crypto_trader_pro.backtest.lab_request import LabKind
+from crypto_trader_pro.backtest.metrics import MIN_RATIO_RETURNS
 from crypto_trader_pro.domain.timeframes import timeframe_ms
 
 _MONTHS: Final = 24  # of history that a suggested download asks for
@@ -31,13 +32,13 @@ class Found:
     missing: int
 
 
-def draw(asked: Asked, series: Sequence[Series], venue: str, now: datetime) -> bool:
+def draw(asked: Asked, series: Sequence[Series], now: datetime) -> bool:
     """Say what is stored for each symbol; True when it is enough for what is asked."""
     if not asked.symbols or not asked.timeframe:
         return False
     with st.container(border=True, key="lab_data"):
         st.markdown(f"**{text('backtest_lab.data')}**")
-        found = [_found(symbol, asked, series, venue) for symbol in asked.symbols]
+        found = [_found(symbol, asked, series) for symbol in asked.symbols]
         st.markdown("  \n".join(_line(one, asked) for one in found))
         lacking = [one.symbol for one in found if not one.count]
         rates = {s.symbol for s in series if s.is_funding}
@@ -55,13 +56,18 @@ def draw(asked: Asked, series: Sequence[Series], venue: str, now: datetime) -> b
 
 
 def _too_short(found: Sequence[Found], asked: Asked) -> str:
-    """Say that not one fold of a walk-forward fits the candles; "" where one does."""
+    """Say that a fold of a walk-forward or a window of a search does not fit the candles."""
     request = asked.request
-    if request is None or request.kind is not LabKind.WALK_FORWARD:
+    if request is None or request.kind not in (LabKind.WALK_FORWARD, LabKind.OPTIMIZE):
         return ""
     first = min(one.first for one in found if one.first is not None)
     last = max(one.last for one in found if one.last is not None)
-    need, span = request.train_days + request.test_days, (last - first).days
+    span = (last - first).days
+    if request.kind is LabKind.OPTIMIZE:
+        need = request.windows * MIN_RATIO_RETURNS
+        code = "backtest_lab.too_short_windows"
+        return "" if need <= span else text(code, span=span, need=need, windows=request.windows)
+    need = request.train_days + request.test_days
     return "" if need <= span else text("backtest_lab.too_short", span=span, need=need)
 
 
@@ -75,8 +81,8 @@ def commands(symbol: str, timeframe: str, now: datetime) -> list[str]:
     ]
 
 
-def _found(symbol: str, asked: Asked, series: Sequence[Series], venue: str) -> Found:
-    known = (venue, symbol, asked.timeframe)
+def _found(symbol: str, asked: Asked, series: Sequence[Series]) -> Found:
+    known = (asked.venue, symbol, asked.timeframe)
     own = next((s for s in series if (s.venue, s.symbol, s.timeframe) == known), None)
     if own is None:
         return Found(symbol, 0, None, None, 0)
@@ -111,7 +117,7 @@ def _line(one: Found, asked: Asked) -> str:
     line = f":green[:material/check_circle:] {name} {figures.escaped(told)}"
     if one.missing:
         missing = text("backtest_lab.missing", count=figures.whole(one.missing))
-        line += f" :orange[{figures.escaped(missing)}]"
+        line += f" · :orange[{figures.escaped(missing)}]"
     return line
 
 

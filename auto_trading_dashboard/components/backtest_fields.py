@@ -11,9 +11,10 @@ from auto_trading_dashboard.components import figures
 from auto_trading_dashboard.components import settings_draft as drafts
 from auto_trading_dashboard.components import settings_words as words
 from auto_trading_dashboard.components.settings_draft import Checked, Files
-from auto_trading_dashboard.preferences import text
+from auto_trading_dashboard.preferences import language, text
 from config.catalogue import Key, Path, choices_of, keys, kind_of
 from config.effects import value_at
+from utils.texts import catalogue
 
 COSTS: Final = "paper"  # the section of the configuration that says what a fill costs
 _ON: Final = "enabled"  # of a strategy: a backtest plays what it is asked to
@@ -33,6 +34,12 @@ class Field:
 def strategy_names() -> list[str]:
     """Return every strategy of the schema."""
     return list(dict.fromkeys(path[1] for path in keys() if path[0] == "strategies"))
+
+
+def strategy_name(strategy: str) -> str:
+    """Return a strategy as the Settings page names it."""
+    code = f"settings.section.strategies.{strategy}"
+    return text(code) if code in catalogue(language()) else strategy
 
 
 def parameters_of(strategy: str) -> list[Path]:

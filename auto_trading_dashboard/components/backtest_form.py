@@ -15,11 +15,12 @@ from auto_trading_dashboard.components import settings_words as words
 from auto_trading_dashboard.components.backtest_fields import Field
 from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.queries.backtests import Series
-from crypto_trader_pro.backtest.lab_request import LabKind, LabRequest, stored_market
+from crypto_trader_pro.backtest.lab_request import VENUE, LabKind, LabRequest, stored_market
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.timeframes import KNOWN, timeframe_ms
 
 ENGINES: Final = ("compiled", "reference")
+_NO_DETAIL: Final = ""
 _MODEL: Final = "ai_signal"
 _EARLIEST: Final = date(2009, 1, 1)
 
@@ -37,26 +38,30 @@ class Asked:
     faults: tuple[str, ...]
     name: str
     symbols: tuple[str, ...]
+    venue: str
     timeframe: str
     start: datetime | None
     end: datetime | None
 
 
-def draw(series: Sequence[Series], venue: str) -> Asked:
+def draw(series: Sequence[Series]) -> Asked:
     """Draw the form and return what it says."""
     files = drafts.files_now(services.environment().config_dir)
     if files.settings is None:  # the frame says what is wrong with the files
-        return Asked(None, (), "", (), "", None, None)
-    kind = _kind()
-    symbols, timeframe = _candles([s for s in series if s.venue == venue], files.settings.symbols)
+        return Asked(None, (), "", (), VENUE, "", None, None)
+    kind, venue = _kind(), _venue(series)
+    stored = [s for s in series if s.venue == venue and not s.is_funding]
+    symbols, timeframe = _candles(stored, files.settings.symbols)
+    detail = _detail(stored, symbols, timeframe)
     start, end = _range()
     strategies = st.multiselect(
         text("backtest_lab.strategies"), fields.strategy_names(), default=["ema_cross"],
-        key="lab_strategies", persist_state="session",
+        key="lab_strategies", format_func=fields.strategy_name, persist_state="session",
     )  # fmt: skip
     drawn: list[Field] = []
     for name in strategies:
-        with fields.section("backtest_lab.parameters", expanded=name != _MODEL, about=name):
+        about = fields.strategy_name(name)
+        with fields.section("backtest_lab.parameters", expanded=name != _MODEL, about=about):
             drawn += fields.draw(fields.parameters_of(name), files)
     study, faults = backtest_study.draw(kind, strategies, files)
     with fields.section("backtest_lab.costs", expanded=False):
@@ -69,25 +74,30 @@ def draw(series: Sequence[Series], venue: str) -> Asked:
     faults += [words.fault(fault) for fault in checked.faults]
     if checked.settings is not None:
         faults += _model_fault(strategies, timeframe, checked.settings)
-    request = _request(kind, symbols, timeframe, strategies, start, end, venue, {
-        "changes": changes, "engine": engine, **study,
-    }, faults)  # fmt: skip
-    return Asked(request, tuple(faults), name, tuple(symbols), timeframe, start, end)
+    faults += _range_faults(symbols, strategies, start, end)
+    market = stored_market(
+        symbols, timeframe, strategies, start=start, end=end, venue=venue, detail=detail
+    )
+    more = {"changes": changes, "engine": engine, **study}
+    request = None if faults else _request(LabRequest(kind, market, **more), faults)
+    return Asked(
+        request, tuple(faults), name, tuple(symbols), venue, detail or timeframe, start, end
+    )
 
 
 def _kind() -> LabKind:
     names = [kind.value for kind in LabKind]
-    chosen = st.segmented_control(
+    chosen = st.pills(  # seven of them: these wrap on a phone
         text("backtest_lab.kind"), names, default=names[0], required=True, key="lab_kind",
-        format_func=lambda name: text(f"backtest_lab.kind_{name}"), persist_state="session",
+        format_func=lambda name: text(f"backtest_lab.kind_{name}"), wrap=True,
+        persist_state="session",
     )  # fmt: skip
     st.caption(text(f"backtest_lab.kind_{chosen}_help"))
     return LabKind(chosen)
 
 
-def _candles(series: Sequence[Series], configured: Sequence[str]) -> tuple[list[str], str]:
+def _candles(stored: Sequence[Series], configured: Sequence[str]) -> tuple[list[str], str]:
     """Let a person choose symbols and timeframe; what is stored is offered first."""
-    stored = [s for s in series if not s.is_funding]
     symbols = list(dict.fromkeys([*(s.symbol for s in stored), *configured]))
     known = [t for t in KNOWN if any(s.timeframe == t for s in stored)] or list(KNOWN)
     default = "1h" if "1h" in known else known[0]
@@ -101,6 +111,39 @@ def _candles(series: Sequence[Series], configured: Sequence[str]) -> tuple[list[
         key="lab_symbols", help=text("backtest_lab.symbols_help"), persist_state="session",
     )  # fmt: skip
     return [symbol.strip() for symbol in chosen], str(timeframe or default)
+
+
+def _venue(series: Sequence[Series]) -> str:
+    """Let a person choose whose candles are played, where there are several venues'."""
+    known = list(dict.fromkeys(s.venue for s in series if not s.is_funding))
+    if len(known) < 2:
+        return known[0] if known else VENUE
+    chosen = st.segmented_control(
+        text("backtest_lab.venue"), known, default=VENUE if VENUE in known else known[0],
+        required=True, key="lab_venue", help=text("backtest_lab.venue_help"),
+        persist_state="session",
+    )  # fmt: skip
+    return str(chosen or known[0])
+
+
+def _detail(stored: Sequence[Series], symbols: Sequence[str], timeframe: str) -> str | None:
+    """Let a person have fills looked up in shorter candles, where every symbol has them."""
+    length = timeframe_ms(timeframe)
+    found = [
+        name
+        for name in KNOWN
+        if timeframe_ms(name) < length and length % timeframe_ms(name) == 0 and symbols
+        and set(symbols) <= {s.symbol for s in stored if s.timeframe == name}
+    ]  # fmt: skip
+    if not found:
+        return None
+    chosen = st.segmented_control(
+        text("backtest_lab.detail"), [_NO_DETAIL, *found], default=_NO_DETAIL, required=True,
+        format_func=lambda name: name or text("backtest_lab.detail_none"),
+        key=f"lab_detail_{timeframe}", help=text("backtest_lab.detail_help"),
+        persist_state="session",
+    )  # fmt: skip
+    return str(chosen) if chosen else None
 
 
 def _range() -> tuple[datetime | None, datetime | None]:
@@ -124,7 +167,7 @@ def _midnight(day: Any) -> datetime | None:
 def _engine() -> str:
     chosen = st.segmented_control(
         text("backtest_lab.engine"), ENGINES, default=ENGINES[0], required=True, key="lab_engine",
-        format_func=lambda name: text(f"backtest.engine_{name}"),
+        format_func=lambda name: text(f"backtest_lab.engine_{name}"),
         help=text("backtest_lab.engine_help"), persist_state="session",
     )  # fmt: skip
     return str(chosen or ENGINES[0])
@@ -145,22 +188,22 @@ def _model_fault(strategies: Sequence[str], timeframe: str, settings: Any) -> li
     return [text("backtest_lab.model_timeframe", needed=needed, timeframe=timeframe)]
 
 
-def _request(
-    kind: LabKind, symbols: Sequence[str], timeframe: str, strategies: Sequence[str],
-    start: datetime | None, end: datetime | None, venue: str, more: dict[str, Any],
-    faults: list[str],
-) -> LabRequest | None:  # fmt: skip
-    """Return the request; what is wrong with it joins `faults`."""
+def _range_faults(
+    symbols: Sequence[str], strategies: Sequence[str], start: datetime | None,
+    end: datetime | None,
+) -> list[str]:  # fmt: skip
+    faults = []
     if not symbols:
         faults.append(text("backtest_lab.no_symbol"))
     if not strategies:
         faults.append(text("backtest_lab.no_strategy"))
     if start is not None and end is not None and start >= end:
         faults.append(text("backtest_lab.empty_range"))
-    if faults:
-        return None
-    market = stored_market(symbols, timeframe, strategies, start=start, end=end, venue=venue)
-    request = LabRequest(kind, market, **more)
+    return faults
+
+
+def _request(request: LabRequest, faults: list[str]) -> LabRequest | None:
+    """Return the request; what is wrong with it joins `faults`."""
     try:
         request.check()
     except InputError as e:

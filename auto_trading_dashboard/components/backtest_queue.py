@@ -54,6 +54,8 @@ def queue() -> None:
     newest = read("lab newest", backtests.newest_result).value or 0
     with st.container(border=True, key="lab_queue"):
         st.markdown(f"**{text('backtest_lab.queue')}**")
+        if newest:  # they are below the form, out of sight on most screens
+            st.markdown(f"[{text('backtest_lab.to_results')}](#{backtest_choice.ANCHOR})")
         with page.shown(reading, "lab_queue"):
             if page.is_silent(reading):
                 return
@@ -159,9 +161,9 @@ def _job(job: Job) -> None:
             share = min(1.0, job.done / job.total) if job.total else 0.0
             st.progress(share, text=figures.escaped(_progress(job, now)))
         else:
-            colour = "red" if job.error else "gray"
-            told = job.error or _when(job, now)
-            st.markdown(f":{colour}[{figures.escaped(told)}]")
+            if job.error:
+                st.markdown(f":red[{figures.escaped(job.error)}]")
+            st.caption(figures.escaped(_when(job, now)))
 
 
 def _head(job: Job) -> str:

@@ -26,7 +26,7 @@ from crypto_trader_pro.domain.timeframes import to_datetime
 
 Json = Mapping[str, Any]
 
-_WIDTH: Final = 160  # of a figure with its sample, pixels at least
+_WIDTH: Final = 230  # of a figure with its sample and interval, pixels at least
 _SHOWN_TRADES: Final = 200
 _MIMES: Final = {".html": "text/html", ".csv": "text/csv", ".json": "application/json"}
 _FILES: Final = ("report.html", "trades.csv", "fills.csv", "orders.csv", "summary.json")
@@ -67,14 +67,13 @@ def _about(stored: Stored) -> None:
     st.caption(figures.escaped(f"{said} · {ran}"))
     if summary.get("engine_refused"):
         st.caption(figures.escaped(text("backtest.refused", reason=summary["engine_refused"])))
-    for line in backtest_words.trials(summary):
-        st.markdown(f":orange[:material/casino:] {figures.escaped(line)}")
+    backtest_words.warn_of_luck(backtest_words.trials(summary))
 
 
 @guarded
 def _headline(stored: Stored) -> None:
     metrics = stored.summary["metrics"]
-    with st.grid(6, min_column_width=_WIDTH, border=True, key="lab_headline"):
+    with st.grid(3, min_column_width=_WIDTH, border=True, key="lab_headline"):
         for code in (c for c in backtest_words.HEADLINE if c in metrics):
             metric(metrics[code], code)
 
@@ -128,7 +127,7 @@ def _trades(found: Json) -> None:
     if total > len(shown):
         told = text("backtest_lab.trades_shown", shown=len(shown), total=figures.whole(total))
         st.caption(figures.escaped(told))
-    table(shown, _TRADES, key="lab_trades", height=300)
+    table(shown, _TRADES, key="lab_trades")
 
 
 @guarded

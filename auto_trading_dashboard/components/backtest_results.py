@@ -32,15 +32,18 @@ def draw() -> None:
     """Draw the list, the open result and a comparison if one is asked for."""
     reading = read("lab results", backtests.results)
     found = reading.value or ()
-    backtest_choice.drawn(found[0].number if found else 0)
+    backtest_choice.drawn(read("lab newest", backtests.newest_result).value or 0)
     with page.shown(reading, "lab_results"):
         if page.is_silent(reading):
             return
-        st.subheader(text("backtest_lab.results"), anchor=False)
+        st.subheader(text("backtest_lab.results"), anchor=backtest_choice.ANCHOR)
         if not found:
             page.nothing("backtest_lab.no_results")
             return
-        with st.expander(text("backtest_lab.list", count=len(found))):
+        is_part = len(found) == backtests.LISTED
+        found = _searched(found) if is_part else found
+        code = "backtest_lab.list_part" if is_part else "backtest_lab.list"
+        with st.expander(text(code, count=len(found))):
             table(found, _COLUMNS, key="lab_list")
         one = _open(found)
         others = _against(found, one)
@@ -52,6 +55,22 @@ def draw() -> None:
             backtest_studies.draw(one)
         if not others:
             backtest_propose.draw(one)
+
+
+def _searched(newest: tuple[Stored, ...]) -> tuple[Stored, ...]:
+    """Let a person look for one among more results than are listed."""
+    given = st.text_input(
+        text("backtest_lab.find"), key="lab_find", max_chars=120, autocomplete="off",
+        placeholder=text("backtest_lab.find_hint"), persist_state="session",
+    )  # fmt: skip
+    wanted = (given or "").strip()
+    if not wanted:
+        return newest
+    key = ("lab search", wanted)
+    found = read(key, lambda s: backtests.results(s, wanted)).value
+    if not found:
+        st.caption(figures.escaped(text("backtest_lab.not_found", wanted=wanted)))
+    return found or newest
 
 
 def _open(found: tuple[Stored, ...]) -> Stored:

@@ -1,4 +1,4 @@
-"""A stored sweep, walk-forward or Monte Carlo study: what was tried and what came of it."""
+"""A stored study: what was tried and what came of it. Costs and capacity: `backtest_costs`."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -8,11 +8,14 @@ import streamlit as st
 
 from auto_trading_dashboard.components import (
     backtest_charts,
+    backtest_costs,
     backtest_result,
     backtest_words,
     charts,
     figures,
 )
+from auto_trading_dashboard.components import settings_draft as drafts
+from auto_trading_dashboard.components import settings_words as words
 from auto_trading_dashboard.components.backtest_words import UNITS, plain_value
 from auto_trading_dashboard.components.live import guarded
 from auto_trading_dashboard.components.tables import Column, table
@@ -38,8 +41,14 @@ def draw(stored: Stored) -> None:
     _failed(told)
     if stored.kind == LabKind.SWEEP:
         _sweep(stored, drawn)
+    elif stored.kind == LabKind.OPTIMIZE:
+        _searched(stored, drawn)
     elif stored.kind == LabKind.WALK_FORWARD:
         _walk(stored, drawn)
+    elif stored.kind == LabKind.COSTS:
+        backtest_costs.costs(told, drawn)
+    elif stored.kind == LabKind.CAPACITY:
+        backtest_costs.capacity(told, drawn)
     elif stored.kind == LabKind.MONTE_CARLO:
         _shaken(told, drawn)
     backtest_result.files(stored)
@@ -62,17 +71,17 @@ def _head(stored: Stored) -> str:
 
 def _luck(told: Json) -> None:
     """Say how much was tried here, and what is left of the Sharpe ratio then."""
-    luck = told.get("luck")
-    if not luck:
+    luck = told.get("luck") or {}
+    count = luck.get("trials", told.get("trials"))
+    if not count:  # nothing of it is a trial of parameters: the same ones were played throughout
         return
-    many = "backtest.trials_many" if luck["trials"] > 1 else "backtest.trials"
-    lines = [text(many, count=figures.whole(luck["trials"]))]
-    if luck["psr"] is not None:
+    lines = [text("backtest.trials_many" if count > 1 else "backtest.trials",
+                  count=figures.whole(count))]  # fmt: skip
+    if luck.get("psr") is not None:
         lines.append(text("backtest_lab.luck_psr", percent=f"{luck['psr'] * 100:.1f}"))
-    if luck["deflated"] is not None:
+    if luck.get("deflated") is not None:
         lines.append(text("backtest.deflated", percent=f"{luck['deflated'] * 100:.1f}"))
-    for line in lines:
-        st.markdown(f":orange[:material/casino:] {figures.escaped(line)}")
+    backtest_words.warn_of_luck(lines)
 
 
 def _failed(told: Json) -> None:
@@ -100,8 +109,8 @@ def _coloured(code: str, value: Any) -> str:
     if code != "return" or value is None:
         return shown
     sign = Decimal(str(value))
-    words = f"{figures.arrow(sign)} {shown}".strip()
-    return figures.coloured(words, figures.profit_colour(sign, palette()))
+    marked = f"{figures.arrow(sign)} {shown}".strip()
+    return figures.coloured(marked, figures.profit_colour(sign, palette()))
 
 
 def _figures_of(row: Json, codes: Sequence[str]) -> list[tuple[str, str, str, str]]:
@@ -131,7 +140,30 @@ def _sweep(stored: Stored, drawn: Json) -> None:
     if rows:
         total = figures.whole(drawn["rows_total"])
         st.caption(text("backtest_lab.all_rows", shown=len(rows), total=total))
-        table(rows, _ROWS, key="lab_rows", height=300)
+        table(rows, _ROWS, key="lab_rows")
+
+
+def _searched(stored: Stored, drawn: Json) -> None:
+    """Draw what a search found: the best over the whole range, and every score."""
+    told, rows = stored.summary, drawn.get("rows") or []
+    metric = backtest_words.name_of(told["metric"])
+    count = figures.whole(told["tried"])
+    st.subheader(text("backtest_lab.best", count=count, metric=metric), anchor=False)
+    st.markdown(f"**{figures.escaped(told['best']['name'])}**")
+    codes = ("return", "max_drawdown", "sharpe", "sortino", "calmar")
+    _metrics(_figures_of(told["whole"], codes), "lab_best")
+    st.caption(figures.escaped(text(
+        "backtest_lab.search_told", pruned=figures.whole(told["pruned"]),
+        windows=len(told["windows"]), metric=metric,
+    )))  # fmt: skip
+    score: Column[Json] = Column(
+        "", lambda r: number("sharpe", r["score"]), right=True,
+        heading=text("backtest_lab.score", metric=metric),
+    )  # fmt: skip
+    if rows:
+        total = figures.whole(drawn["rows_total"])
+        st.caption(text("backtest_lab.all_rows", shown=len(rows), total=total))
+        table(rows, [_COMBINATION, score], key="lab_rows")
 
 
 def _grid_map(rows: Sequence[Json]) -> None:
@@ -166,6 +198,7 @@ def _walk(stored: Stored, drawn: Json) -> None:
     ]  # fmt: skip
     _metrics(values, "lab_oos")
     if drawn.get("curve"):
+        st.caption(text("backtest_lab.index_help"))
         figure = backtest_charts.equity(drawn["curve"], "", backtest_result.look())
         st.plotly_chart(figure, theme="streamlit", config=charts.WITH_TOOLS, key="lab_curve")
     st.subheader(text("backtest_lab.folds"), anchor=False)
@@ -174,8 +207,9 @@ def _walk(stored: Stored, drawn: Json) -> None:
         st.subheader(text("backtest_lab.stability"), anchor=False)
     lines = [
         text(
-            "backtest_lab.stability_line", name=name, value=one["most_common"],
-            share=f"{one['share'] * 100:.0f}", changes=figures.whole(one["changes"]),
+            "backtest_lab.stability_line", name=words.label(drafts.path_of(name)),
+            value=one["most_common"], share=f"{one['share'] * 100:.0f}",
+            changes=figures.whole(one["changes"]),
         )
         for name, one in told["stability"].items()
     ]  # fmt: skip
@@ -223,14 +257,14 @@ def _figure(code: str) -> Any:
     return lambda row: number(code, row.get(code))
 
 
+_COMBINATION: Column[Json] = Column("backtest_lab.combination", lambda r: r["name"], pinned=True)
 _ROWS: list[Column[Json]] = [
-    Column("backtest_lab.combination", lambda r: r["name"], pinned=True),
+    _COMBINATION,
     *(
         Column(f"backtest.metric.{code}", _figure(code), right=True)
         for code in ("sharpe", "return", "max_drawdown", "sortino", "calmar")
     ),
     Column("backtest_lab.column_fills", lambda r: r["fills"], form="%d"),
-    Column("backtest.metric.fees", _figure("fees"), right=True),
 ]
 _FOLDS: list[Column[Json]] = [
     Column("backtest_lab.fold_test", _span("test"), pinned=True),

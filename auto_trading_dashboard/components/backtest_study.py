@@ -1,4 +1,4 @@
-"""What a sweep, a walk-forward and a Monte Carlo study ask for beside the backtest itself."""
+"""What a sweep, a search, a walk-forward and a Monte Carlo study ask for beside the backtest."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -19,6 +19,8 @@ from config.faults import FaultCode
 from crypto_trader_pro.backtest.lab_request import (
     MOST_RUNS,
     MOST_TRIALS,
+    MOST_WINDOWS,
+    OF_A_GRID,
     LabKind,
     Shaking,
     values_of,
@@ -35,8 +37,10 @@ def draw(
     """Draw the controls of a kind; return fields of a `LabRequest`, and what is wrong."""
     found: dict[str, Any] = {}
     faults: list[str] = []
-    if kind in (LabKind.SWEEP, LabKind.WALK_FORWARD):
-        found["grid"] = _grid(strategies, files, faults)
+    if kind in OF_A_GRID:
+        found["grid"] = _grid(kind, strategies, files, faults)
+    if kind is LabKind.OPTIMIZE:
+        found |= _search()
     if kind is LabKind.WALK_FORWARD:
         found |= _folds()
     if kind is LabKind.MONTE_CARLO:
@@ -45,7 +49,7 @@ def draw(
 
 
 def _grid(
-    strategies: Sequence[str], files: Files, faults: list[str]
+    kind: LabKind, strategies: Sequence[str], files: Files, faults: list[str]
 ) -> dict[str, list[str]]:  # fmt: skip
     """Let a person name the values that are tried."""
     paths = [p for s in strategies for p in fields.parameters_of(s) if fields.is_number(p)]
@@ -66,7 +70,8 @@ def _grid(
         count = 1
         for values in grid.values():
             count *= len(values)
-        told = text("backtest_lab.trials_asked", count=figures.whole(count), most=MOST_TRIALS)
+        code = "trials_possible" if kind is LabKind.OPTIMIZE else "trials_asked"
+        told = text(f"backtest_lab.{code}", count=figures.whole(count), most=MOST_TRIALS)
         st.caption(figures.escaped(told))
     return grid
 
@@ -104,6 +109,19 @@ def _around(path: Path, value: Any) -> str:
     exact = Decimal(value)
     tried_too = sorted({exact / 2, exact, exact * 3 / 2})
     return ", ".join(drafts.as_text(one) for one in tried_too)
+
+
+def _search() -> dict[str, Any]:
+    with st.grid(2, min_column_width=150, gap="small"):
+        tries = st.number_input(
+            text("backtest_lab.tries"), 2, MOST_TRIALS, 50, step=10, key="lab_tries",
+            help=text("backtest_lab.tries_help"), persist_state="session",
+        )  # fmt: skip
+        windows = st.number_input(
+            text("backtest_lab.windows"), 1, MOST_WINDOWS, 4, key="lab_windows",
+            help=text("backtest_lab.windows_help"), persist_state="session",
+        )  # fmt: skip
+    return {"tries": int(tries), "windows": int(windows)}
 
 
 def _folds() -> dict[str, Any]:

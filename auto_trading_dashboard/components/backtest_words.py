@@ -1,8 +1,10 @@
 """Figures of a stored backtest in words: value, sample, interval, or why there is none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
+
+import streamlit as st
 
 from auto_trading_dashboard.components import figures
 from auto_trading_dashboard.preferences import language, text
@@ -117,6 +119,12 @@ def assumption(values: Json) -> str:
         except KeyError:  # stored by another version
             pass
     return f"{values['code']}: " + ", ".join(f"{key} {value}" for key, value in numbers.items())
+
+
+def warn_of_luck(lines: Sequence[str]) -> None:
+    """Write how much was tried and what that leaves of the result, as one paragraph."""
+    told = "  \n".join(figures.escaped(line) for line in lines)
+    st.markdown(f":orange[:material/casino:] {told}")
 
 
 def trials(summary: Json) -> list[str]:

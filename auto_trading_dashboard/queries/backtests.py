@@ -12,8 +12,10 @@ from crypto_trader_pro.domain.timeframes import KNOWN
 from database import backtest_jobs
 from database.backtest_jobs import ENDED, BacktestJobStatus
 from database.candles import FUNDING
-from database.models import BacktestRow, MarketDataRow
+from database.models import BacktestJobRow, BacktestRow, MarketDataRow
 
+LISTED: Final = 50  # results that a list shows
+_DIGITS: Final = 10  # of a number that a database can hold
 IMPORTED: Final = "replay"  # the source of candles that were imported or downloaded
 _market = MarketDataRow
 _SERIES: Final = (col(_market.venue), col(_market.symbol), col(_market.timeframe))
@@ -154,8 +156,16 @@ def queue(session: Session, is_gone: Any, limit: int = 8) -> tuple[Job, ...]:
 
 
 def newest_result(session: Session) -> int:
-    """Return the number of the newest stored result, 0 before the first."""
-    query = select(col(BacktestRow.id)).order_by(col(BacktestRow.id).desc()).limit(1)
+    """Return the number of the newest stored result, 0 before the first.
+
+    One whose job still writes its report is not counted yet.
+    """
+    job = BacktestJobRow
+    unfinished = select(col(job.backtest_id)).where(
+        col(job.status) == BacktestJobStatus.RUNNING, col(job.backtest_id).is_not(None)
+    )
+    number = col(BacktestRow.id)
+    query = select(number).where(number.not_in(unfinished)).order_by(number.desc()).limit(1)
     return session.connection().execute(query).scalar() or 0
 
 
@@ -170,9 +180,18 @@ _LISTED: Final = tuple(
 )  # fmt: skip
 
 
-def results(session: Session, limit: int = 50) -> tuple[Stored, ...]:
-    """Return stored results, newest first, without what only a chart needs."""
+def results(session: Session, wanted: str = "", limit: int = LISTED) -> tuple[Stored, ...]:
+    """Return stored results, newest first, without what only a chart needs.
+
+    Args:
+        wanted: a number ("b12", "12") or a part of a name; "" is every one.
+    """
     query = select(*_LISTED).order_by(col(BacktestRow.id).desc()).limit(limit)
+    number = wanted.removeprefix("b")
+    if wanted and number.isdecimal() and len(number) < _DIGITS:
+        query = query.where(col(BacktestRow.id) == int(number))
+    elif wanted:
+        query = query.where(col(BacktestRow.name).icontains(wanted, autoescape=True))
     return tuple(_stored(row) for row in session.connection().execute(query))
 
 

@@ -44,7 +44,8 @@ def falls(equity: Floats) -> Floats:
     """
     peaks = np.maximum.accumulate(equity)
     if bool((peaks[:1] > 0).all()):  # peaks never fall, so all are: no need for masks of a million
-        depth: Floats = (peaks - equity) / peaks
+        depth: Floats = peaks - equity
+        depth /= peaks
         return depth
     sound = peaks > 0
     result: Floats = np.where(sound, (peaks - equity) / np.where(sound, peaks, 1.0), 0.0)

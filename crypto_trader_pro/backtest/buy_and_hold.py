@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import CandleSeries, Ints
 from crypto_trader_pro.domain.units import MAX_NOTIONAL, notional
 from crypto_trader_pro.simulation.costs import fee
+
+_PART: Final = 1 << 16  # instants at once: many short arrays take less memory than a few long ones
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +87,9 @@ def buy_and_hold(
                 f"highest close"
             )
         costs = _fees(instrument, lots, int(closes[0]), int(closes[-1]))
-        equity += _profit(instrument, lots, costs, closes_ms, closes, close_ms)
+        for start in range(0, len(close_ms), _PART):
+            part = slice(start, start + _PART)
+            equity[part] += _profit(instrument, lots, costs, closes_ms, closes, close_ms[part])
         bought.append(lots)
         fees += sum(costs)
     curve = EquityCurve(opening, start_ms, close_ms, equity)

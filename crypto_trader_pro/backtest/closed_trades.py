@@ -11,6 +11,8 @@ from collections import deque
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from crypto_trader_pro.backtest.result import (
     FILL_AT,
     FILL_FEE,
@@ -29,8 +31,10 @@ from crypto_trader_pro.backtest.result import (
     BacktestResult,
 )
 from crypto_trader_pro.domain.instruments import Instrument, plain
+from crypto_trader_pro.domain.market import Ints
 from crypto_trader_pro.domain.units import mul_div, notional
 
+_PART: Final = 1 << 12  # fills that are Python's numbers at once
 VENUE: Final = -1  # strategy of a position that no strategy's order opened
 
 
@@ -85,26 +89,32 @@ def round_trips(result: BacktestResult) -> RoundTrips:
     Raises:
         ValueError: funding was paid while the symbol had no position.
     """
-    strategies = dict(
-        zip(
-            result.orders[:, ORDER_NUMBER].tolist(), result.orders[:, ORDER_STRATEGY].tolist(),
-            strict=True,
-        )
-    )  # fmt: skip
     books = [_Book(i, what, result.timeframe_ms) for i, what in enumerate(result.instruments)]
     for payment in result.funding.tolist():
         books[payment[FUNDING_SYMBOL]].payments.append(
             (payment[FUNDING_AT], payment[FUNDING_AMOUNT])
         )
     closed: list[RoundTrip] = []
-    for row in result.fills.tolist():
-        ended = books[row[FILL_SYMBOL]].fill(row, strategies.get(row[FILL_ORDER], VENUE))
-        if ended is not None:
-            closed.append(ended)
+    strategies = _strategies(result)
+    for start in range(0, len(result.fills), _PART):
+        rows = result.fills[start : start + _PART].tolist()
+        for row, strategy in zip(rows, strategies[start : start + _PART].tolist(), strict=True):
+            ended = books[row[FILL_SYMBOL]].fill(row, strategy)
+            if ended is not None:
+                closed.append(ended)
     end_ms = int(result.close_ms[-1]) if len(result.close_ms) else result.start_ms
     return RoundTrips(
         tuple(closed), tuple(trip for book in books if (trip := book.still_open(end_ms)))
     )
+
+
+def _strategies(result: BacktestResult) -> Ints:
+    """Return the strategy behind the order of each fill."""
+    numbers, wanted = result.orders[:, ORDER_NUMBER], result.fills[:, FILL_ORDER]
+    if not len(numbers):
+        return np.full(len(wanted), VENUE, np.int64)
+    place = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
+    return np.where(numbers[place] == wanted, result.orders[place, ORDER_STRATEGY], VENUE)
 
 
 class _Book:

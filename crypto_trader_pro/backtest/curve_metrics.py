@@ -109,8 +109,7 @@ def curve_metrics(curve: EquityCurve) -> tuple[Metric, ...]:
     """Return the figures of a curve, in the order of a table."""
     daily = daily_equity(curve)
     returns = usable_returns(daily)
-    equity = np.concatenate(([curve.opening], curve.equity)).astype(np.float64)
-    fall = deepest_fall(equity)
+    fall = deepest_fall(np.concatenate(([curve.opening], curve.equity), dtype=np.float64))
     return (
         Metric("days", curve.days, Unit.DAYS, len(curve.close_ms), Counts.CLOSES),
         Metric("return", curve.change, Unit.FRACTION, len(curve.close_ms), Counts.CLOSES),
@@ -156,15 +155,19 @@ def _of_fall(curve: EquityCurve, fall: Fall | None, days: int) -> Iterable[Metri
     yield Metric("max_drawdown", depth, Unit.FRACTION, closes, Counts.CLOSES)
     length = 0.0
     if fall is not None and depth > 0:
-        at_ms = np.concatenate(([curve.start_ms], curve.close_ms))
-        until = len(at_ms) - 1 if fall.recovered is None else fall.recovered
-        length = float(at_ms[until] - at_ms[fall.peak]) / DAY_MS
+        until = len(curve.close_ms) if fall.recovered is None else fall.recovered
+        length = float(_instant(curve, until) - _instant(curve, fall.peak)) / DAY_MS
     yield Metric("max_drawdown_days", length, Unit.DAYS, closes, Counts.CLOSES)
     calmar = calmar_ratio(1.0 + curve.change, curve.days, depth)
     missing = None
     if calmar is None:
         missing = Missing.NO_LOSS if _has_year(curve) else _why_not_yearly(curve)
     yield Metric("calmar", calmar, Unit.RATIO, days, Counts.DAYS, missing=missing)
+
+
+def _instant(curve: EquityCurve, place: int) -> int:
+    """Return the instant of a place in the curve with its opening before it."""
+    return int(curve.close_ms[place - 1]) if place else curve.start_ms
 
 
 def _has_year(curve: EquityCurve) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -25,6 +26,8 @@ REFUSALS = {
     k.TWO_RESTS: "two triggered stops of one symbol wait for volume at the same time",
     k.TOO_LARGE: "the account grows beyond what 64 bits can count",
 }
+_PART: Final = 1 << 16  # closes that are looked at at once
+_DOUBT: Final = 1e-12  # by which floats may be wrong about the deepest fall
 _STATES = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
 
 
@@ -102,9 +105,9 @@ def play(
 def result_of(
     prepared: Prepared, rules: Rules, room: Workspace, reasons: Sequence[str]
 ) -> BacktestResult:
-    """Return what the workspace holds; its arrays are copied."""
+    """Return what the workspace holds; the equity is its own, other arrays are copied."""
     a, out, m = room.state[-1], room.out, prepared.market
-    equity = out.equity.copy()
+    equity = out.equity
     log = out.log[: a[k.LOGGED]]
     ladder = log[log[:, 1] >= k.LADDER]
     events = tuple(
@@ -149,9 +152,9 @@ def bounds_of(room: Workspace) -> dict[str, int]:
 
 def _outcomes(m: Market, rules: Rules, counts: Ints) -> dict[str, int]:
     ends = m.ends if len(m.ends) else slice(None)
-    closes = m.rows[ends, k.OPEN_MS] + rules.terms.bar_ms
     present = m.rows[ends, k.VOLUME :: 5] >= 0
     if rules.terms.interval_ms != rules.terms.decision_ms:
+        closes = m.rows[ends, k.OPEN_MS] + rules.terms.bar_ms
         present = present[closes % rules.terms.interval_ms == 0]
     found = {
         Outcome.ORDERED: int(counts[k.COUNT_ORDERED]),
@@ -167,20 +170,27 @@ def _outcomes(m: Market, rules: Rules, counts: Ints) -> dict[str, int]:
 def _last(m: Market) -> tuple[int, ...]:
     last = []
     for s in range(len(m.instruments)):
-        rows = np.flatnonzero(m.rows[:, 5 * s + k.VOLUME] >= 0)
-        last.append(int(m.rows[rows[-1], 5 * s + k.CLOSE]) if len(rows) else 0)
+        backward = m.rows[::-1, 5 * s : 5 * s + 6]
+        present = backward[:, k.VOLUME] >= 0
+        last.append(int(backward[present.argmax(), k.CLOSE]) if present.any() else 0)
     return tuple(last)
 
 
 def largest_fall(opening: int, equity: Ints) -> int:
     """Return the largest fall from the highest equity before it, parts of 1e8, rounded up.
 
-    Floats find the candidates, whole numbers decide.
+    Floats find the candidates, whole numbers decide. Part by part: arrays of the whole length
+    would be the most memory that a run takes.
     """
-    if not len(equity):
-        return 0
-    peaks = np.maximum(np.maximum.accumulate(equity), opening)
-    shares = (peaks - equity) / peaks
-    near = np.flatnonzero(shares >= shares.max() - 1e-12)
-    pairs = {(int(equity[i]), int(peaks[i])) for i in near}
-    return max(drawdown_rate(worth, peak) for worth, peak in pairs)
+    peak, deepest = opening, 0.0
+    pairs: set[tuple[int, int]] = set()
+    for start in range(0, len(equity), _PART):
+        part = equity[start : start + _PART]
+        peaks = np.maximum(np.maximum.accumulate(part), peak)
+        peak = int(peaks[-1])
+        shares = (peaks - part) / peaks
+        deepest = max(deepest, float(shares.max()))
+        if deepest > 0:
+            near = np.flatnonzero(shares >= deepest - _DOUBT)
+            pairs.update(zip(part[near].tolist(), peaks[near].tolist(), strict=True))
+    return max((drawdown_rate(worth, highest) for worth, highest in pairs), default=0)

@@ -15,14 +15,21 @@ from crypto_trader_pro.simulation.instruments import instrument
 
 MOST_TRIALS: Final = 5_000  # backtests of one job
 MOST_RUNS: Final = 10_000  # of a Monte Carlo study
+MOST_WINDOWS: Final = 50  # of a search
 VENUE: Final = "binance"
 
 
 class LabKind(StrEnum):
     BACKTEST = "backtest"
     SWEEP = "sweep"
+    OPTIMIZE = "optimize"
     WALK_FORWARD = "walk_forward"
     MONTE_CARLO = "monte_carlo"
+    COSTS = "costs"
+    CAPACITY = "capacity"
+
+
+OF_A_GRID: Final = (LabKind.SWEEP, LabKind.OPTIMIZE, LabKind.WALK_FORWARD)
 
 
 class Shaking(StrEnum):
@@ -41,7 +48,9 @@ class LabRequest:
         market: candles, symbols, strategies, range; the keys of a backtest request.
         changes: settings laid over the configuration: dotted key -> value as a command has it.
         engine: "compiled" or "reference".
-        grid: dotted key -> values to try, of a sweep and of each fold of a walk-forward.
+        grid: dotted key -> values to try, of a sweep, a search and each fold of a walk-forward.
+        tries: sets of values that a search may try.
+        windows: consecutive parts of the range that a search judges one after the other.
         anchored: every fold trains from the first candle on; else over a window that moves.
         train_days, test_days: of a fold of a walk-forward.
         purge, embargo: candles left out at the end of a training and the beginning of a test.
@@ -61,11 +70,13 @@ class LabRequest:
     embargo: int = 0
     shaking: Shaking = Shaking.BLOCKS
     runs: int = 1000
+    tries: int = 50
+    windows: int = 4
     study: str = ""
 
     @property
     def trials(self) -> int:
-        """Sets of parameters that are tried."""
+        """Sets of values in the grid."""
         return prod(len(values) for values in self.grid.values())
 
     def check(self) -> None:
@@ -90,11 +101,15 @@ class LabRequest:
         self._check_study()
 
     def _check_study(self) -> None:
-        if self.kind in (LabKind.SWEEP, LabKind.WALK_FORWARD):
+        if self.kind in OF_A_GRID:
             if self.trials < 2:
                 raise InputError("the grid was one set of values, allowed: two sets or more")
-            if self.trials > MOST_TRIALS:
+            if self.trials > MOST_TRIALS and self.kind is not LabKind.OPTIMIZE:
                 raise InputError(f"the grid was {self.trials} sets, allowed: up to {MOST_TRIALS}")
+        if self.kind is LabKind.OPTIMIZE and not 2 <= self.tries <= MOST_TRIALS:
+            raise InputError(f"tries were {self.tries}, allowed: 2 to {MOST_TRIALS}")
+        if self.kind is LabKind.OPTIMIZE and not 1 <= self.windows <= MOST_WINDOWS:
+            raise InputError(f"windows were {self.windows}, allowed: 1 to {MOST_WINDOWS}")
         if self.kind is LabKind.WALK_FORWARD and min(self.train_days, self.test_days) < 1:
             raise InputError(
                 f"days of a fold were {self.train_days} and {self.test_days}, allowed: 1 or more"
@@ -109,7 +124,8 @@ class LabRequest:
             "engine": self.engine, "grid": {key: list(v) for key, v in self.grid.items()},
             "anchored": self.anchored, "train_days": self.train_days,
             "test_days": self.test_days, "purge": self.purge, "embargo": self.embargo,
-            "shaking": self.shaking.value, "runs": self.runs, "study": self.study,
+            "shaking": self.shaking.value, "runs": self.runs, "tries": self.tries,
+            "windows": self.windows, "study": self.study,
         }  # fmt: skip
 
     @classmethod
@@ -159,8 +175,13 @@ def _number(word: str, text: str) -> Decimal:
 def stored_market(
     symbols: Sequence[str], timeframe: str, strategies: Sequence[str], *,
     start: datetime | None = None, end: datetime | None = None, venue: str = VENUE,
+    detail: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the market of a request that plays candles of the database, decided on each of them.
+
+    Args:
+        detail: shorter candles, of which those of `timeframe` are made then; fills are looked up
+            in them.
 
     Raises:
         ValueError: an unknown timeframe.
@@ -170,5 +191,5 @@ def stored_market(
         "interval_seconds": timeframe_ms(timeframe) // 1000, "strategies": list(strategies),
         "from_ms": None if start is None else to_ms(start),
         "to_ms": None if end is None else to_ms(end),
-        "funding": None, "venue": venue, "detail_timeframe": None,
+        "funding": None, "venue": venue, "detail_timeframe": detail,
     }  # fmt: skip

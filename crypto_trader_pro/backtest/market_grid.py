@@ -31,6 +31,9 @@ def grid_of(series: Sequence[CandleSeries]) -> Grid:
     if len(series) == 1:
         open_ms = series[0].open_ms
         rows: tuple[Ints, ...] = (np.arange(len(open_ms)),)
+        whole = _table_of(series[0])
+        if whole is not None:
+            return Grid(whole, rows)
     else:
         open_ms = np.unique(np.concatenate([s.open_ms for s in series]))
         rows = tuple(np.searchsorted(open_ms, s.open_ms) for s in series)
@@ -44,6 +47,32 @@ def grid_of(series: Sequence[CandleSeries]) -> Grid:
             else:
                 table[rows[i], column] = values
     return Grid(table, rows)
+
+
+def _table_of(series: CandleSeries) -> Ints | None:
+    """Return the table that the columns of a series are of, its rows only; None if there is none.
+
+    A series read from Parquet has one, and a second one of a million rows would be 48 MB.
+    """
+    columns = (
+        series.open_ms, series.open, series.high, series.low, series.close, series.volume,
+    )  # fmt: skip
+    whole = series.open_ms.base
+    if whole is None or whole.shape[1:] != (len(columns),) or not whole.flags.c_contiguous:
+        return None
+    first, rest = divmod(_address(series.open_ms) - _address(whole), whole.strides[0])
+    table: Ints = whole[first : first + len(series)]
+    same = not rest and table.dtype == np.int64 and len(table) == len(series)
+    same = same and all(
+        column.base is whole and _address(column) == _address(mine)
+        and column.strides == mine.strides
+        for column, mine in zip(columns, table.T, strict=True)
+    )  # fmt: skip
+    return table if same else None
+
+
+def _address(array: Ints) -> int:
+    return int(array.__array_interface__["data"][0])
 
 
 def row_ends(decisions: Grid, rows: Grid, decision_ms: int) -> Ints:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auto_trading.backtesting.request import ENGINES, BacktestRequest, EngineName
-from auto_trading.replay_market import ReplayRequest
+from auto_trading.candle_market import ReplayRequest
 from auto_trading.translation import STRATEGIES, enabled_strategies
 from config.loading import load
 from config.settings import Settings
@@ -34,8 +34,7 @@ from crypto_trader_pro.cli.context import (
     settings,
 )
 from crypto_trader_pro.cli.interrupts import at_once
-from crypto_trader_pro.cli.output import instant, print_json
-from crypto_trader_pro.cli.setup_commands import AsJson
+from crypto_trader_pro.cli.output import AsJson, instant, print_json
 from crypto_trader_pro.cli.strategy_params import check_strategies, parameter_overrides
 from crypto_trader_pro.domain.errors import InputError
 from utils.clocks import SystemClock

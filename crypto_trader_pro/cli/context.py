@@ -1,27 +1,32 @@
-"""What most commands need: places, settings, the database, the language."""
+"""What most commands need: places, settings, the database, the language.
+
+The database is loaded by the first that opens it.
+"""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING, Any
 
 from config.faults import SettingsError
 from config.loading import load
 from config.settings import Settings
 from crypto_trader_pro.cli.places import environment
 from crypto_trader_pro.domain.errors import InputError
-from database.auto_trading_db import open_database, prepare
 from utils.texts import Language, language_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 __all__ = ["database", "environment", "language", "overrides", "settings"]
 
 
 @contextmanager
-def database(*, durable: bool = True, read_only: bool = False) -> Iterator[Engine]:
+def database(*, durable: bool = True, read_only: bool = False) -> "Iterator[Engine]":
     """Open the configured database, with its schema in place, and close it afterwards."""
+    from database.auto_trading_db import open_database, prepare
+
     url = environment().database_url
     if not read_only:
         engine = open_database(url, durable=durable)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,6 +15,8 @@ from rich.table import Table
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import plain_text
 from crypto_trader_pro.domain.timeframes import to_ms
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def print_json(value: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Places and ports of this process. Apart from `context`, because that loads the database."""
+"""Places and ports of this process. Apart from `context`, because that loads the settings."""
 
 from config.environment import Environment
 from crypto_trader_pro.domain.errors import ConfigError

@@ -9,11 +9,11 @@ from auto_trading.status import status_view
 from config.loading import validate
 from crypto_trader_pro.cli.context import database, environment
 from crypto_trader_pro.cli.exits import Exit
-from crypto_trader_pro.cli.output import print_json, print_pairs
+from crypto_trader_pro.cli.output import AsJson, print_json, print_pairs
 from database.auto_trading_db import open_database, schema_state
 from utils.clocks import SystemClock
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+__all__ = ["AsJson", "init_db", "status", "validate_config"]
 
 
 def init_db(as_json: AsJson = False) -> None:

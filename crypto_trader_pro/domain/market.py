@@ -1,8 +1,9 @@
 """Candles: one bar as whole numbers, and a whole series as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,10 @@ class Bar(NamedTuple):
     low: int
     close: int
     volume: int
+
+
+# a Bar of six numbers in a row; half the time of `Bar._make`, and most of what a candle costs
+_bar_of: Final[Callable[[Iterable[int]], Bar]] = partial(tuple.__new__, Bar)
 
 
 def is_possible(bar: Bar) -> bool:
@@ -69,9 +74,16 @@ class CandleSeries:
         return len(self.open_ms)
 
     def bars(self) -> list[Bar]:
-        """Return plain Python bars; `.tolist()` because NumPy integers are slow and wrap."""
+        """Return plain Python bars."""
+        return list(self.each())
+
+    def each(self) -> Iterator[Bar]:
+        """Yield plain Python bars one by one; `.tolist()` because NumPy integers are slow and wrap.
+
+        Nobody holds many of them, so that the garbage collector has nothing to look through.
+        """
         columns = (self.open_ms, self.open, self.high, self.low, self.close, self.volume)
-        return [Bar(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+        return map(_bar_of, zip(*(c.tolist() for c in columns), strict=True))
 
     def slice(self, start: int, stop: int) -> "CandleSeries":
         """Return rows [start, stop) as a view."""
