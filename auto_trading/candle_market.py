@@ -17,7 +17,7 @@ from auto_trading.gateways.venue_book import FundingEvent
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import CandleSeries
-from crypto_trader_pro.domain.timeframes import timeframe_ms
+from crypto_trader_pro.domain.timeframes import check_span, timeframe_ms
 from crypto_trader_pro.simulation.instruments import instrument
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Market:
                 f"interval was {request.interval_seconds} s, allowed: a multiple of"
                 f" {request.timeframe} ({length // 1000} s)"
             )
+        check_span(request.from_ms, request.to_ms)
         instruments = tuple(instrument(s) for s in request.symbols)
         if request.paths:
             series = _from_files(request, instruments)
@@ -93,7 +94,7 @@ class Market:
             series = stored_series(database, request.venue, instruments, length, *span)
         for item in series:
             if not len(item):
-                raise InputError(f"{item.symbol}: no {request.timeframe} candle in the asked range")
+                raise InputError(f"{item.symbol}: no {request.timeframe} candle {_where(request)}")
         return cls(instruments, series, _funding(request, database))
 
     @property
@@ -116,6 +117,13 @@ class Market:
         for symbol, events in sorted(self.funding.items()):
             digest.update(f"{symbol} {[tuple(e) for e in events]}\n".encode())
         return digest.hexdigest()
+
+
+def _where(request: ReplayRequest) -> str:
+    """Say where candles were looked for in vain; a file has at least one row."""
+    if request.from_ms is None and request.to_ms is None:
+        return f"is stored from {request.venue}"
+    return "in the asked range"
 
 
 def _from_files(

@@ -184,11 +184,8 @@ class SymbolGate:
         return self._accept(GateState.EXIT_ONLY, GateReason.GAP, numbers, age_ms)
 
     def _judge(self, age_ms: int) -> bool:
-        if (
-            self.state is GateState.GREEN and not age_ms
-            and self._flat < FLAT_RUN and self.clean >= self._warm_bars
-        ):  # fmt: skip
-            return True  # as the candle before
+        if self.state is GateState.GREEN and self._flat < FLAT_RUN and not age_ms:
+            return True  # as after the candle before it
         if self._flat >= FLAT_RUN:
             return self._accept(GateState.EXIT_ONLY, GateReason.STALE, (self._flat, age_ms), age_ms)
         if self.clean < self._warm_bars:

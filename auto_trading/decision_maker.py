@@ -48,6 +48,7 @@ class DecisionMaker:
         self._positions = positions
         self._executor = executor
         self._journal = journal
+        self._counted = journal.counted
         self._bar_ms = bar_ms
 
     def decide(self, i: int, close_ms: int) -> None:
@@ -132,11 +133,10 @@ class DecisionMaker:
 
     def _pass(self, i: int, close_ms: int, price: int, outcome: Outcome) -> None:
         """Record a decision that nobody wished anything of."""
-        counted = self._journal.counted
-        if counted is None:
+        if self._counted is None:
             self._record(i, close_ms, price, outcome, _NO_SIGNAL)
         else:
-            counted[_TEXT[id(outcome)]] += 1
+            self._counted[_TEXT[id(outcome)]] += 1
 
     def _record(
         self, i: int, close_ms: int, price: int, outcome: Outcome, signal: Signal, *,

@@ -261,7 +261,10 @@ class RiskManager:
             size_rate=x.size_rate,
             risk_rate=x.risk_rate,
             room=entry_room(
-                equity, x.leverage_rate, int(instrument.can_short), gross + self._reserved,
+                equity,
+                x.leverage_rate,
+                int(instrument.can_short),
+                gross + self._reserved,
                 x.max_order_notional,
             ),
             taker_rate=instrument.taker_rate,

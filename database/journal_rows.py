@@ -1,5 +1,6 @@
 """The rows of a run as they come up, kept in memory until the journal commits them."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -57,7 +58,7 @@ class JournalRows:
         self._taken = 0  # inputs of the session so far
         self.order_prefix = f"r{run_id}o"
         self.keeps_state = True
-        self.counted = None  # every decision is a row
+        self.counted: Counter[str] | None = None  # every decision is a row
         self._journaled_at: Any = None
         self._clear()
 

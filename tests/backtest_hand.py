@@ -115,10 +115,10 @@ def by_hand(
         funding: (hours since the start, rate in percent).
     """
     step = minutes * 60_000
-    bars = [
-        Bar(START_MS + n * step, *(_units(coin, p) for p in c[:4]), c[4])
-        for n, c in enumerate(candles)
-    ]
+    bars = []
+    for n, (*prices, volume) in enumerate(candles):
+        first, top, bottom, last = (coin.price_units(Decimal(str(p))) for p in prices)
+        bars.append(Bar(START_MS + n * step, first, top, bottom, last, int(volume)))
     series = series_of(coin.symbol, step, bars)
     detail = None
     if step != HOUR:
@@ -138,7 +138,3 @@ def faults_of(case: Case, result: BacktestResult) -> list[str]:
     """Return what the oracle finds in a result of `case`."""
     wishes = wishes_of(case.table, case.reasons, case.candles)
     return audit(result, case.candles, case.settings, wishes, case.interval_ms)
-
-
-def _units(coin: Instrument, price: float | str) -> int:
-    return coin.price_units(Decimal(str(price)))

@@ -1,5 +1,5 @@
-"""Is what a backtest found true? Every row of a `BacktestResult` compared, to the last unit, with an
-account that is kept beside it from the candles, the settings and what the strategies said.
+"""Is what a backtest found true? Every row of a `BacktestResult` compared, to the last unit, with
+an account that is kept beside it from candles, settings and what the strategies said.
 
 Shares no arithmetic with the product: both engines call the same functions, so that comparing them
 is blind to a fault of those. `audit` returns the differences; nothing is the proof.
@@ -16,29 +16,18 @@ from auto_trading.backtesting.candles import Candles
 from config.settings import Settings
 from crypto_trader_pro.backtest import kernel_state as k
 from crypto_trader_pro.backtest.result import (
-    FILL_FEE,
-    FILL_LOTS,
-    FILL_ORDER,
-    FILL_PRICE,
-    FILL_REASON,
-    FILL_REASONS,
-    FILL_SIDE,
-    FILL_SYMBOL,
-    FUNDING_AMOUNT,
-    ORDER_DECIDED,
     ORDER_FEES,
     ORDER_FILLED,
     ORDER_LOTS,
     ORDER_NUMBER,
     ORDER_REASON,
-    ORDER_ROLE,
     ORDER_STATUS,
-    ROLES,
     STATUSES,
     BacktestResult,
 )
 from crypto_trader_pro.domain.market import Ints
 from tests.backtest_oracle_books import Book, Lost, Order, Told
+from tests.backtest_oracle_facts import impossible
 from tests.backtest_oracle_market import (
     PART,
     Candle,
@@ -66,7 +55,7 @@ def audit(
         pass  # noted; the rest has nothing to be compared with
     else:
         run.end()
-    return run.told.faults
+    return run.told.faults + impossible(result, candles, settings)
 
 
 class _Run:
@@ -83,8 +72,9 @@ class _Run:
         self.step_ms = candles.series[0].timeframe_ms
         self.coins = [Coin.of(n, i) for n, i in enumerate(candles.instruments)]
         limits, costs = Limits.of(settings), Costs.of(settings)
-        caps = [settings.paper.initial_equity, *([] if limits.capital is None else [limits.capital])]
-        self.opening = Fraction(min(caps))
+        self.opening = Fraction(settings.paper.initial_equity)
+        if limits.capital is not None:
+            self.opening = min(self.opening, limits.capital)
         paid = candles.funding if settings.paper.funding else {}
         funding = {name: [(e.at_ms, e.rate * PART) for e in rows] for name, rows in paid.items()}
         self.venue = Venue(
@@ -276,12 +266,12 @@ class _Run:
             "time in state": (dict(result.time_in_state_ms), ladders.lasted),
             "drawdown": (result.max_drawdown_rate, ceil(ladders.deepest / PART)),
         }  # fmt: skip
-        for what, (found, due) in figures.items():
-            told.same(what, "it", found, due)
+        for what, (told_figure, figure) in figures.items():
+            told.same(what, "it", told_figure, figure)
         if len(result.masks):
             masks = [tuple(row) for row in result.masks.tolist()]
-            for row, due_row in zip(masks, self.masks, strict=False):
-                told.same("mask", f"at {due_row[0]}", row, due_row)
+            for mask, due_mask in zip(masks, self.masks, strict=False):
+                told.same("mask", f"at {due_mask[0]}", mask, due_mask)
 
 
 def wishes_of(table: Ints, reasons: Sequence[str], candles: Candles) -> Wishes:

@@ -4,11 +4,12 @@ Nothing here is shared with the product but its data: prices, volumes and the in
 come in, and where the documents round, it is done here in words of its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -100,13 +101,15 @@ class Candle(NamedTuple):
     volume: int  # lots
 
 
-def candles_of(series: CandleSeries, coin: Coin) -> dict[int, Candle]:
-    """Return the candles by open time."""
+@lru_cache(maxsize=16)
+def candles_of(series: CandleSeries, coin: Coin) -> Mapping[int, Candle]:
+    """Return the candles by open time; those of the same series are read once."""
     columns = (series.open_ms, series.open, series.high, series.low, series.close, series.volume)
+    unit, parts = coin.unit.numerator, coin.unit.denominator
     found = {}
     for at, open_, high, low, close, volume in zip(*(c.tolist() for c in columns), strict=True):
-        prices = (coin.unit * p for p in (open_, high, low, close))
-        found[at] = Candle(at, *prices, volume)
+        first, top, bottom, last = (Fraction(unit * p, parts) for p in (open_, high, low, close))
+        found[at] = Candle(at, first, top, bottom, last, volume)
     return found
 
 

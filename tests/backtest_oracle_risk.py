@@ -146,7 +146,8 @@ class Gate:
         A position that is leaving at the same open leaves its room; an entry under way keeps what
         was reserved for it until it has ended.
         """
-        taken = sum((abs(b.worth) for b in books if b is not book or b.leaving is None), ZERO)
+        stay = (b for b in books if b.position and (b is not book or b.leaving is None))
+        taken = sum((abs(b.worth) for b in stay), ZERO)
         taken += sum((b.entry.reserved for b in books if b.entry is not None), ZERO)
         equity = self._equity
         whole = down(equity * self.limits.leverage)

@@ -37,7 +37,7 @@ class Venue:
 
     @property
     def equity(self) -> Fraction:
-        return self.cash + sum((b.worth for b in self.books), ZERO)
+        return self.cash + sum((b.worth for b in self.books if b.position), ZERO)
 
     @property
     def held(self) -> int:
@@ -211,7 +211,9 @@ class Venue:
         else:  # a part of the cost leaves with the lots, rounded down
             book.cost += order.side * down(abs(book.cost) * lots / abs(before))
         book.position = before + order.side * lots
-        order.filled, order.left, order.fees = order.filled + lots, order.left - lots, order.fees + fee  # noqa: E501
+        order.filled += lots
+        order.left -= lots
+        order.fees += fee
         order.status = "filled" if order.filled == order.lots else "partial"
         if reason == "trailing":
             order.reason = reason
@@ -247,20 +249,21 @@ class Venue:
     def _liquidate(self, candles: Mapping[int, Candle], end_ms: int) -> None:
         """At the worst prices of the candles: each position for itself, or the whole account."""
         at_risk = [b for b in self.books if b.position and not b.coin.is_spot]
+        if not at_risk:
+            return
         if self.costs.margin is not None:
             for book in at_risk:
                 price = self._bankrupt(book, candles)
                 if price is not None:
                     self._force(book, price, end_ms)
             return
-        worst = self.cash + sum(
-            (b.coin.value(b.position, _worst(b, candles)) for b in self.books), ZERO
-        )
-        needed = sum(
-            (b.coin.maintenance(b.coin.value(abs(b.position), _worst(b, candles))) for b in at_risk),
-            ZERO,
-        )  # fmt: skip
-        if at_risk and worst <= needed:
+        worst, needed = self.cash, ZERO
+        for book in self.books:
+            value = book.coin.value(book.position, _worst(book, candles))
+            worst += value
+            if not book.coin.is_spot:
+                needed += book.coin.maintenance(abs(value))
+        if worst <= needed:
             for book in at_risk:
                 self._force(book, _worst(book, candles), end_ms)
 

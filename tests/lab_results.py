@@ -19,7 +19,7 @@ from crypto_trader_pro.backtest.lab_request import (
 )
 from crypto_trader_pro.simulation.instruments import instrument
 from database import backtest_jobs, candles
-from database.auto_trading_db import unit_of_work
+from database.auto_trading_db import open_database, prepare, unit_of_work
 from database.backtest_jobs import Worker
 from tests.synthetic import BTC, Coin, write_candles
 
@@ -82,6 +82,21 @@ def one_of_each(database: Engine, environment: Environment, folder: Path) -> Map
         "other": done(database, environment, other, "other"),
         **{kind.value: done(database, environment, a_request(kind)) for kind in STUDIES},
     }
+
+
+def fill(environment: Environment, folder: Path) -> None:
+    """Let the lab of an installation have done one of each, and a backtest at last.
+
+    Args:
+        folder: for the file of candles.
+    """
+    database = open_database(environment.database_url)
+    try:
+        prepare(database)
+        one_of_each(database, environment, folder)
+        done(database, environment, a_request(changes={FAST: "9", SLOW: "26"}), "night")
+    finally:
+        database.dispose()
 
 
 def _ignored(finished: int, total: int, step: str) -> None:

@@ -25,6 +25,8 @@ from crypto_trader_pro.domain.units import RATE
 from utils.texts import Language, say
 
 _FEE_TABLE: Final = "crypto_trader_pro/simulation/instruments.py"
+_DAY_MS: Final = 86_400_000
+_LONGEST_FUNDING_MS: Final = _DAY_MS  # venues pay every 1 to 8 hours, none less than daily
 
 
 class Assumption(NamedTuple):
@@ -51,9 +53,10 @@ class Gaps(NamedTuple):
 
 def gaps_of(series: CandleSeries) -> Gaps:
     """Return the holes of a series."""
-    lacking = np.diff(series.open_ms) // series.timeframe_ms - 1
-    if not lacking.any():
+    span_ms = int(series.open_ms[-1] - series.open_ms[0]) if len(series) else 0
+    if span_ms <= (len(series) - 1) * series.timeframe_ms:
         return Gaps(0, 0, 0, 0)
+    lacking = np.diff(series.open_ms) // series.timeframe_ms - 1
     place = int(lacking.argmax())
     before = int(series.open_ms[place]) + series.timeframe_ms
     return Gaps(
@@ -161,14 +164,29 @@ def _funding(backtest: Backtest, candles: Candles) -> Iterator[Assumption]:
         for k, what in linear:
             events = candles.funding.get(what.symbol, ())
             start, end = candles.start_ms, candles.end_ms
-            rates = sum(1 for event in events if start <= event.at_ms <= end)
-            if not rates:
+            times = [event.at_ms for event in events if start <= event.at_ms <= end]
+            if not times:
                 yield Assumption("funding_none", {"symbol": what.symbol})
                 continue
             paid = int(np.count_nonzero(result.funding[:, FUNDING_SYMBOL] == k))
             yield Assumption(
-                "funding_rates", {"symbol": what.symbol, "rates": rates, "payments": paid}
+                "funding_rates", {"symbol": what.symbol, "rates": len(times), "payments": paid}
             )
+            yield from _funding_hole(what.symbol, [start, *times, end])
+
+
+def _funding_hole(symbol: str, times: Sequence[int]) -> Iterator[Assumption]:
+    """Tell of the longest time without a rate: rates of a part of the range flatter the rest."""
+    steps = np.diff(times)
+    place = int(steps.argmax())
+    if steps[place] > _LONGEST_FUNDING_MS:
+        yield Assumption(
+            "funding_hole",
+            {
+                "symbol": symbol, "days": round(int(steps[place]) / _DAY_MS, 1),
+                "after": to_datetime(times[place]).isoformat(),
+            },
+        )  # fmt: skip
 
 
 def _sizing(settings: Settings, instruments: Sequence[Instrument]) -> Iterator[Assumption]:

@@ -139,15 +139,14 @@ def _run_compiled(asked: _Asked, *, keeps_masks: bool) -> _Answer:
     prepared, tape = prepare(candles, names, asked.interval_ms, settings, code)
     model = _model(asked)
     table = signal_table(tape, names, settings, code, model)
+    del tape  # arrays as long as the candles, which nobody looks at again
     room = workspace(prepared, table.events)
     load_code(code, rules)
     started = perf_counter()
     room = play(code, prepared, table.events, rules, room)
     seconds = perf_counter() - started
     report = None if model is None else model.report()
-    reasons = table.reasons
-    del tape, table  # the result takes as much
-    return result_of(prepared, rules, room, reasons), report, seconds
+    return result_of(prepared, rules, room, table.reasons), report, seconds
 
 
 def _model(asked: _Asked) -> ModelSource | None:

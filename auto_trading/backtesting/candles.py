@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from auto_trading.aggregation import aggregate
 from auto_trading.backtesting.request import BacktestRequest
-from auto_trading.gateways.venue_book import FundingEvent
 from auto_trading.candle_market import Market
+from auto_trading.gateways.venue_book import FundingEvent
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
-from crypto_trader_pro.domain.market import CandleSeries
+from crypto_trader_pro.domain.market import CandleSeries, series_of
 from crypto_trader_pro.domain.timeframes import timeframe_ms, to_datetime
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ class Candles:
         if detail is not None:
             detail = tuple(inside(f, s) for f, s in zip(detail, series, strict=True))
         return replace(self, series=series, detail=detail)
+
+    def emptied(self) -> "Candles":
+        """Return the same symbols without a candle, for whoever has computed all that he wants."""
+        series = tuple(series_of(s.symbol, s.timeframe_ms, ()) for s in self.series)
+        return replace(self, series=series, detail=None)
 
 
 def inside(fine: CandleSeries, coarse: CandleSeries) -> CandleSeries:

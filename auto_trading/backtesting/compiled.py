@@ -17,7 +17,7 @@ from auto_trading.backtesting.signals import Gate, Tape
 from auto_trading.gateways.venue_book import FundingEvent
 from auto_trading.translation import costs_of, limits_of
 from config.settings import Settings
-from crypto_trader_pro.backtest.compiler import Compiled, compiled, sources_digest
+from crypto_trader_pro.backtest.compiler import PLAIN, Compiled, compiled, sources_digest
 from crypto_trader_pro.backtest.kernel_run import KernelRefused, Prepared
 from crypto_trader_pro.backtest.kernel_state import Market, Rules, Terms
 from crypto_trader_pro.backtest.market_grid import grid_of, row_ends
@@ -41,8 +41,9 @@ def machine_code(var_dir: Path) -> Compiled:
 
 def is_compiled(var_dir: Path) -> bool:
     """False where the next run has to compile first, which takes a good ten seconds."""
+    load_numba()
     folder = Path(_cache_dir(var_dir)) / sources_digest()
-    return any(folder.rglob("*.nbc"))
+    return any(folder.rglob(f"*.{PLAIN.play.__name__}-*.nbc"))  # the longest part
 
 
 def _cache_dir(var_dir: Path) -> str:
@@ -150,7 +151,8 @@ def _gate(series: CandleSeries, settings: Settings, code: Compiled) -> Gate:
     columns = series.open_ms, series.high, series.low, series.close, series.volume
     # columns of a table would be another type, for which all of it is compiled once more
     beyond = code.gate_pass(
-        *map(np.ascontiguousarray, columns), series.timeframe_ms, data.warm_bars, data.outlier_multiple, gate, restart, volatility,
+        *map(np.ascontiguousarray, columns), series.timeframe_ms,
+        data.warm_bars, data.outlier_multiple, gate, restart, volatility,
     )  # fmt: skip
     if beyond:
         raise KernelRefused(f"{series.symbol}: moves beyond what 64 bits can judge")

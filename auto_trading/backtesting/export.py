@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from utils.spreadsheets import csv_columns, guarded
 
 Table = list[tuple[str, list[str]]]  # (heading, cells), all of one length
 _SIDES: Final = (Side.SELL.value, Side.BUY.value)
+_PART: Final = 1 << 12  # rows that are texts at once
 VENUE_NAME: Final = "venue"
 
 
@@ -120,12 +122,12 @@ def write_tables(found: Findings, folder: Path, *, equity: str = "csv") -> None:
         equity: "csv", or "parquet" for one that a program reads back: a hundredth of the time.
     """
     result = found.backtest.result
-    tables: Mapping[str, Table] = {
-        "fills": fills_table(result), "orders": orders_table(result),
-        "trades": trades_table(found), "months": months_table(result),
-    }  # fmt: skip
-    for name, table in tables.items():
-        (folder / f"{name}.csv").write_bytes(csv_columns(table))
+    fills = (fills_table(replace(result, fills=part)) for part in _parts(result.fills))
+    orders = (orders_table(replace(result, orders=part)) for part in _parts(result.orders))
+    _write_csv(fills, folder / "fills.csv")
+    _write_csv(orders, folder / "orders.csv")
+    (folder / "trades.csv").write_bytes(csv_columns(trades_table(found)))
+    (folder / "months.csv").write_bytes(csv_columns(months_table(result)))
     if equity == "parquet":
         _write_parquet(result, folder / "equity.parquet")
     else:
@@ -198,13 +200,35 @@ def write_file(file: Path, content: str) -> None:
         raise InputError(f"{file} cannot be written: {e.strerror or e}") from e
 
 
+def _parts(rows: Ints) -> Iterator[Ints]:
+    """Yield the rows, few at once, and no rows as one part."""
+    for start in range(0, max(1, len(rows)), _PART):
+        yield rows[start : start + _PART]
+
+
+def _write_csv(parts: Iterable[Table], file: Path) -> None:
+    """Write a table that comes in parts; the texts of all its rows would be 50 MB."""
+    with file.open("wb") as out:
+        for k, table in enumerate(parts):
+            content = csv_columns(table)
+            out.write(content[content.index(b"\n") + 1 :] if k else content)  # one heading
+
+
 def _write_parquet(result: BacktestResult, file: Path) -> None:
     import pyarrow as pa  # noqa: PLC0415  heavy
     import pyarrow.parquet as pa_parquet  # noqa: PLC0415
 
     kinds = {"at_ms": result.close_ms, "equity_1e8": result.equity}
-    table = pa.table({name: pa.array(values) for name, values in kinds.items()})
+    # pyarrow imports pandas to look at a NumPy array, but not for a buffer
+    table = pa.table({name: _arrow(values) for name, values in kinds.items()})
     pa_parquet.write_table(table, file, compression="zstd", use_dictionary=False)
+
+
+def _arrow(values: Ints) -> Any:
+    import pyarrow as pa  # noqa: PLC0415  heavy
+
+    buffer = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, buffer])
 
 
 def _digits(values: Ints) -> list[str]:

@@ -5,8 +5,9 @@ without a Decimal for each. The lines are those of `database.run_results`.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -21,11 +22,12 @@ from crypto_trader_pro.backtest.result import (
     BacktestResult,
 )
 from crypto_trader_pro.domain.enums import Side
-from crypto_trader_pro.domain.instruments import plain_text
+from crypto_trader_pro.domain.instruments import Instrument, plain_text
 from crypto_trader_pro.domain.market import Ints
 from crypto_trader_pro.domain.timeframes import to_datetime
 from crypto_trader_pro.domain.units import MONEY_EXP
 
+_PART: Final = 1 << 12  # fills that are texts at once
 MONEY_UNIT: Final = Decimal(1).scaleb(-MONEY_EXP)
 
 
@@ -55,19 +57,21 @@ def time_texts(at_ms: Ints) -> list[str]:
 
 def fill_lines(result: BacktestResult) -> Iterator[str]:
     """Yield time, symbol, side, price, quantity and fee of each fill, in order."""
-    fills = result.fills
+    for start in range(0, len(result.fills), _PART):  # all texts at once would be 20 MB
+        yield from _lines(result.instruments, result.fills[start : start + _PART])
+
+
+def _lines(instruments: Sequence[Instrument], fills: Ints) -> Iterator[str]:
     symbols = fills[:, FILL_SYMBOL]
     order = np.argsort(symbols, kind="stable")
     prices: list[str] = []
     sizes: list[str] = []
-    for i, what in enumerate(result.instruments):
+    for i, what in enumerate(instruments):
         rows = fills[symbols == i]
         prices += plain_texts(rows[:, FILL_PRICE], what.price_unit)
         sizes += plain_texts(rows[:, FILL_LOTS], what.lot)
     places = np.argsort(order).tolist()  # of each fill in the texts, which stand symbol by symbol
-    names = [
-        f"{what.symbol},{side}," for what in result.instruments for side in (Side.SELL, Side.BUY)
-    ]
+    names = [f"{what.symbol},{side}," for what in instruments for side in (Side.SELL, Side.BUY)]
     heads = (2 * symbols + (fills[:, FILL_SIDE] > 0)).tolist()
     fees = plain_texts(fills[:, FILL_FEE], MONEY_UNIT)
     times = time_texts(fills[:, FILL_AT])
@@ -77,7 +81,11 @@ def fill_lines(result: BacktestResult) -> Iterator[str]:
 
 def fills_sha256(result: BacktestResult) -> str:
     """Return the SHA-256 over all lines: that of a stored run which traded the same."""
-    return hashlib.sha256("".join(fill_lines(result)).encode()).hexdigest()
+    digest = hashlib.sha256()
+    lines = fill_lines(result)
+    while part := "".join(islice(lines, _PART)):
+        digest.update(part.encode())
+    return digest.hexdigest()
 
 
 def _scale(unit: Decimal) -> tuple[int, int]:

@@ -66,11 +66,11 @@ class Findings:
             intervals: bootstrap intervals too; they take seconds.
         """
         result = backtest.result
-        trips = round_trips(result)
-        metrics = performance(result, trips, intervals=intervals)
         benchmark = buy_and_hold(
             result.instruments, candles.series, result.opening, result.start_ms, result.close_ms
         )
+        trips = round_trips(result)
+        metrics = performance(result, trips, intervals=intervals)
         told = assumptions(backtest, candles)
         return cls(backtest, candles, trips, metrics, benchmark, told)
 

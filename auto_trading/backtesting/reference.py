@@ -13,6 +13,7 @@ from auto_trading.bootstrap import RunSpec, build_backtest, replay_model
 from auto_trading.engine import AutoTradingEngine
 from auto_trading.gateways.replay_feed import ReplayFeed
 from auto_trading.gateways.simulated_venue import SimulatedVenue
+from auto_trading.risk_manager import RiskManager
 from auto_trading.signal_generator import AISignalGenerator, ModelSignals
 from auto_trading.translation import MODEL_STRATEGY, costs_of
 from config.settings import Settings
@@ -38,15 +39,16 @@ _STATUS: Final = {status: place for place, status in enumerate(STATUSES)}
 class _Curve:
     """Notes the account's equity once each instant has been played."""
 
+    risk: RiskManager  # the engine's, which has seen the equity at this close; set before the run
+
     def __init__(self, told: Callable[[int], None] | None) -> None:
         self._told = told
-        self.risk: RiskManager | None = None  # which has seen the equity at this close
         self.close_ms: list[int] = []
         self.equity: list[int] = []
 
     def note(self, market: MarketSlice) -> None:
         self.close_ms.append(market.close_ms)
-        self.equity.append(self._risk.equity)
+        self.equity.append(self.risk.equity)
         if self._told is not None:
             self._told(len(self.equity))
 

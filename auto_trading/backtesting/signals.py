@@ -133,7 +133,8 @@ def _events(
     assert reasons.place("cross_down") == first + 1  # noqa: S101  the pass counts on it
     table = np.empty((len(series), k.EV_COLUMNS), np.int64)
     count = compiled.cross_pass(
-        np.ascontiguousarray(series.close), tape.gates[s].restart, 2.0 / (strategy.fast + 1), 2.0 / (strategy.slow + 1),
+        np.ascontiguousarray(series.close), tape.gates[s].restart,
+        2.0 / (strategy.fast + 1), 2.0 / (strategy.slow + 1),
         strategy.warmup, int(strategy.shorts(tape.instruments[s])), strategy.stop_rate,
         strategy.target_rate, strategy.trail_rate, s, place, first, table,
     )  # fmt: skip

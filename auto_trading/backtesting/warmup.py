@@ -35,7 +35,8 @@ def check_warm(candles: Candles, strategies: Sequence[str], settings: Settings) 
         if len(series) <= needed:
             raise InputError(
                 f"{series.symbol} has {len(series)} candles of {timeframe} in this range;"
-                f" {' and '.join(strategies)} warm up on {needed}, so more than {needed} are needed"
+                f" the warm-up of {' and '.join(strategies)} takes {needed},"
+                f" so more than {needed} are needed"
             )
     if MODEL_STRATEGY in strategies:
         months = ai_config(settings, candles.instruments).first_months

@@ -157,10 +157,15 @@ class SimulatedVenue(VenueMargin):
             is_last: False for finer candles of which more follow inside the same decision candle:
                 entries do not age and orders on their way come no nearer. Without a candle of its
                 symbol in the last slice, an order keeps both until the next.
+
+        Raises:
+            ValueError: the candles are not one, or None, for each symbol.
         """
         close_ms = market.close_ms
         self._counts = is_last and not self._ticks
         bars = market.bars
+        if len(bars) != len(self._books):
+            raise ValueError(f"{len(bars)} candles came for {len(self._books)} symbols")
         exposed = False
         for i, book in enumerate(self._books):
             bar = bars[i]

@@ -71,7 +71,8 @@ def check(spec: StudySpec, candles: Candles) -> None:
                 f"{name.replace('_', ' ')} were {given[name]}, allowed: 1 to {_MOST_RUNS}"
             )
     if not 0 < given["noise"] <= MOST_NOISE:
-        raise InputError(f"noise was {given['noise']}, allowed: above 0, at most {MOST_NOISE}")
+        noise, most = given["noise"] * 100, MOST_NOISE * 100
+        raise InputError(f"noise was {noise:g} percent, allowed: above 0, at most {most:g}")
     if given["seed"] < 0:
         raise InputError(f"seed was {given['seed']}, allowed: 0 or more")
 

@@ -67,8 +67,9 @@ def check(spec: StudySpec, candles: Candles) -> None:
     if given["pruner"] not in PRUNERS:
         raise InputError(f"pruner was {given['pruner']!r}, allowed: {', '.join(PRUNERS)}")
     for name, most in (("trials", _MOST_TRIALS), ("windows", _MOST_WINDOWS), ("seed", 2**31)):
-        if not (name != "seed") <= given[name] <= most:
-            raise InputError(f"{name} was {given[name]}, allowed: up to {most}")
+        least = 0 if name == "seed" else 1
+        if not least <= given[name] <= most:
+            raise InputError(f"{name} was {given[name]}, allowed: {least} to {most}")
     for key, values in given["grid"].items():
         for value in values:
             try:

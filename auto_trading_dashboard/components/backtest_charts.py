@@ -20,6 +20,7 @@ _LINES: Final = ("#4e9ead", "#e08a1e", "#a06cd5", "#2aa876", "#d65f8a", "#8b97a6
 _NO_PROFIT: Final = "#98a1ad"  # opaque: what is written on it is legible on light and dark
 _HEIGHT: Final = 380
 _ROW: Final = 44
+_FEW_DIGITS: Final = 0.01  # return of a month from which on one decimal says enough
 _MEDIAN: Final = 0.5
 _MOST_WORDS: Final = 14  # columns of a map that have room for their numbers
 _TICKS: Final = (  # numbers: month names would be English
@@ -82,17 +83,18 @@ def months(rows: Sequence[Sequence[float]], asset: str, look: Look) -> Json:
     z: list[list[float | None]] = [[None] * 12 for _ in years]
     words = [[""] * 12 for _ in years]
     told = [[""] * 12 for _ in years]
+    most = max((abs(row[3]) for row in rows), default=0.0) or 1.0
+    places = 1 if most >= _FEW_DIGITS else 2
     for year, month, profit, share in rows:
         y, x = years.index(int(year)), int(month) - 1
-        percent = figures.signed_percent(share, 1)
+        percent = figures.signed_percent(share, places)
         z[y][x] = share
-        words[y][x] = percent
+        words[y][x] = percent.removesuffix(" %")  # said above it: twelve have to fit a phone
         money = f"{profit:+,.2f}".replace("-", figures.MINUS)
         told[y][x] = f"{int(year)}-{int(month):02d}<br>{money} {asset} ({percent})"
-    most = max((abs(v) for line in z for v in line if v is not None), default=0.0) or 1.0
     trace = {
         "type": "heatmap", "z": z, "x": columns, "y": [str(year) for year in years], "xgap": 2,
-        "ygap": 2, "text": words, "texttemplate": "%{text}", "textfont": {"size": 11},
+        "ygap": 2, "text": words, "texttemplate": "%{text}", "textfont": {"size": 10},
         "hovertext": told, "hovertemplate": "%{hovertext}<extra></extra>", "hoverongaps": False,
         "zmin": -most, "zmax": most, "showscale": False,
         "colorscale": [[0, look.down], [0.5, _NO_PROFIT], [1, look.up]],

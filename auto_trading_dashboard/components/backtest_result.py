@@ -26,7 +26,7 @@ from crypto_trader_pro.domain.timeframes import to_datetime
 
 Json = Mapping[str, Any]
 
-_WIDTH: Final = 230  # of a figure with its sample and interval, pixels at least
+_WIDTH: Final = 270  # of a figure with its sample and interval, pixels at least
 _SHOWN_TRADES: Final = 200
 _MIMES: Final = {".html": "text/html", ".csv": "text/csv", ".json": "application/json"}
 _FILES: Final = ("report.html", "trades.csv", "fills.csv", "orders.csv", "summary.json")

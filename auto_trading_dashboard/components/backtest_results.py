@@ -40,12 +40,12 @@ def draw() -> None:
         if not found:
             page.nothing("backtest_lab.no_results")
             return
-        is_part = len(found) == backtests.LISTED
+        newest, is_part = found[0].number, len(found) == backtests.LISTED
         found = _searched(found) if is_part else found
         code = "backtest_lab.list_part" if is_part else "backtest_lab.list"
         with st.expander(text(code, count=len(found))):
             table(found, _COLUMNS, key="lab_list")
-        one = _open(found)
+        one = _open(found, newest)
         others = _against(found, one)
         if others:
             backtest_compare.draw([one, *others])
@@ -73,7 +73,7 @@ def _searched(newest: tuple[Stored, ...]) -> tuple[Stored, ...]:
     return found or newest
 
 
-def _open(found: tuple[Stored, ...]) -> Stored:
+def _open(found: tuple[Stored, ...], newest: int) -> Stored:
     """Let a person choose a result; the newest until then."""
     by_number = {one.number: one for one in found}
     chosen = backtest_choice.chosen()
@@ -88,7 +88,7 @@ def _open(found: tuple[Stored, ...]) -> Stored:
         format_func=lambda number: backtest_words.title(by_number[number]),
         key=f"lab_result_{backtest_choice.turn()}_{numbers[0]}",
     )  # fmt: skip
-    backtest_choice.keep(picked, numbers[0])
+    backtest_choice.keep(picked, newest)
     return by_number[picked]
 
 

@@ -11,6 +11,7 @@ from crypto_trader_pro.domain.errors import InputError
 from utils.texts import Language
 
 FILES: Final = {Language.KOREAN: "how_it_works.ko.md", Language.ENGLISH: "how_it_works.md"}
+_PICTURE: Final = re.compile(r"^!\[.*\]\(.*\)\n*", re.MULTILINE)
 _HEADING: Final = re.compile(r'<a id="([a-z_]+)"></a>\n+(#{2,3}) (.+)\n')
 
 
@@ -43,7 +44,8 @@ def sections(language: Language) -> tuple[Section, ...]:
     """
     file = file_of(language)
     try:
-        found = _HEADING.split(file.read_text(encoding="utf-8"))
+        # who reads it in the console has the page itself; pictures are beside the file alone
+        found = _HEADING.split(_PICTURE.sub("", file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as e:
         raise InputError(f"{file} cannot be read: {e}") from e
     parts = zip(found[1::4], found[2::4], found[3::4], found[4::4], strict=True)

@@ -23,14 +23,12 @@ from time import perf_counter
 from auto_trading.backtesting.backtester import Backtest, Backtester
 from auto_trading.backtesting.candles import Candles
 from auto_trading.backtesting.compiled import machine_code, prepare
+from auto_trading.backtesting.given_signals import GivenSignals
 from auto_trading.backtesting.reference import run_reference
 from auto_trading.backtesting.request import BacktestRequest
 from auto_trading.backtesting.signals import signal_table
 from auto_trading.backtesting.sweeping import Sweeper
-from auto_trading.market_monitor import MarketMonitor
 from auto_trading.replay_market import ReplayRequest
-from auto_trading.signal_generator import AISignalGenerator
-from auto_trading.translation import candle_strategies
 from benchmarks.peers.systems import SETTINGS, SYMBOL
 from benchmarks.peers.workload import (
     FAST, FEE, MINUTE_MS, PAIRS, SLOW, START_MS, UNITS, Trade,
@@ -41,28 +39,11 @@ from crypto_trader_pro.backtest.result import (
     FILL_AT, FILL_LOTS, FILL_REASON, FILL_REASONS, FILL_SIDE, BacktestResult,
 )  # fmt: skip
 from crypto_trader_pro.domain.enums import FillReason
-from crypto_trader_pro.domain.instruments import Instrument, money
-from crypto_trader_pro.domain.signals import Signal
-from crypto_trader_pro.strategies.base import batch
+from crypto_trader_pro.domain.instruments import money
 
 STRATEGY = "ema_cross"
 REFERENCE_ROUNDS = 3
 AT_OPEN = {FILL_REASONS.index(r.value) for r in (FillReason.ENTRY, FillReason.EXIT)}
-
-
-class GivenSignals(AISignalGenerator):
-    """Signals computed beforehand, one per candle of the one symbol."""
-
-    def __init__(self, instrument: Instrument, signals: Sequence[Signal]) -> None:
-        super().__init__((instrument,), (), None, interval_is_timeframe=True)
-        self._given = [[signal] for signal in signals]
-        self._next = 0
-
-    def observe(self, close_ms: int, monitor: MarketMonitor) -> None:
-        self._next += 1
-
-    def generate_signals(self, i: int) -> list[Signal]:
-        return self._given[self._next - 1]
 
 
 def settings_of(fast: int = FAST, slow: int = SLOW) -> Settings:
@@ -118,21 +99,31 @@ def reference(backtester: Backtester, var_dir: Path) -> None:
     """The engine of the main job, with signals computed beforehand."""
     settings = settings_of()
     candles: Candles = backtester.candles
-    (instrument,), (series,) = candles.instruments, candles.series
-    (strategy,) = candle_strategies((STRATEGY,), settings)
+    given_signals(candles, settings, var_dir)
+    report.phase("jit")
     began = perf_counter()
-    signals = batch(strategy, instrument, list(series.bars()))
+    signals = given_signals(candles, settings, var_dir)
     report.put(signals_s=perf_counter() - began)
     report.phase("load")
     seconds = []
     for _ in range(min(report.options.rounds, REFERENCE_ROUNDS)):
         began = perf_counter()
         result, _model = run_reference(
-            candles, (STRATEGY,), MINUTE_MS, settings, var_dir,
-            signals=GivenSignals(instrument, signals),
+            candles, (STRATEGY,), MINUTE_MS, settings, var_dir, signals=signals
         )  # fmt: skip
         seconds.append(perf_counter() - began)
     tell(result, seconds)
+
+
+def given_signals(candles: Candles, settings: Settings, var_dir: Path) -> GivenSignals:
+    """Return what the strategy says, for the reference engine to be given; it can be used again."""
+    code = machine_code(var_dir)
+    _prepared, tape = prepare(candles, (STRATEGY,), MINUTE_MS, settings, code)
+    said = signal_table(tape, (STRATEGY,), settings, code, None)
+    return GivenSignals(
+        candles.instruments, said.events.table, tape.grid.open_ms, MINUTE_MS, (STRATEGY,),
+        said.reasons,
+    )  # fmt: skip
 
 
 def compiled(backtester: Backtester, var_dir: Path) -> None:

@@ -12,10 +12,11 @@ from typing import Final
 import numpy as np
 
 from crypto_trader_pro.backtest.metrics import DAYS_PER_YEAR, sharpe_ratio
-from crypto_trader_pro.domain.market import Floats
+from crypto_trader_pro.domain.market import Floats, Ints
 
 MIN_CALMAR_RETURNS: Final = 30  # a yearly return from less than a month is an exaggeration
 MIN_CLOSED_TRADES: Final = 10  # fewer say nothing about the next one
+_PART: Final = 1 << 16  # closes that are looked at at once
 CONFIDENCE_95: Final = 1.959964  # standard errors on each side of a normal estimate
 
 
@@ -52,21 +53,42 @@ def falls(equity: Floats) -> Floats:
     return result
 
 
-def deepest_fall(equity: Floats) -> Fall | None:
+def deepest_fall(equity: Floats | Ints, before: int | None = None) -> Fall | None:
     """Return the largest fall from a peak, the earliest of equal ones; None without an equity.
+
+    Part by part: several arrays of a million closes would be the most memory of a short command.
+
+    Args:
+        before: an equity that stands at place 0, before those of the array.
 
     >>> deepest_fall(np.array([100.0, 120.0, 90.0, 130.0]))
     Fall(fraction=0.25, peak=1, trough=2, recovered=3)
     """
     if not equity.size:
-        return None
-    depth = falls(equity)
-    trough = int(depth.argmax())
+        return None if before is None else Fall(0.0, 0, 0, 0)
+    shift = 0 if before is None else 1
+    highest = float(equity[0] if before is None else before)
+    deepest, low = 0.0, 0  # the place in the array
+    for start in range(0, len(equity), _PART):
+        part = np.concatenate(([highest], equity[start : start + _PART]), dtype=np.float64)
+        depth = falls(part)[1:]
+        place = int(depth.argmax())
+        if depth[place] > deepest:
+            deepest, low = float(depth[place]), start + place
+        highest = float(part.max())
+    if not deepest:
+        return Fall(0.0, 0, 0, 0)
+    top = equity[: low + 1].max() if before is None else max(before, equity[: low + 1].max())
     # of an unbroken row of equal peaks the last: the fall begins where the account leaves it
-    top = equity[: trough + 1].max()
-    peak = int(np.flatnonzero(equity[: trough + 1] == top)[-1])
-    again = np.flatnonzero(equity[trough:] >= top)
-    return Fall(float(depth[trough]), peak, trough, trough + int(again[0]) if again.size else None)
+    peaks = np.flatnonzero(equity[: low + 1] == top)
+    reached = equity[low:] >= top
+    again = int(reached.argmax())
+    return Fall(
+        deepest,
+        int(peaks[-1]) + shift if peaks.size else 0,
+        low + shift,
+        low + shift + again if reached[again] else None,
+    )
 
 
 def yearly_return(growth: float, days: float) -> float | None:

@@ -99,7 +99,11 @@ def buy_and_hold(
 
 def _inside(series: CandleSeries, start_ms: int, close_ms: Ints) -> tuple[Ints, Ints]:
     end_ms = int(close_ms[-1]) if len(close_ms) else start_ms
-    inside = series.between(start_ms, end_ms)
+    whole = len(series) and start_ms <= series.open_ms[0]
+    if whole and series.open_ms[-1] + series.timeframe_ms <= end_ms:
+        inside = series  # cutting looks at every candle again
+    else:
+        inside = series.between(start_ms, end_ms)
     if not len(inside):
         raise InputError(f"{series.symbol}: no candle between {start_ms} and {end_ms} ms")
     return inside.open_ms + inside.timeframe_ms, inside.close

@@ -109,7 +109,7 @@ def curve_metrics(curve: EquityCurve) -> tuple[Metric, ...]:
     """Return the figures of a curve, in the order of a table."""
     daily = daily_equity(curve)
     returns = usable_returns(daily)
-    fall = deepest_fall(np.concatenate(([curve.opening], curve.equity), dtype=np.float64))
+    fall = deepest_fall(curve.equity, curve.opening)
     return (
         Metric("days", curve.days, Unit.DAYS, len(curve.close_ms), Counts.CLOSES),
         Metric("return", curve.change, Unit.FRACTION, len(curve.close_ms), Counts.CLOSES),

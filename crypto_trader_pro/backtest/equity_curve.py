@@ -88,9 +88,8 @@ def daily_equity(curve: EquityCurve) -> DailyEquity:
     """
     if not len(curve.close_ms):
         return DailyEquity(np.empty(0, np.int64), np.array([curve.opening], np.int64))
-    day = (curve.close_ms - 1) // DAY_MS
-    first, last = curve.start_ms // DAY_MS, int(day[-1])
+    first, last = curve.start_ms // DAY_MS, int(curve.close_ms[-1] - 1) // DAY_MS
     days = np.arange(first, last + 1, dtype=np.int64)
-    place = np.searchsorted(day, days, "right") - 1
+    place = np.searchsorted(curve.close_ms, (days + 1) * DAY_MS, "right") - 1
     equity = np.where(place >= 0, curve.equity[np.maximum(place, 0)], curve.opening)
     return DailyEquity(days * DAY_MS, np.concatenate(([curve.opening], equity)).astype(np.int64))

@@ -13,6 +13,8 @@ from typing import Final
 # SciPy for linear algebra, cffi for foreign functions, coverage for measuring, YAML for a file of
 # settings: the kernel has none of them, and Numba does without whatever is not installed
 NOT_NEEDED: Final = frozenset({"scipy", "cffi", "coverage", "yaml"})
+# loaded by the first call otherwise, and with them what is to be found
+_WHERE_IT_LOOKS: Final = ("numba", "numba.np.arraymath", "numba.core.typing.cffi_utils")
 
 
 class _Absent:
@@ -37,9 +39,8 @@ def load_numba() -> None:
     sys.meta_path.insert(0, finder)
     try:
         with paused_collection():
-            importlib.import_module("numba")
-            # otherwise the first call loads it, and SciPy with it if that is to be found
-            importlib.import_module("numba.np.arraymath")
+            for name in _WHERE_IT_LOOKS:
+                importlib.import_module(name)
     finally:
         sys.meta_path.remove(finder)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,11 +34,12 @@ from crypto_trader_pro.cli.context import (
     settings,
 )
 from crypto_trader_pro.cli.interrupts import at_once
+from crypto_trader_pro.cli.memory import give_back_large_arrays
 from crypto_trader_pro.cli.output import AsJson, instant, print_json
 from crypto_trader_pro.cli.strategy_params import check_strategies, parameter_overrides
 from crypto_trader_pro.domain.errors import InputError
 from utils.clocks import SystemClock
-from utils.texts import Language
+from utils.texts import Language, say
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine as Database
@@ -111,13 +112,14 @@ def backtest(
     Example: python -m crypto_trader_pro backtest --strategy ema_cross --param fast=10 --candles
     btc.csv.gz --symbol BTC/USDT:USDT --timeframe 1m --html report.html
     """
+    give_back_large_arrays()
     wanted = Wanted(not no_store, name, out, html, csv, _language(lang), as_json)
     if engine not in ENGINES:
         raise InputError(f"--engine was {engine!r}, allowed: {', '.join(ENGINES)}")
     loaded, names, changes = _settings(strategy or [], param or [], set_ or [])
     length = seconds_of(timeframe)
     if detail_timeframe is not None:
-        seconds_of(detail_timeframe)
+        seconds_of(detail_timeframe, "--detail-timeframe")
     market = ReplayRequest(
         symbols=tuple(symbol or loaded.symbols),
         paths=paired(candles or [], symbol or []),
@@ -130,8 +132,11 @@ def backtest(
     )
     request = BacktestRequest(market, detail_timeframe)
     _check_places(wanted)
+    found = None
+    if market.paths and engine == "compiled":  # seconds: only then the database is loaded
+        found = _run(request, loaded, engine, None, wanted)
     with _opened(is_needed=wanted.store or not market.paths, durable=wanted.store) as db:
-        found = _run(request, loaded, engine, db, wanted)
+        found = found or _run(request, loaded, engine, db, wanted)
         _hand_over(found, db, wanted, changes)
 
 
@@ -156,18 +161,24 @@ def _run(
     wanted: Wanted,
 ) -> "Findings":  # fmt: skip
     from auto_trading.backtesting.backtester import Backtester
+    from auto_trading.backtesting.compiled import is_compiled
     from auto_trading.backtesting.output import Findings
     from auto_trading.backtesting.warmup import check_warm
 
     tester = Backtester.load(request, db, environment().var_dir)
     candles = tester.candles
     check_warm(candles, request.market.strategies, loaded)
+    if engine == "compiled" and not is_compiled(tester.var_dir):
+        typer.echo(say(language(), "backtest.compiling"), err=True)
     total = (candles.end_ms - candles.start_ms) // candles.timeframe_ms
     with at_once(), progress_bar("backtest") as told:
         progress = None if told is None else lambda played: told(played, total)
         done = tester.run(loaded, engine=engine, progress=progress)
     # intervals by bootstrap take seconds; whoever reads a report waits for them
-    return Findings.of(done, candles, intervals=bool(wanted.html or wanted.out))
+    has_report = bool(wanted.html or wanted.out)
+    found = Findings.of(done, candles, intervals=has_report)
+    # only a report draws candles; of a million they are 48 MB that storing has better use for
+    return found if has_report else replace(found, candles=candles.emptied())
 
 
 def _hand_over(

@@ -41,7 +41,7 @@ SetKeys = Annotated[
 ]  # fmt: skip
 
 
-def seconds_of(timeframe: str) -> int:
+def seconds_of(timeframe: str, option: str = "--timeframe") -> int:
     """Return the length of a timeframe.
 
     Raises:
@@ -50,7 +50,7 @@ def seconds_of(timeframe: str) -> int:
     try:
         return timeframe_ms(timeframe) // 1000
     except ValueError as e:
-        raise InputError(f"--{e}") from None
+        raise InputError(str(e).replace("timeframe", option, 1)) from None
 
 
 def paired(candles: Sequence[Path], symbols: Sequence[str]) -> tuple[Path, ...]:

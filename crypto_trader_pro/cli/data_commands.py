@@ -19,6 +19,7 @@ from crypto_trader_pro.cli.exits import Exit
 from crypto_trader_pro.cli.output import instant, print_json, print_pairs, print_rows
 from crypto_trader_pro.cli.setup_commands import AsJson
 from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.timeframes import check_span
 from crypto_trader_pro.simulation.instruments import instrument
 from database import candles
 from database.auto_trading_db import unit_of_work
@@ -102,6 +103,7 @@ def quality(
     """
     item, length = instrument(symbol), length_of(timeframe)
     limits = instant(from_, "--from"), instant(to, "--to")
+    check_span(*limits)
     if file is not None:
         examined = examine(file, item, length)
         if not len(examined.series):

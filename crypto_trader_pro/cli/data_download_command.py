@@ -81,13 +81,14 @@ def _run(it: Downloader, *, as_json: bool) -> None:
     try:
         it.run()
     except RetryableError as error:
-        typer.echo(f"{error}; {_how_far(it.parts)}; the same command goes on from there", err=True)
+        why = "nothing usable came: is there a network, does the venue serve?"
+        typer.echo(f"{error}; {why} {_goes_on(it.parts)}", err=True)
         raise typer.Exit(Exit.UNAVAILABLE) from error
     except KeyboardInterrupt as error:
         if as_json:
             print_json({"complete": False, "parts": [_shown(part) for part in it.parts]})
         else:
-            typer.echo(f"{_how_far(it.parts)}; the same command goes on from there")
+            typer.echo(_goes_on(it.parts))
         raise typer.Exit(Exit.INTERRUPTED) from error
 
 
@@ -95,13 +96,14 @@ def _has_rows(it: Downloader) -> bool:
     return all(part.present + part.stored for part in it.parts if part.series != FUNDING)
 
 
-def _how_far(parts: list[Part]) -> str:
-    """Say on one line what is stored now."""
-    return ", ".join(
-        f"{part.symbol} {part.series}: {part.stored} stored, complete"
-        f" {'until ' + to_datetime(part.until_ms).isoformat() if part.is_begun else 'nowhere yet'}"
+def _goes_on(parts: list[Part]) -> str:
+    """Say on one line what is stored now, and how to go on."""
+    stored = ", ".join(
+        f"{part.symbol} {part.series}: {part.stored} stored"
+        f"{', complete until ' + to_datetime(part.until_ms).isoformat() if part.is_begun else ''}"
         for part in parts
     )
+    return f"{stored}; the same command goes on from there"
 
 
 def _answer(it: Downloader, request: DownloadRequest) -> dict[str, Any]:

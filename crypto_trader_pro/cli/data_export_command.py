@@ -18,6 +18,7 @@ from crypto_trader_pro.cli.setup_commands import AsJson
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import Instrument
 from crypto_trader_pro.domain.market import CandleSeries
+from crypto_trader_pro.domain.timeframes import check_span
 from crypto_trader_pro.simulation.instruments import instrument
 from database import candles
 from database.auto_trading_db import unit_of_work
@@ -46,6 +47,7 @@ def export(
     if file is not None and out.exists() and out.samefile(file):
         raise InputError(f"{out}: is the file to read, allowed: another name")
     limits = instant(from_, "--from"), instant(to, "--to")
+    check_span(*limits)
     item, place = instrument(symbol), venue or settings().market_data.venue
     if kind == "funding":
         answer = _funding(symbol, place, file, out, *limits)

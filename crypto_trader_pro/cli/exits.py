@@ -1,10 +1,11 @@
 """What the exit code says, and the one place where an exception becomes a line for a person."""
 
+import errno
 import sys
 import traceback
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import typer
 
@@ -18,6 +19,7 @@ from crypto_trader_pro.domain.errors import (
 )
 
 ERROR_LOG: Final = "errors.log"
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _INTERRUPTED: Final = "interrupted; what was stored is kept"
 
 
@@ -29,7 +31,7 @@ class Exit(IntEnum):
     OK = 0
     NEGATIVE = 1  # the command ran; its answer is no (faults found, a decision that differs)
     USAGE = 2  # unusable input or configuration
-    UNAVAILABLE = 3  # the database does not serve; nothing was lost, try again
+    UNAVAILABLE = 3  # database, venue or disk does not serve; nothing was lost, try again
     STOPPED = 4  # trading stopped and wants a person
     INTERNAL = 70  # a bug of ours; the log has the details
     INTERRUPTED = 130
@@ -61,10 +63,17 @@ def guarded(run: Callable[[], Any]) -> None:
         sys.stderr.close()
         raise SystemExit(Exit.OK) from e
     except Exception as e:  # noqa: BLE001  the boundary: a person gets a line, the log the rest
-        _fail(f"internal error: {e!r}; details in {_logged(e)}", Exit.INTERNAL, e)
+        _unexpected(e)
 
 
-def _fail(line: str, code: Exit, cause: BaseException) -> None:
+def _unexpected(error: Exception) -> NoReturn:
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        line = f"{error.filename or 'a file'} cannot be written: {error.strerror}"
+        _fail(line, Exit.UNAVAILABLE, error)
+    _fail(f"internal error: {error!r}; details in {_logged(error)}", Exit.INTERNAL, error)
+
+
+def _fail(line: str, code: Exit, cause: BaseException) -> NoReturn:
     typer.echo(" ".join(line.split()), err=True)
     raise SystemExit(code) from cause
 

@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import plain_text
 from crypto_trader_pro.domain.timeframes import to_ms
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -26,6 +27,8 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def print_pairs(value: Mapping[str, Any], title: str = "") -> None:
     """Print keys and values in two columns."""
+    from rich.table import Table  # not for whoever asks for JSON
+
     table = Table(title=title or None, show_header=False, box=None, pad_edge=False)
     for key, item in value.items():
         table.add_row(key, _shown(item))
@@ -34,6 +37,8 @@ def print_pairs(value: Mapping[str, Any], title: str = "") -> None:
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
     """Print a table; numbers stand to the right."""
+    from rich.table import Table
+
     table = Table(title=title or None, box=None, pad_edge=False)
     for k, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(r[k], int | float | Decimal) for r in rows)
@@ -43,8 +48,10 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str
     console().print(table)
 
 
-def console() -> Console:
+def console() -> "Console":
     """Return the console on stdout; plain text of any width when it is no terminal."""
+    from rich.console import Console
+
     return Console(width=None if sys.stdout.isatty() else 160, soft_wrap=not sys.stdout.isatty())
 
 

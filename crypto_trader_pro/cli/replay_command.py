@@ -23,6 +23,7 @@ from crypto_trader_pro.cli.candle_options import (
 )
 from crypto_trader_pro.cli.context import database, environment, language, settings
 from crypto_trader_pro.cli.exits import Exit
+from crypto_trader_pro.cli.interrupts import at_once
 from crypto_trader_pro.cli.model_text import table, verdict
 from crypto_trader_pro.cli.output import instant, print_json, print_pairs, print_rows
 from crypto_trader_pro.cli.setup_commands import AsJson
@@ -71,7 +72,7 @@ def replay(
         raise InputError(
             "--resume plays what the run began with; only --speed and --json go with it"
         )
-    with database(durable=False) as engine, progress_bar("replay") as told:
+    with database(durable=False) as engine, progress_bar("replay") as told, at_once():
         tools = ReplayTools(engine, environment().var_dir, SystemClock().now, told, pause)
         if resume is not None:
             result = Replay(tools).resume(resume)
@@ -93,7 +94,7 @@ def replay(
 
 
 def _repeat(reference: str, *, as_json: bool) -> None:
-    with database(durable=False) as engine:
+    with database(durable=False) as engine, at_once():
         result = repeat(engine, reference, environment().var_dir, SystemClock().now)
     print_json(result) if as_json else print_pairs(result)
     if not result["identical"]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from utils.texts import Language, say
+from utils.texts import Language, catalogue, say
 
 FEW_TRADES: Final = 10  # as of the performance page: below it a sum says little
 _REFUSED: Final = "refused."
@@ -13,7 +13,9 @@ _REFUSED: Final = "refused."
 def why_text(why: str, language: Language) -> str:
     """Return why a trade has a share in a part."""
     if why.startswith(_REFUSED):
-        return say(language, "parity.why.refused", rule=why.removeprefix(_REFUSED))
+        code = why.removeprefix(_REFUSED)
+        rule = catalogue(language).get(f"rule_name.{code}", code)
+        return say(language, "parity.why.refused", rule=rule)
     return say(language, f"parity.why.{why}")
 
 

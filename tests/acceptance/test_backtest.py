@@ -178,9 +178,10 @@ def spoilt(source: Path, target: Path, change: Mapping[int, Sequence[str] | None
         (["--engine", "fast"], "--engine was 'fast', allowed: compiled, reference"),
         (["--from", "2030"], "--from was '2030'"),
         (["--from", "2030-01"], "no 1m candle in the asked range"),
+        (["--from", "2025-03-02", "--to", "2025-03-01"], "allowed: before its end, 2025-03-01"),
         (
             ["--to", "2025-03-01T00:20"],
-            "has 20 candles of 1m in this range; ema_cross warm up on 30",
+            "20 candles of 1m in this range; the warm-up of ema_cross takes 30",
         ),
         (["--detail-timeframe", "5m"], "detail timeframe was 5m"),
         (["--language", "fr"], "--language was 'fr', allowed: ko, en"),

@@ -3,6 +3,7 @@
 Most commands run in this process, through the same exits as `main`; a few as real processes.
 """
 
+import errno
 import gzip
 import json
 import os
@@ -452,6 +453,13 @@ def test_a_bug_is_one_line_and_the_rest_is_in_the_log(
     text = log.read_text()
     assert text.count("Traceback (most recent call last)") == 2
     assert text.count("RuntimeError: it broke") == 2
+
+
+def test_a_full_disk_is_no_bug_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    raising(monkeypatch, OSError(errno.ENOSPC, "No space left on device", "/data/kernel.nbc"))
+    asked = command("status")
+    assert asked.code == Exit.UNAVAILABLE
+    assert asked.complaint() == "/data/kernel.nbc cannot be written: No space left on device"
 
 
 def test_a_bug_whose_log_cannot_be_written_is_still_one_line(

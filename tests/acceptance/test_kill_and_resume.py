@@ -4,13 +4,16 @@ Fault catalogue: P1 (killed anywhere), P2 (killed again while it goes on), P3 (o
 booked twice), P5 (two processes over one run). Twenty kills on a real month: `tests/long`.
 """
 
+import os
 import random
+import signal
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -21,7 +24,7 @@ from crypto_trader_pro.domain.errors import InputError
 from database.auto_trading_db import open_database
 from tests.databases import Server
 from tests.oracle import audit
-from tests.processes import Ended, Moment, Platform, finish, kill, play
+from tests.processes import Ended, Moment, Platform, finish, kill, play, stored_bars
 from tests.stored import Played, Stored, differences, read_run
 from tests.synthetic import BTC, ETH, write_candles, write_funding
 from utils.clocks import SystemClock
@@ -201,3 +204,23 @@ def test_a_second_process_does_not_go_on_from_where_the_first_once_was(
         database.dispose()
     assert differences(read_run(platform.where), whole[1]) == []
     assert read_run(platform.where).run["status"] == "finished"
+
+
+def test_ctrl_c_ends_a_replay_at_once_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    # at full speed the engine never waits; these candles play for ten seconds
+    long = Played({BTC.symbol: write_candles(tmp_path / "long.csv.gz", BTC, seed=3, bars=60_000)})
+    platform = Platform(tmp_path / "var", warm=True)
+    process = platform.start(*play(long.candles))
+    try:
+        Moment(1_000).wait(platform.where, process)
+        asked_at = monotonic()
+        os.kill(process.pid, signal.SIGINT)
+        ended = finish(process)
+    finally:
+        kill(process)
+    assert (ended.code, ended.stdout) == (130, ""), ended.stderr
+    assert monotonic() - asked_at < 2.5
+    assert ended.stderr.splitlines() == ["interrupted; what was stored is kept"]
+    stored = read_run(platform.where)
+    assert 1_000 <= stored_bars(platform.where) < 50_000
+    assert audit(stored, long) == {}

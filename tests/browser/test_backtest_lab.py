@@ -20,20 +20,19 @@ expect.set_options(timeout=60_000)  # a job begins a process of its own, beside 
 ENVIRON = {"CTP_RESEARCH__WORKERS": "1"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def var_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("lab")
 
 
-@pytest.fixture(scope="module")
-def database(var_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+@pytest.fixture
+def database(var_dir: Path) -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name in ("CTP_DATABASE_URL", "DATABASE_URL"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("CTP_VAR_DIR", str(var_dir))
         engine = open_database(Environment.current().database_url)
     prepare(engine)
-    store_candles(engine, tmp_path_factory.mktemp("candles"), bars=1_500)
     yield engine
     engine.dispose()
 
@@ -63,9 +62,32 @@ def job(database: Engine, job_id: int) -> BacktestJobRow:
     return row
 
 
-def test_a_job_shows_its_progress_is_canceled_and_survives_a_restart_of_the_console(
-    browser: Browser, database: Engine, var_dir: Path
+def test_a_backtest_is_one_click_and_its_result_comes_by_itself(
+    browser: Browser, database: Engine, var_dir: Path, tmp_path: Path
 ) -> None:
+    store_candles(database, tmp_path, bars=300)
+    with served(var_dir, environ=ENVIRON) as address:
+        visit = opened(browser, address, width=390)
+        page = visit.page
+        page.locator(".st-key-lab_run button").click()
+        expect(page.locator(".st-key-lab_queue").get_by_text("ema_cross")).to_be_visible()
+        expect(page.locator(".st-key-lab_headline")).to_be_visible()
+        expect(page.get_by_text("Simulated on past candles")).to_be_visible()
+        page.get_by_role("link", name="To the results").click()
+        expect(page.get_by_role("heading", name="Results")).to_be_in_viewport()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="report.html").click()
+        assert Path(download.value.path()).read_text().startswith("<!doctype html>")
+        assert visit.fits(390)
+        visit.close()
+    assert (job(database, 1).status, job(database, 1).backtest_id) == ("finished", 1)
+
+
+@pytest.mark.slow  # a hundred whole backtests
+def test_a_job_shows_its_progress_is_canceled_and_survives_a_restart_of_the_console(
+    browser: Browser, database: Engine, var_dir: Path, tmp_path: Path
+) -> None:
+    store_candles(database, tmp_path, bars=1_500)
     with served(var_dir, environ=ENVIRON) as address:
         visit = opened(browser, address)
         page = visit.page

@@ -14,12 +14,12 @@ from auto_trading_dashboard.components import backtest_data, backtest_queue
 from config.environment import Environment
 from config.versions import fingerprint
 from crypto_trader_pro.backtest.lab_request import LabKind, LabRequest
-from database import backtest_jobs, commands
+from database import backtest_jobs, backtests, commands
 from database.auto_trading_db import open_database, prepare, unit_of_work
 from database.backtest_jobs import Worker
 from database.models import BacktestJobRow
 from tests.console.shown import a_living_engine, page, said
-from tests.lab_results import FAST, SLOW, a_request, one_of_each, store_candles
+from tests.lab_results import FAST, SLOW, STUDIES, a_request, one_of_each, store_candles
 from tests.rows import T0
 from utils.processes import own_process
 
@@ -171,7 +171,7 @@ def test_an_empty_range_an_unknown_symbol_and_no_strategy_are_said(
 def test_a_sweep_asks_for_its_values_and_counts_them(database: Engine, tmp_path: Path) -> None:
     store_candles(database, tmp_path)
     shown = opened()
-    shown.segmented_control(key="lab_kind").set_value("sweep").run()
+    shown.pills(key="lab_kind").set_value("sweep").run()
     shown.text_input(key=f"lab_values_{FAST}").set_value("5:20:5").run()
     shown.text_input(key=f"lab_values_{SLOW}").set_value("26, 40").run()
     assert "8 combinations (at most 5000)" in told(shown)  # 5, 10, 15, 20 by 26, 40
@@ -191,14 +191,14 @@ def test_a_walk_forward_and_a_monte_carlo_study_ask_for_what_they_need(
 ) -> None:
     store_candles(database, tmp_path)
     shown = opened()
-    shown.segmented_control(key="lab_kind").set_value("walk_forward").run()
+    shown.pills(key="lab_kind").set_value("walk_forward").run()
     assert "The candles span 29 days; one fold needs 240" in told(shown)
     assert run_button(shown).disabled
     shown.number_input(key="lab_train").set_value(20).run()
     shown.number_input(key="lab_test").set_value(9).run()
     shown.number_input(key="lab_purge").set_value(3).run()
     run_button(shown).click().run()
-    shown.segmented_control(key="lab_kind").set_value("monte_carlo").run()
+    shown.pills(key="lab_kind").set_value("monte_carlo").run()
     shown.segmented_control(key="lab_shaking").set_value("candles").run()
     run_button(shown).click().run()
     later, first = (LabRequest.of(job.request) for job in jobs(database))
@@ -280,12 +280,13 @@ def test_a_backtest_is_shown_with_sample_trials_and_assumptions(lab: Engine) -> 
     assert "Candles of BTC/USDT:USDT from the database: 700 of 1h" in words
     assert len(shown.get("plotly_chart")) == 2  # curve, months
     files = {str(b.proto.label) for b in shown.get("download_button")}
-    assert files >= {"trades.csv", "summary.json"}
+    assert files >= {"report.html", "trades.csv", "summary.json"}
 
 
 def test_a_result_that_comes_is_opened_without_a_click(lab: Engine) -> None:
-    shown = opened(lab_seen=(4, 0))  # what this tab last drew; number 5 has come since
-    assert any("Monte Carlo" in str(b.value) or b.value == 5 for b in shown.selectbox)
+    newest = 2 + len(STUDIES)
+    shown = opened(lab_seen=(newest - 1, 0))  # what this tab last drew; another has come since
+    assert any(b.value == newest for b in shown.selectbox)
 
 
 def test_two_backtests_are_compared_with_their_differences(lab: Engine) -> None:
@@ -296,18 +297,21 @@ def test_two_backtests_are_compared_with_their_differences(lab: Engine) -> None:
     figures = next(t for t in tables if "b2 − b1" in t.columns)
     assert list(figures.columns) == ["Figure", "b1", "b2", "b2 − b1"]
     keys = next(t for t in tables if list(t.columns) == ["Key", "b1", "b2"])
-    assert keys.to_numpy().tolist() == [[FAST, "5", "9"], [SLOW, "13", "21"]]
+    assert keys.to_numpy().tolist() == [
+        ["Fast average (candles)", "5", "9"], ["Slow average (candles)", "13", "21"],
+    ]  # fmt: skip
+    assert "b2: Different sets of parameters tried on these candles so far: 2" in told(shown)
     assert len(shown.get("plotly_chart")) == 1
 
 
-@pytest.mark.parametrize("language", ["ko", "en"])
-@pytest.mark.parametrize("kind", ["sweep", "walk_forward", "monte_carlo"])
-def test_every_kind_of_study_is_shown_whole(lab: Engine, kind: str, language: str) -> None:
-    number = 3 + ["sweep", "walk_forward", "monte_carlo"].index(kind)
+@pytest.mark.parametrize("kind", STUDIES)
+def test_every_kind_of_study_is_shown_whole(lab: Engine, kind: LabKind) -> None:
+    number = 3 + STUDIES.index(kind)
+    language = "ko" if number % 2 else "en"  # every text is in both; drawing them is the same
     shown = page(FILE, chosen_language=language, lab_chosen=number)
     assert not shown.error
     assert shown.metric
-    assert shown.get("plotly_chart")
+    assert shown.get("plotly_chart") or shown.dataframe
 
 
 def test_the_parameters_of_a_result_are_proposed_as_one_command(lab: Engine) -> None:
@@ -324,19 +328,42 @@ def test_the_parameters_of_a_result_are_proposed_as_one_command(lab: Engine) -> 
     }  # fmt: skip
 
 
-def test_parameters_in_force_are_said_to_be_and_more_risk_takes_the_word(lab: Engine) -> None:
-    a_living_engine(lab)
-    with unit_of_work(lab) as session:
-        from database import backtests
+def with_parameters(database: Engine, reference: str, **changes: Any) -> None:
+    """Let a stored result have been made with these parameters, else with those in force."""
+    in_force = {"fast": 12, "slow": 26, "stop_pct": "1", "target_pct": "2"}
+    with unit_of_work(database) as session:
+        row = backtests.find(session, reference)
+        row.summary = row.summary | {"params": {"ema_cross": in_force | changes}}
 
-        row = backtests.find(session, "b1")
-        in_force = {"fast": 12, "slow": 26, "stop_pct": "1", "target_pct": "2"}
-        row.summary = row.summary | {"params": {"ema_cross": in_force}}
-        wider = backtests.find(session, "b2")
-        wider.summary = wider.summary | {"params": {"ema_cross": in_force | {"stop_pct": "9"}}}
+
+def test_parameters_in_force_are_said_to_be(lab: Engine) -> None:
+    with_parameters(lab, "b1")
     shown = chosen(opened(), 1)
     assert "The configuration has these parameters already" in told(shown)
     assert "lab_propose" not in [b.key for b in shown.button]
+
+
+def test_a_proposal_that_raises_risk_takes_the_typed_word(lab: Engine) -> None:
+    a_living_engine(lab)
+    with_parameters(lab, "b1", stop_pct="9")  # each position may lose nine times as much
+    shown = chosen(opened(), 1)
+    assert "raises risk: wider stop" in told(shown)
+    assert shown.button(key="lab_propose").disabled
+    shown.text_input(key="lab_word_1").set_value("raise").run()  # not the word
+    assert shown.button(key="lab_propose").disabled
+    shown.text_input(key="lab_word_1").set_value("RAISE").run()
+    shown.button(key="lab_propose").click().run()
+    with unit_of_work(lab) as session:
+        (row,) = commands.newest(session)
+    assert row.payload["changes"] == {"strategies.ema_cross.stop_pct": "9"}
+
+
+def test_a_proposal_that_lowers_risk_takes_no_word(lab: Engine) -> None:
+    a_living_engine(lab)
+    with_parameters(lab, "b1", stop_pct="0.5")
+    shown = chosen(opened(), 1)
+    assert "lab_word_1" not in [field.key for field in shown.text_input]
+    assert not shown.button(key="lab_propose").disabled
 
 
 def test_commands_are_what_can_be_typed_here() -> None:

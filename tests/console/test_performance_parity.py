@@ -99,7 +99,7 @@ def test_the_parts_and_their_trades_are_told(
     parts = next(d.value for d in shown.dataframe if "What it is" in d.value)
     assert parts["Amount (USDT)"].tolist() == ["0", "0", "−3", "0", "+0.50000001", "0", "0", "0"]
     (trades,) = [d.value for d in shown.dataframe if "Why" in d.value]
-    assert trades["Why"].tolist() == ["refused on the other side: cooldown"]
+    assert trades["Why"].tolist() == ["refused on the other side: waiting after an exit"]
     assert trades["Backtest"].tolist() == ["none"]
     shown.selectbox(key="performance_parity_part").select("timing").run()
     (trades,) = [d.value for d in shown.dataframe if "Why" in d.value]

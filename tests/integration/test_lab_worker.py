@@ -12,17 +12,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from auto_trading.lab import job as lab_job
+from auto_trading.lab import tasks
 from auto_trading.lab.launching import is_running, start_lab
+from auto_trading.lab.tasks import Desk
+from auto_trading_dashboard.queries.backtests import newest_result
 from config.environment import Environment
 from crypto_trader_pro.backtest.lab_request import LabKind, LabRequest
 from database import backtest_jobs, backtests
 from database.auto_trading_db import open_database, prepare, unit_of_work
 from database.models import BacktestJobRow
-from tests.lab_results import NOW, a_request, store_candles
+from tests.lab_results import FAST, NOW, SLOW, a_request, store_candles
 from tests.market_data import ROOT
 from utils.processes import ProcessId, is_gone, start_ticks
 
 _SECONDS = 60.0
+HERE = backtest_jobs.Worker("here", 0, 0)  # no process that a test might have to end
 # a job that never ends by itself: it says that it works, and stays
 _STUCK = """
 import os, sys, time
@@ -109,8 +114,8 @@ def a_stuck_worker(tmp_path: Path) -> "subprocess.Popen[bytes]":
 def test_the_queue_is_worked_off_and_the_worker_ends(
     lab: Engine, places: Environment, tmp_path: Path
 ) -> None:
-    store_candles(lab, tmp_path)
-    good, study = asked(lab, a_request()), asked(lab, a_request(LabKind.SWEEP))
+    store_candles(lab, tmp_path, bars=200)
+    good = asked(lab, a_request())
     other = replace(a_request(), market={**a_request().market, "symbols": ["ETH/USDT:USDT"]})
     bad = asked(lab, other)
     pid = start_lab(places.var_dir, ("-m", "crypto_trader_pro", "lab", "run", "--idle", "0.5"))
@@ -119,16 +124,81 @@ def test_the_queue_is_worked_off_and_the_worker_ends(
     assert start_lab(places.var_dir) is None  # one for each folder
     assert os.getpriority(os.PRIO_PROCESS, pid) == 10
     until(lambda: not is_running(places.var_dir), "the worker never ended")
-    assert [job(lab, n).status for n in (good, study, bad)] == ["finished", "finished", "failed"]
-    assert job(lab, bad).error == "ETH/USDT:USDT: no 1h candle in the asked range"
-    numbers = [job(lab, n).backtest_id for n in (good, study)]
+    assert [job(lab, n).status for n in (good, bad)] == ["finished", "failed"]
+    assert job(lab, bad).error == "ETH/USDT:USDT: no 1h candle is stored from binance"
     with unit_of_work(lab) as session:
-        one, many = (backtests.find(session, f"b{number}") for number in numbers)
-    assert (one.kind, one.engine, one.summary["bars"]) == ("backtest", "reference", 700)
+        one = backtests.find(session, f"b{job(lab, good).backtest_id}")
+    assert (one.kind, one.engine, one.summary["bars"]) == ("backtest", "reference", 200)
     assert one.charts is not None
     assert len(one.charts["curve"]["at_ms"]) <= 1_000
-    assert (places.var_dir / one.folder / "trades.csv").is_file()
-    assert (many.kind, many.summary["combinations"]) == ("sweep", 4)
+    folder = places.var_dir / one.folder
+    assert (folder / "trades.csv").is_file()
+    assert '<html lang="en">' in (folder / "report.html").read_text()[:100]
+
+
+def taken(database: Engine, request: LabRequest) -> int:
+    """Queue a job and let this process be its worker."""
+    job_id = asked(database, request)
+    with unit_of_work(database) as session:
+        backtest_jobs.claim_next(session, HERE, NOW)
+    return job_id
+
+
+def test_a_job_that_was_killed_after_its_result_was_stored_does_not_store_another(
+    lab: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab_job, "end_with", lambda pid: None)  # this process has other work
+    store_candles(lab, tmp_path, bars=100)
+    job_id = taken(lab, a_request())
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "_report", killed)  # what follows the storing
+        with pytest.raises(KeyboardInterrupt):
+            lab_job.main(job_id, 0)
+    row = job(lab, job_id)
+    assert (row.status, row.backtest_id) == ("running", 1)
+    with unit_of_work(lab) as session:  # a page does not show it before its job is done
+        assert (newest_result(session), len(backtests.newest(session))) == (0, 1)
+        backtest_jobs.requeue_lost(session, NOW, lambda *_: True)
+    with unit_of_work(lab) as session:
+        backtest_jobs.claim_next(session, HERE, NOW)
+    assert lab_job.main(job_id, 0) == 0
+    row = job(lab, job_id)
+    assert (row.status, row.attempts, row.backtest_id) == ("finished", 2, 1)
+    with unit_of_work(lab) as session:
+        assert (newest_result(session), len(backtests.newest(session))) == (1, 1)
+
+
+def test_compiling_is_called_by_its_name(
+    lab: Engine, places: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_candles(lab, tmp_path, bars=100)
+    steps: list[str] = []
+
+    def told(done: int, total: int, step: str) -> None:
+        steps.append(step)
+
+    desk = Desk(lab, places, told, lambda _: None, lambda *_: None, lambda: NOW)
+    monkeypatch.setattr(tasks, "is_compiled", lambda folder: False)
+    tasks.work(a_request(engine="compiled"), "", desk)
+    assert steps == ["reading", "compiling", "figures", "storing", "report"]
+    monkeypatch.setattr(tasks, "is_compiled", lambda folder: True)
+    tasks.work(a_request(engine="compiled"), "", desk)
+    assert steps[6] == "playing"
+
+
+def test_a_set_of_parameters_counts_once_whoever_tries_it(
+    lab: Engine, places: Environment, tmp_path: Path
+) -> None:
+    store_candles(lab, tmp_path, bars=200)
+    desk = Desk(lab, places, lambda *_: None, lambda _: None, lambda *_: None, lambda: NOW)
+    tasks.work(a_request(changes={FAST: "4", SLOW: "12"}), "", desk)
+    tasks.work(a_request(LabKind.SWEEP, changes={}), "", desk)  # 4 and 6 by 12 and 20
+    with unit_of_work(lab) as session:
+        assert [r.summary["trials"] for r in backtests.newest(session)] == [4, 1]
 
 
 def test_cancel_ends_a_job_within_a_second_whatever_it_does(lab: Engine, tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ _LONGEST: Final = 4000  # pixels of a picture
 _README: Final = (
     ("", 1280, "dark", "ko-KR"), ("monitoring", 1280, "dark", "en-US"),
     ("monitoring", 390, "light", "ko-KR"), ("decisions", 1280, "light", "en-US"),
-    ("performance", 1280, "light", "ko-KR"), ("models", 1280, "dark", "en-US"),
-    ("settings", 1280, "dark", "ko-KR"),
+    ("performance", 1280, "light", "ko-KR"), ("backtest", 1280, "dark", "en-US"),
+    ("models", 1280, "dark", "en-US"), ("settings", 1280, "dark", "ko-KR"),
 )  # fmt: skip
 
 
@@ -76,6 +76,7 @@ def served(data: str) -> Iterator[str]:
         environment = {
             **os.environ, "CTP_VAR_DIR": var_dir, "CTP_CONSOLE_PORT": str(port),
             "CTP_HTTP_PORT": str(a_port()), "CTP_MARKET_DATA__SOURCE": "demo",
+            "CTP_RESEARCH__WORKERS": "1",
         }  # fmt: skip
         for name in ("CTP_DATABASE_URL", "DATABASE_URL", "CTP_CONFIG_DIR"):
             environment.pop(name, None)
@@ -84,6 +85,8 @@ def served(data: str) -> Iterator[str]:
             console_data.small(url, Path(var_dir))
         elif data == "large":
             console_data.large(url)
+        if data != "empty":
+            _play_backtests(environment)
         words = {"demo": ["crypto_trader_pro", "up"]}.get(data, ["crypto_trader_pro", "console"])
         started = [_module(environment, *words)]
         if data in ("small", "large"):
@@ -99,6 +102,16 @@ def served(data: str) -> Iterator[str]:
             for process in started:
                 process.terminate()
                 process.wait(30)
+
+
+def _play_backtests(environment: dict[str, str]) -> None:
+    """Fill the backtest lab, which is empty beside an engine, in a process of its places."""
+    code = (
+        "from pathlib import Path; from config.environment import Environment;"
+        "from tests.lab_results import fill; places = Environment.current();"
+        "fill(places, places.var_dir)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
 
 
 def _module(environment: dict[str, str], *words: str) -> "subprocess.Popen[str]":

@@ -86,20 +86,22 @@ def test_each_tier_asks_for_its_own_part(low: str, filled: bool, tmp_path: Path)
     assert [f[0] for f in hand.fills] == ["entry", *(["liquidation"] if filled else [])]
 
 
-def test_cross_margin_is_the_whole_account_at_the_worst_price(tmp_path: Path) -> None:
-    """2000 carry 10000 (leverage 20, all of it a lot of risk): 1990 after the fee. At 808 the
-    account is worth 1990 - 1920 = 70, less than 80.8, and the position goes at 808."""
+@pytest.mark.parametrize(("low", "filled"), [("506", True), ("506.1", False)])
+def test_cross_margin_is_the_whole_account_at_the_worst_price(
+    low: str, filled: bool, tmp_path: Path
+) -> None:
+    """2000 carry 4 lots at 1000, twice of it all: 1996 after the fee. Nobody trades while the price
+    falls, so that the stop at 900 sells nothing. At 506: 1996 - 4 x 494 = 20, less than 1 % of
+    2024, 20.24. At 506.1: 20.4 against 20.244. The fee is 0.6 % of 2024."""
     settings = {
-        "paper.initial_equity": "2000", "limits.max_leverage": "20",
-        "risk_management.position_size_pct": "100", "engine.trading_mode": "AGGRESSIVE",
-        "limits.risk_per_trade_pct": "10",
+        "paper.initial_equity": "2000", "limits.max_leverage": "3",
+        "engine.trading_mode": "AGGRESSIVE",
     }  # fmt: skip
-    candles: list[Shape] = [*flat(1000, 2), (1000, 1000, "808", 900, 10**6), *flat(900, 1)]
-    hand = by_hand(tmp_path, a_coin(lots=3), candles, [says(0, stop=100)], settings)
-    # twice 100 % of 2000 are 4 lots, twice 10 % of 2000 over a stop of 100 are 4; the venue: 3
+    candles: list[Shape] = [*flat(1000, 2), (900, 900, low, 900, 0), *flat(900, 1)]
+    hand = by_hand(tmp_path, a_coin(), candles, [says(0, stop=100)], settings)
     assert hand.fills == [
-        ("entry", 3, "1000", "3", 1.0),
-        ("stop", -3, "900", "2.7", 3.0),
+        ("entry", 4, "1000", "4", 1.0),
+        ("liquidation", -4, "506", "12.144", 3.0) if filled else ("stop", -4, "900", "3.6", 3.0),
     ]
 
 
@@ -107,7 +109,7 @@ def test_cross_margin_is_the_whole_account_at_the_worst_price(tmp_path: Path) ->
 def test_orders_to_the_market_miss_the_candles_of_their_latency(
     latency: int, tmp_path: Path
 ) -> None:
-    """Decided at the close of candle 0 and 4; stops and targets rest at the venue, without delay."""
+    """Decided at the close of candle 0 and 4; each candle opens 10 higher than the one before."""
     candles = [flat(1000 + 10 * n, 1)[0] for n in range(9)]
     said = [says(0, stop=500), says(4, -1, opens=False)]
     hand = by_hand(tmp_path, a_coin(), candles, said, {"paper.latency_bars": latency})
@@ -131,10 +133,8 @@ def test_a_candle_cannot_tell_and_the_stop_counts(tmp_path: Path) -> None:
 
 
 def test_finer_candles_tell_that_the_target_came_first(tmp_path: Path) -> None:
-    """The same hour in quarters: 1060 in the second of them, 940 in the third. A maker pays half."""
-    hand = by_hand(
-        tmp_path, a_coin(), _WILD, [says(0, stop=50, target=50)], minutes=15
-    )
+    """The same hour in quarters: 1060 in the second, 940 in the third. A maker pays half."""
+    hand = by_hand(tmp_path, a_coin(), _WILD, [says(0, stop=50, target=50)], minutes=15)
     assert hand.fills == [BUY, ("target", -10, "1050", "5.25", 1.5)]
 
 
@@ -218,6 +218,22 @@ def test_a_line_is_reached_when_equity_stands_on_it(
     assert [e.code for e in hand.result.events] == codes
 
 
+@pytest.mark.parametrize(
+    ("close", "codes"),
+    [("956.5", ["drawdown_reducing"]), ("956.6", ["drawdown_reducing", "drawdown_recovered"])],
+)
+def test_reducing_ends_above_its_own_line(close: str, codes: list[str], tmp_path: Path) -> None:
+    """900 lots, 900 of fees. At 945: 1000000 - 900 - 900 x 55 = 949600, more than 5 % below the
+    peak. It ends above 960000: at 956.5 equity is 959950, at 956.6 it is 960040."""
+    settings = {"limits.drawdown_reduce_pct": "5", "limits.drawdown_recover_pct": "4"}
+    candles: list[Shape] = [
+        *flat(1000, 2), (1000, 1000, 945, 945, 10**6), (945, close, 945, close, 10**6),
+    ]  # fmt: skip
+    hand = by_hand(tmp_path, a_coin(lots=900), candles, [says(0, stop=100)], settings)
+    assert [e.code for e in hand.result.events] == codes
+    assert hand.result.max_drawdown_rate == 5_040_000  # 50400 of 1000000
+
+
 @pytest.mark.parametrize(("candle", "allowed"), [(23, False), (24, True)])
 def test_the_candle_that_closes_at_midnight_belongs_to_its_day(
     candle: int, allowed: bool, tmp_path: Path
@@ -234,13 +250,41 @@ def test_the_candle_that_closes_at_midnight_belongs_to_its_day(
 
 def test_coins_are_paid_in_full_with_the_fee(tmp_path: Path) -> None:
     """10010 pay 10 lots at 1000 and 10 of fees. The next open is 1001: a lot is 1002.001, nine of
-    them 9018.009, and what is left of the order waits in vain for a cheaper market."""
+    them 9018.009, and the 991.991 that are left pay no tenth."""
     candles: list[Shape] = [*flat(1000, 1), *flat(1001, 5)]
     settings = {"paper.initial_equity": "10010", "limits.risk_per_trade_pct": "10"}
     hand = by_hand(tmp_path, a_coin(spot=True), candles, [says(0, stop=100)], settings)
     assert hand.fills == [("entry", 9, "1001", "9.009", 1.0)]
-    assert hand.result.cash == 10_010 * 10**8 - 9_018_00900000 - 0
+    assert hand.result.cash == 991_99100000
 
 
 def plain(value: float) -> str:
     return f"{value:.8f}".rstrip("0").rstrip(".")
+
+
+@pytest.mark.parametrize(
+    ("settings", "first", "lots"),
+    [
+        # a lot is 1.1 the second time: 109.79 would be 99 of them, the profile counts on 100
+        ({"limits.max_leverage": "2"}, 100, 90),
+        # without leverage the first has room for 99 and their fees
+        ({}, 99, 90),
+        # 50 with the fee: a lot is 1.001, then 1.1011
+        ({"limits.max_order_notional": "50"}, 49, 45),
+        # 5 % of 100 at a stop of 0.1 a lot
+        ({"limits.risk_per_trade_pct": "5"}, 50, 50),
+    ],
+)
+def test_caps_hold_after_a_gain(
+    settings: dict[str, str], first: int, lots: int, tmp_path: Path
+) -> None:
+    """The profile trades 100 however much is given: in at 1000, out at 1100, in again. One lot is
+    0.001 coins. After a gain of 10 and fees of 0.1 and 0.11 the account has 109.79."""
+    coin = a_coin(lot="0.001", lots=10_000)
+    said = [says(0, stop=100), says(2, -1, opens=False), says(4, stop=100)]
+    candles: list[Shape] = [*flat(1000, 2), *flat(1100, 5)]
+    hand = by_hand(tmp_path, coin, candles, said, {"engine.profile": "paper", **settings})
+    assert hand.result.opening == 100 * 10**8
+    assert [(f[0], f[1]) for f in hand.fills] == [
+        ("entry", first), ("exit", -first), ("entry", lots),
+    ]  # fmt: skip

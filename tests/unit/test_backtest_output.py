@@ -19,6 +19,7 @@ from auto_trading.backtesting.fill_lines import fill_lines, fills_sha256, plain_
 from auto_trading.backtesting.monthly import Month, monthly
 from auto_trading.backtesting.output import summary
 from auto_trading.backtesting.warmup import candles_needed, check_warm
+from auto_trading.gateways.venue_book import FundingEvent
 from config.loading import load
 from crypto_trader_pro.backtest.equity_curve import EquityCurve
 from crypto_trader_pro.domain.errors import InputError
@@ -134,8 +135,8 @@ def test_every_assumption_has_a_sentence_in_both_languages_and_every_sentence_is
     }
     # those of other markets and settings
     other = {
-        "margin_none", "margin_isolated", "funding_spot", "funding_off", "funding_none", "detail",
-        "no_gaps", "data_database", "model",
+        "margin_none", "margin_isolated", "funding_spot", "funding_off", "funding_none",
+        "funding_hole", "detail", "no_gaps", "data_database", "model",
     }  # fmt: skip
     assert told == known - other
     for item in small().assumptions:
@@ -158,6 +159,23 @@ def test_perpetuals_without_rates_are_said_to_pay_none() -> None:
     # one rate an hour from 00:00 to 25:00 or 26:00, as the gaps make it
     assert [item["rates"] for item in paid] == [26, 26]
     assert sum(item["payments"] for item in paid) == len(small().backtest.result.funding)
+
+
+def test_the_longest_time_without_rates_is_named() -> None:
+    found = small()
+    start, end = found.candles.start_ms, found.candles.end_ms
+    assert end - start > 25 * HOUR  # more than a day, which is the longest that venues wait
+
+    def holes(*times: int) -> list[dict[str, Any]]:
+        given = {PERPETUAL: [FundingEvent(at, 100) for at in times]}
+        told = assumptions(found.backtest, replace(found.candles, funding=given))
+        return values_of("funding_hole", told)
+
+    after = to_datetime(start + HOUR).isoformat()
+    days = round((end - start - HOUR) / (24 * HOUR), 1)
+    assert holes(start, start + HOUR) == [{"symbol": PERPETUAL, "days": days, "after": after}]
+    assert holes(start + HOUR, end - 2 * HOUR) == []
+    assert holes() == []  # said as `funding_none`
 
 
 def test_funding_that_is_switched_off_is_said() -> None:

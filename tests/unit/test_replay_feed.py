@@ -4,7 +4,7 @@ Candles of three minutes, finer ones of one.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import pytest
@@ -52,6 +52,25 @@ def told_by(
 def test_without_finer_candles_the_venue_has_each_slice_before_the_engine() -> None:
     assert told_by([candles(THREE, 0, 1)], None) == [
         ("venue", 3, True), ("engine", 3, True), ("venue", 6, True), ("engine", 6, True)
+    ]  # fmt: skip
+
+
+def test_a_slice_that_has_been_taken_is_told_before_the_next_is_played() -> None:
+    order: list[tuple[str, int]] = []
+
+    def noting(who: str) -> Callable[..., None]:
+        return lambda market, *_: order.append((who, (market.close_ms - OPEN) // MINUTE))
+
+    async def play() -> None:
+        feed = ReplayFeed(
+            [candles(THREE, 0, 1)], SimulatedClock(), noting("before"), after=noting("after")
+        )
+        async for market in feed.slices():
+            noting("taken")(market)
+
+    asyncio.run(play())
+    assert order == [
+        ("before", 3), ("taken", 3), ("after", 3), ("before", 6), ("taken", 6), ("after", 6)
     ]  # fmt: skip
 
 

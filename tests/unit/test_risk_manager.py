@@ -85,6 +85,15 @@ def test_each_step_of_the_daily_ladder_is_told_once(risk: RiskManager) -> None:
     assert mark(risk, 0, 5, 96_500) == []
 
 
+def test_a_day_is_lost_above_the_lowest_equity_so_far(risk: RiskManager) -> None:
+    mark(risk, 0, 1, 98_000)
+    mark(risk, 1, 1, 96_000)  # the low; reducing begins at 95,000
+    mark(risk, 1, 24, 99_500)  # where day 2 starts: 97,012.5 warns, 96,515 halts
+    assert mark(risk, 2, 1, 97_013) == []
+    assert mark(risk, 2, 2, 96_900) == ["daily_loss_warning"]
+    assert mark(risk, 2, 3, 96_500) == ["daily_loss_exceeded"]
+
+
 def test_the_event_of_a_daily_loss_says_its_numbers(risk: RiskManager) -> None:
     (event,) = marked(risk, 0, 1, 96_900)
     assert event == RiskEvent(

@@ -885,5 +885,5 @@ def test_a_restored_venue_finishes_a_half_filled_stop_in_the_same_way() -> None:
 
 
 def test_candles_must_come_for_every_symbol(desk: Desk) -> None:
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="2 candles came for 1 symbols"):
         desk.play(a_bar(0), a_bar(0))

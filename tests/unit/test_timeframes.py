@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.timeframes import (
     KNOWN,
+    check_span,
     timeframe_ms,
     timeframe_name,
     to_datetime,
@@ -48,6 +50,14 @@ def test_another_zone_is_the_same_instant_and_fractions_are_floored() -> None:
     seoul = timezone(timedelta(hours=9))
     assert to_ms(datetime(2024, 1, 1, 9, tzinfo=seoul)) == 1_704_067_200_000
     assert to_ms(datetime(1970, 1, 1, 0, 0, 0, 1_999, tzinfo=UTC)) == 1
+
+
+def test_a_range_that_ends_before_it_begins_is_refused() -> None:
+    for first, last in ((None, None), (5, None), (None, 5), (4, 5)):
+        check_span(first, last)
+    for first, last in ((5, 5), (86_400_000, 5)):
+        with pytest.raises(InputError, match=r"began 1970-01-0.*, allowed: before its end, 1970-"):
+            check_span(first, last)
 
 
 def test_naive_time_is_refused() -> None:
