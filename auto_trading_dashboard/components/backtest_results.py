@@ -25,6 +25,7 @@ from auto_trading_dashboard.reading import read
 from crypto_trader_pro.backtest.lab_request import LabKind
 
 _MOST_COMPARED: Final = 5
+_FIND: Final = "lab_find"
 
 
 @guarded
@@ -60,7 +61,7 @@ def draw() -> None:
 def _searched(newest: tuple[Stored, ...]) -> tuple[Stored, ...]:
     """Let a person look for one among more results than are listed."""
     given = st.text_input(
-        text("backtest_lab.find"), key="lab_find", max_chars=120, autocomplete="off",
+        text("backtest_lab.find"), key=_FIND, max_chars=120, autocomplete="off",
         placeholder=text("backtest_lab.find_hint"), persist_state="session",
     )  # fmt: skip
     wanted = (given or "").strip()
@@ -77,7 +78,8 @@ def _open(found: tuple[Stored, ...], newest: int) -> Stored:
     """Let a person choose a result; the newest until then."""
     by_number = {one.number: one for one in found}
     chosen = backtest_choice.chosen()
-    if chosen is not None and chosen not in by_number:  # older than the list
+    is_searched = bool((st.session_state.get(_FIND) or "").strip())  # then the best hit opens
+    if chosen is not None and chosen not in by_number and not is_searched:  # older than the list
         kept = read(("lab result", chosen), lambda s: backtests.result(s, chosen)).value
         if kept is not None:
             by_number[chosen] = kept

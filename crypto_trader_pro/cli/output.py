@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,6 +16,8 @@ from crypto_trader_pro.domain.timeframes import to_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_SHOWN_DECIMALS: Final = 6
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -90,6 +92,8 @@ def _shown(value: Any) -> str:
         return ", ".join(f"{k}: {_shown(v)}" for k, v in value.items()) or "-"
     if isinstance(value, list | tuple):
         return ", ".join(_shown(v) for v in value) or "-"
-    if isinstance(value, str | int | float):
+    if isinstance(value, float):  # all digits are in --json
+        return str(round(value, _SHOWN_DECIMALS))
+    if isinstance(value, str | int):
         return str(value)
     return str(_plain(value))

@@ -72,9 +72,13 @@ def run_button(shown: AppTest) -> Any:
     return shown.button(key="lab_run")
 
 
-def chosen(shown: AppTest, number: int) -> AppTest:
+def result_box(shown: AppTest) -> Any:
     (box,) = [b for b in shown.selectbox if str(b.key).startswith("lab_result_")]
-    box.set_value(number).run()
+    return box
+
+
+def chosen(shown: AppTest, number: int) -> AppTest:
+    result_box(shown).set_value(number).run()
     assert not shown.exception
     assert not shown.error
     return shown
@@ -208,6 +212,31 @@ def test_a_walk_forward_and_a_monte_carlo_study_ask_for_what_they_need(
     assert (later.kind, later.shaking, later.runs) == (LabKind.MONTE_CARLO, "candles", 100)
 
 
+def test_a_search_and_the_studies_of_costs_ask_for_what_they_need(
+    database: Engine, tmp_path: Path
+) -> None:
+    store_candles(database, tmp_path)
+    store_candles(database, tmp_path, bars=700, step_ms=1_800_000)
+    shown = opened()
+    shown.segmented_control(key="lab_timeframe").set_value("1h").run()
+    shown.segmented_control(key="lab_detail_1h").set_value("30m").run()
+    assert "**BTC/USDT:USDT** 30m 700 candles" in told(shown)  # these are what is read
+    shown.pills(key="lab_kind").set_value("optimize").run()
+    assert "The candles span 14 days; 4 parts need 28" in told(shown)  # a week for a Sharpe ratio
+    assert run_button(shown).disabled
+    shown.number_input(key="lab_windows").set_value(2).run()
+    shown.number_input(key="lab_tries").set_value(20).run()
+    assert "9 combinations are possible" in told(shown)  # half, as it is, one and a half: twice
+    run_button(shown).click().run()
+    for kind in ("costs", "capacity"):
+        shown.pills(key="lab_kind").set_value(kind).run()
+        run_button(shown).click().run()
+    capacity, costs, search = (LabRequest.of(job.request) for job in jobs(database))
+    assert (search.kind, search.tries, search.windows) == (LabKind.OPTIMIZE, 20, 2)
+    assert search.market["detail_timeframe"] == "30m"
+    assert (costs.kind, capacity.kind) == (LabKind.COSTS, LabKind.CAPACITY)
+
+
 # --- the queue ----------------------------------------------------------------------------------
 
 
@@ -304,14 +333,38 @@ def test_two_backtests_are_compared_with_their_differences(lab: Engine) -> None:
     assert len(shown.get("plotly_chart")) == 1
 
 
-@pytest.mark.parametrize("kind", STUDIES)
-def test_every_kind_of_study_is_shown_whole(lab: Engine, kind: LabKind) -> None:
-    number = 3 + STUDIES.index(kind)
-    language = "ko" if number % 2 else "en"  # every text is in both; drawing them is the same
-    shown = page(FILE, chosen_language=language, lab_chosen=number)
-    assert not shown.error
-    assert shown.metric
-    assert shown.get("plotly_chart") or shown.dataframe
+def test_every_kind_of_study_is_shown_whole(lab: Engine) -> None:
+    shown = opened()
+    for number, kind in enumerate(STUDIES, 3):  # after two backtests
+        shown.session_state["lab_chosen"] = shown.session_state["lab_turn"] = number
+        shown.run()
+        assert not shown.error, kind
+        assert shown.metric, kind
+        assert shown.get("plotly_chart") or shown.dataframe, kind
+        # costs and capacity play the same parameters again; those were tried before
+        assert "Different sets of parameters tried on these candles so far:" in told(shown), kind
+    korean = page(FILE, chosen_language="ko", lab_chosen=5)
+    assert not korean.error
+    assert "시험한 서로 다른 매개변수 조합:" in told(korean)
+
+
+def test_a_result_among_many_is_found_by_number_and_name(lab: Engine) -> None:
+    with unit_of_work(lab) as session:
+        first = backtests.find(session, "b1")
+        for _ in range(60):
+            backtests.add(
+                session, kind="backtest", name="of a night", request=first.request, params={},
+                engine="compiled", sha256="0", config_hash="0", summary=first.summary,
+                folder="", now=T0,
+            )  # fmt: skip
+    shown = opened()
+    assert len(result_box(shown).options) == 50  # the newest
+    shown.text_input(key="lab_find").set_value("FIRS").run()
+    assert [o.split(" ·")[0] for o in result_box(shown).options] == ["b1"]
+    shown.text_input(key="lab_find").set_value("b2").run()
+    assert [o.split(" ·")[0] for o in result_box(shown).options] == ["b2"]
+    shown.text_input(key="lab_find").set_value("100%").run()
+    assert "No result is called 100%; the newest are shown" in told(shown)
 
 
 def test_the_parameters_of_a_result_are_proposed_as_one_command(lab: Engine) -> None:

@@ -119,10 +119,11 @@ def test_minute_candles_are_not_taken_for_longer_ones(btc: Path) -> None:
     assert "off the grid" in refused.complaint()
 
 
-def test_longer_candles_played_as_minutes_are_all_gaps_and_never_traded(tmp_path: Path) -> None:
+def test_longer_candles_are_not_played_as_minutes(tmp_path: Path) -> None:
     five = write_candles(tmp_path / "five.csv.gz", BTC, seed=5, bars=300, step_ms=FIVE)
-    result = replayed(*from_files((BTC.symbol, five)))
-    assert (result["orders"], result["fills"]) == (0, 0)
+    refused = command("replay", *from_files((BTC.symbol, five)), "--timeframe", "1m", "--json")
+    assert refused.code == 2
+    assert "timeframe was 60 s, but no two candles are closer than 300 s" in refused.complaint()
 
 
 def test_a_part_of_a_file_is_what_a_shorter_file_is(btc: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The commands of `research`: one JSON object, one line for bad input, and the way to go on."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def test_a_person_gets_a_table(lab: Lab) -> None:
     assert (ended.code, ended.stderr) == (0, "")
     assert "trials" in ended.stdout
     assert ended.stdout.count("slow=") == 3  # the best and two rows
+    assert not re.search(r"\.\d{7}", ended.stdout)  # all digits are in --json
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,8 @@ def test_each_step_of_the_daily_ladder_is_told_once(risk: RiskManager) -> None:
 def test_a_day_is_lost_above_the_lowest_equity_so_far(risk: RiskManager) -> None:
     mark(risk, 0, 1, 98_000)
     mark(risk, 1, 1, 96_000)  # the low; reducing begins at 95,000
-    mark(risk, 1, 24, 99_500)  # where day 2 starts: 97,012.5 warns, 96,515 halts
-    assert mark(risk, 2, 1, 97_013) == []
+    mark(risk, 1, 24, 99_500)  # where day 2 starts: 97,112 warns, 96,515 halts
+    assert mark(risk, 2, 1, 97_113) == []
     assert mark(risk, 2, 2, 96_900) == ["daily_loss_warning"]
     assert mark(risk, 2, 3, 96_500) == ["daily_loss_exceeded"]
 
