@@ -74,5 +74,7 @@ def made(
     )  # fmt: skip
     market = ReplayRequest((PERPETUAL,), (Path("made.csv"),), "1h", 3_600, ("ema_cross",))
     settings = load(environ={}, dotenv={})
-    done = Backtest(BacktestRequest(market), settings, result, "reference", "", 0.5, 0.0, "0" * 64)
+    done = Backtest(
+        BacktestRequest(market), settings, result, "reference", "", 0.5, 0.0, 0.0, "0" * 64
+    )
     return Findings.of(done, Candles((what,), (series,), None, {}, "0" * 64))

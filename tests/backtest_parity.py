@@ -118,10 +118,10 @@ def by_reference(case: Case, folder: Path) -> BacktestResult:
     signals = GivenSignals(
         c.instruments, case.table, open_ms, c.timeframe_ms, STRATEGIES, case.reasons
     )
-    result, _ = run_reference(
+    played = run_reference(
         c, STRATEGIES, case.interval_ms, case.settings, folder, signals=signals, keeps_masks=True
     )
-    return result
+    return played.result
 
 
 # --- random markets -----------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from auto_trading.backtesting.candles import Candles
 from auto_trading.backtesting.compiled import machine_code, prepare, rules_of
@@ -34,8 +34,9 @@ class Backtest:
     Args:
         engine: the one that really ran.
         refused: why the compiled kernel did not, empty if it did or was not asked for.
-        seconds: of the run itself, without reading candles and compiling.
-        preparing_seconds: of compiling, signals and model training before it.
+        seconds: of the run itself, without reading candles, compiling and training.
+        preparing_seconds: of the arrays, compiling and signals before it.
+        training_seconds: that models took.
         sha256: fingerprint of the candles and funding that were played.
         model: what the model strategy says about itself; None without one.
     """
@@ -47,6 +48,7 @@ class Backtest:
     refused: str
     seconds: float
     preparing_seconds: float
+    training_seconds: float
     sha256: str
     model: Mapping[str, Any] | None = None
 
@@ -99,23 +101,19 @@ class Backtester:
         check_warm(candles, names, settings)
         asked = _Asked(candles, names, market.interval_seconds * 1000, settings, self.var_dir)
         began = perf_counter()
-        refused = ""
+        refused, answer = "", None
         if engine == "compiled":
             try:
-                result, model, seconds = _run_compiled(asked, keeps_masks=keeps_masks)
+                answer = _run_compiled(asked, keeps_masks=keeps_masks)
             except KernelRefused as why:
                 refused = str(why)
-            else:
-                preparing = perf_counter() - began - seconds
-                return Backtest(
-                    self.request, settings, result, "compiled", "", seconds, preparing,
-                    candles.sha256, model,
-                )  # fmt: skip
-        result, model, seconds = _run_reference(asked, keeps_masks=keeps_masks, progress=progress)
-        preparing = perf_counter() - began - seconds
+        ran: EngineName = "compiled" if answer is not None else "reference"
+        if answer is None:
+            answer = _run_reference(asked, keeps_masks=keeps_masks, progress=progress)
+        preparing = perf_counter() - began - answer.seconds - answer.training_seconds
         return Backtest(
-            self.request, settings, result, "reference", refused, seconds, preparing,
-            candles.sha256, model,
+            self.request, settings, answer.result, ran, refused, answer.seconds, preparing,
+            answer.training_seconds, candles.sha256, answer.model,
         )  # fmt: skip
 
 
@@ -128,11 +126,15 @@ class _Asked:
     var_dir: Path
 
 
-_Answer = tuple[BacktestResult, Mapping[str, Any] | None, float]
+class _Answer(NamedTuple):
+    result: BacktestResult
+    model: Mapping[str, Any] | None
+    seconds: float
+    training_seconds: float
 
 
 def _run_compiled(asked: _Asked, *, keeps_masks: bool) -> _Answer:
-    """Run the kernel; return the result, the model's report and the seconds of the kernel alone."""
+    """Run the kernel; the seconds are its own alone."""
     candles, names, settings = asked.candles, asked.strategies, asked.settings
     code = machine_code(asked.var_dir)
     rules = rules_of(candles, len(names), asked.interval_ms, settings, keeps_masks=keeps_masks)
@@ -145,8 +147,10 @@ def _run_compiled(asked: _Asked, *, keeps_masks: bool) -> _Answer:
     started = perf_counter()
     room = play(code, prepared, table.events, rules, room)
     seconds = perf_counter() - started
-    report = None if model is None else model.report()
-    return result_of(prepared, rules, room, table.reasons), report, seconds
+    result = result_of(prepared, rules, room, table.reasons)
+    if model is None:
+        return _Answer(result, None, seconds, 0.0)
+    return _Answer(result, model.report(), seconds, model.training_seconds)
 
 
 def _model(asked: _Asked) -> ModelSource | None:
@@ -165,8 +169,10 @@ def _run_reference(
     from auto_trading.backtesting.reference import run_reference  # noqa: PLC0415  heavy
 
     started = perf_counter()
-    result, model = run_reference(
+    played = run_reference(
         asked.candles, asked.strategies, asked.interval_ms, asked.settings, asked.var_dir,
         keeps_masks=keeps_masks, progress=progress,
     )  # fmt: skip
-    return result, model, perf_counter() - started
+    training = played.training_seconds
+    seconds = perf_counter() - started - training
+    return _Answer(played.result, played.model, seconds, training)

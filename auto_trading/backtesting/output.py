@@ -97,7 +97,7 @@ def summary(found: Findings, *, reference: str | None = None) -> dict[str, Any]:
             state: round(ms / 3_600_000, 2) for state, ms in result.time_in_state_ms.items()
         },
         "seconds": round(backtest.seconds, 3),
-        "training_seconds": round(backtest.preparing_seconds, 3),
+        "training_seconds": round(backtest.training_seconds, 3),
         "bars_per_second": round(result.bars / max(backtest.seconds, 1e-9)),
         "fills_sha256": fills_sha256(result),
         "engine": backtest.engine,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -53,12 +53,25 @@ class _Curve:
             self._told(len(self.equity))
 
 
+class Played(NamedTuple):
+    """What a run gave.
+
+    Args:
+        model: what the model strategy says about itself; None without one.
+        training_seconds: that its models took.
+    """
+
+    result: BacktestResult
+    model: Mapping[str, Any] | None
+    training_seconds: float
+
+
 def run_reference(
     candles: Candles, strategies: Sequence[str], interval_ms: int, settings: Settings,
     var_dir: Path, *, signals: AISignalGenerator | None = None, keeps_masks: bool = False,
     progress: Callable[[int], None] | None = None,
-) -> tuple[BacktestResult, Mapping[str, Any] | None]:  # fmt: skip
-    """Play the candles through the engine; return the result and the model's report.
+) -> Played:  # fmt: skip
+    """Play the candles through the engine.
 
     Args:
         signals: computed beforehand; None lets the strategies compute them candle by candle.
@@ -84,7 +97,7 @@ def run_reference(
     curve.risk = engine.risk
     asyncio.run(_play(engine, candles.start_ms))
     result = _result(engine, journal, curve, candles, strategies)
-    return result, engine.model_report()
+    return Played(result, engine.model_report(), engine.training_seconds)
 
 
 def model_of(

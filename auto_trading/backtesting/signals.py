@@ -34,6 +34,9 @@ class ModelSource(Protocol):
 
     def report(self) -> Mapping[str, Any]: ...
 
+    @property
+    def training_seconds(self) -> float: ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignalTable:

@@ -108,7 +108,7 @@ def reference(backtester: Backtester, var_dir: Path) -> None:
     seconds = []
     for _ in range(min(report.options.rounds, REFERENCE_ROUNDS)):
         began = perf_counter()
-        result, _model = run_reference(
+        result, _, _ = run_reference(
             candles, (STRATEGY,), MINUTE_MS, settings, var_dir, signals=signals
         )  # fmt: skip
         seconds.append(perf_counter() - began)

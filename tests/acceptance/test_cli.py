@@ -42,7 +42,11 @@ COMMANDS = (
     ("parity",), ("replay",), ("config", "apply"), ("config", "rollback"), ("config", "history"),
     ("init-db",), ("validate-config",), ("data", "import"), ("data", "list"),
     ("data", "quality"), ("models", "list"), ("models", "show"),
-    ("data", "download"), ("data", "export"),
+    ("data", "download"), ("data", "export"), ("backtest",), ("compare",), ("lab", "run"),
+    ("lab", "start"), *(("research", kind) for kind in (
+        "sweep", "optimize", "walk-forward", "monte-carlo", "costs", "capacity", "look-ahead",
+        "overfitting",
+    )),
 )  # fmt: skip
 SECRET = "s3cr3t-w0rd"  # noqa: S105
 

@@ -43,8 +43,8 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> BacktestResult:
         tuple(coin.symbol for coin in coins), paths, "1m", 60, STRATEGY, funding=funding
     )
     candles = Candles.load(BacktestRequest(market), None)
-    found, _ = run_reference(candles, STRATEGY, MINUTE, load(environ={}, dotenv={}), folder)
-    return found
+    settings = load(environ={}, dotenv={})
+    return run_reference(candles, STRATEGY, MINUTE, settings, folder).result
 
 
 def test_realized_profit_is_the_cash_and_what_open_positions_cost(result: BacktestResult) -> None:

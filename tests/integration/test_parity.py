@@ -133,7 +133,7 @@ def test_the_backtest_is_the_one_that_the_backtest_engine_gives(recording: Recor
     prices = [FLAT] * 6 + [UP, UP, 5_990_000]
     series = series_of(SYMBOL, FIVE_MINUTES, [candle(k, p) for k, p in enumerate(prices)])
     played = Candles((item,), (series,), None, {}, "")
-    result, _ = run_reference(played, ["ema_cross"], FIVE_MINUTES, quick(), recording.var_dir)
+    result = run_reference(played, ["ema_cross"], FIVE_MINUTES, quick(), recording.var_dir).result
     columns = [FILL_SIDE, FILL_LOTS, FILL_PRICE, FILL_FEE]
     found = compare(recording.database, "last", recording.var_dir)
     trip = found.parity.pairs[0].theirs

@@ -39,7 +39,11 @@ def paths_in(tree: dict[str, Any], parent: Path_ = ()) -> Iterator[Path_]:
 
 
 PLACES = [(file, path) for file, tree in SHIPPED.items() for path in paths_in(tree)]
-OPTIONAL = {("retention",), ("safety",), ("research",)}  # came later: a stored configuration may lack them
+OPTIONAL = {
+    ("retention",),
+    ("safety",),
+    ("research",),
+}  # came later: a stored configuration may lack them
 LEAVES = [(key.file, path) for path, key in keys().items()]
 
 # what JSON can hold, and words and figures that are nearly right
