@@ -165,7 +165,7 @@ class LivingCore:
 
 
 @dataclass(frozen=True, slots=True)
-class _SessionPart:
+class SessionPart:
     """The session's own share of the checkpoint."""
 
     session: TradingSession
@@ -200,7 +200,7 @@ def build_living(spec: RunSpec, tools: LivingTools) -> TradingSession:
         engine = AutoTradingEngine(
             Ports(SimulatedClock(), NoFeed(), venue), parts,
             opening_cash=cash, interval_ms=own.interval_ms,
-            stateful={"venue": venue, "session": _SessionPart(session)},
+            stateful={"venue": venue, "session": SessionPart(session)},
         )  # fmt: skip
         return LivingCore(engine, venue, model)
 

@@ -19,6 +19,7 @@ from crypto_trader_pro.backtest.closed_trades import RoundTrip
 from crypto_trader_pro.backtest.curve_metrics import usable_returns
 from crypto_trader_pro.backtest.equity_curve import EquityCurve, curve_of, daily_equity
 from crypto_trader_pro.backtest.metrics import DAYS_PER_YEAR
+from crypto_trader_pro.backtest.thinning import kept
 from crypto_trader_pro.domain.instruments import Instrument, money
 from crypto_trader_pro.domain.market import CandleSeries, Floats, Ints
 from crypto_trader_pro.domain.timeframes import timeframe_name
@@ -51,7 +52,9 @@ def equity_chart(found: Findings, language: Language) -> Chart:
     equity, other = _whole(curve), _whole(held)
     depth = falls(equity)
     # the same times for both, so that they can be read at one instant
-    places = np.union1d(np.union1d(kept(equity), kept(other)), [int(depth.argmax())])
+    places = np.union1d(
+        np.union1d(kept(equity, CURVE_POINTS), kept(other, CURVE_POINTS)), [int(depth.argmax())]
+    )
     x = time_axis(_times(curve)[places])
     asset = found.backtest.result.instruments[0].quote
     own, hold, fall = (
@@ -287,20 +290,6 @@ def _markers(trades: Sequence[RoundTrip], what: Instrument, language: Language) 
 def _trade_text(trip: RoundTrip, what: Instrument, language: Language) -> str:
     profit = signed_number(money(trip.profit), "money", what.quote, language)
     return f"{profit}, {say(language, f'backtest.exit.{trip.reason}')}"
-
-
-def kept(values: Floats, most: int = CURVE_POINTS) -> Ints:
-    """Return places of at most about `most` values: of each piece first, lowest, highest, last."""
-    n = len(values)
-    if n <= most:
-        return np.arange(n, dtype=np.int64)
-    size = -(-n // max(1, most // 4))
-    places: list[int] = []
-    for start in range(0, n, size):
-        piece = values[start : start + size]
-        last = start + len(piece) - 1
-        places += [start, start + int(piece.argmin()), start + int(piece.argmax()), last]
-    return np.unique(np.array(places, np.int64))
 
 
 def time_axis(at_ms: Ints) -> list[str]:

@@ -10,8 +10,8 @@ from auto_trading.backtesting.output import Findings
 from crypto_trader_pro.backtest.closed_trades import VENUE, RoundTrip
 from crypto_trader_pro.backtest.equity_curve import curve_of, daily_equity
 from crypto_trader_pro.backtest.result import BacktestResult
+from crypto_trader_pro.backtest.thinning import kept
 from crypto_trader_pro.domain.instruments import plain_text
-from crypto_trader_pro.domain.market import Floats, Ints
 from crypto_trader_pro.domain.timeframes import to_datetime
 from crypto_trader_pro.domain.units import MONEY
 
@@ -71,20 +71,6 @@ def months(result: BacktestResult) -> list[list[int | float]]:
             found.append([day.year, day.month, profit, round(share, 6)])
             before = last
     return found
-
-
-def kept(values: Ints | Floats, most: int) -> Ints:
-    """Return places of at most about `most` values: of each piece first, lowest, highest, last."""
-    n = len(values)
-    if n <= most:
-        return np.arange(n, dtype=np.int64)
-    size = -(-n // max(1, most // 4))
-    places: list[int] = []
-    for start in range(0, n, size):
-        piece = values[start : start + size]
-        last = start + len(piece) - 1
-        places += [start, start + int(piece.argmin()), start + int(piece.argmax()), last]
-    return np.unique(np.array(places, np.int64))
 
 
 def _groups(trips: Sequence[RoundTrip], name: Callable[[RoundTrip], str]) -> list[dict[str, Any]]:

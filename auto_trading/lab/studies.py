@@ -7,7 +7,7 @@ import numpy as np
 
 from auto_trading.backtesting.output import parameters
 from auto_trading.backtesting.request import BacktestRequest
-from auto_trading.lab.charts import POINTS, kept
+from auto_trading.lab.charts import POINTS
 from auto_trading.research import (
     capacity_estimate,
     cost_sensitivity,
@@ -20,6 +20,7 @@ from auto_trading.research import (
 from auto_trading.research.ranking import DEFAULT_METRIC
 from auto_trading.research.study import StudySpec
 from config.settings import Settings
+from crypto_trader_pro.backtest.thinning import kept
 from crypto_trader_pro.backtest.lab_request import LabKind, LabRequest
 
 Json = dict[str, Any]

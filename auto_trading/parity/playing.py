@@ -11,10 +11,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from auto_trading.bootstrap import LiveSignals, RunSpec, build_backtest
+from auto_trading.bootstrap import (
+    LiveSignals,
+    LivingCore,
+    RunSpec,
+    SessionPart,
+    build_backtest,
+)
 from auto_trading.engine import AutoTradingEngine, Ports
 from auto_trading.gateways.replay_feed import NoFeed
-from auto_trading.live_status import ModelStatus
 from auto_trading.parity.witness import Witness, WitnessVenue
 from auto_trading.session import TradingSession
 from auto_trading.session_inputs import Command, Connection, Held, Input
@@ -44,32 +49,6 @@ class Stage:
     spec: RunSpec
     carried: Mapping[str, Any] | None = None
     model: ModelMaker | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Core:
-    engine: AutoTradingEngine
-    venue: WitnessVenue
-    model: LiveSignals | None
-
-    @property
-    def status(self) -> ModelStatus | None:
-        return None if self.model is None else self.model.status
-
-    def install(self, facts: Mapping[str, Any]) -> None:
-        if self.model is not None:
-            self.model.install(facts)
-
-
-@dataclass(frozen=True, slots=True)
-class _SessionPart:
-    session: TradingSession
-
-    def state(self) -> Mapping[str, Any]:
-        return self.session.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        self.session.restore_own(state)
 
 
 class Player:
@@ -112,7 +91,7 @@ class Player:
         await self.session.settle()
         await self.session.engine.compare_books()
 
-    def _made(self, settings: Settings, session: TradingSession) -> _Core:
+    def _made(self, settings: Settings, session: TradingSession) -> LivingCore:
         """Build engine and venue as a living session does, over a journal in memory."""
         spec = self._stage.spec
         own = replace(spec, settings=settings, strategies=tuple(enabled_strategies(settings)))
@@ -129,9 +108,9 @@ class Player:
         parts.executor.may_enter = self._may_enter
         engine = AutoTradingEngine(
             Ports(clock, NoFeed(), venue), parts, opening_cash=cash, interval_ms=own.interval_ms,
-            stateful={"venue": venue, "session": _SessionPart(session)},
+            stateful={"venue": venue, "session": SessionPart(session)},
         )  # fmt: skip
-        return _Core(engine, venue, model)
+        return LivingCore(engine, venue, model)
 
     def _may_enter(self, order: Order) -> str:
         return self._held.get(self.witness.number(order.client_order_id), "")

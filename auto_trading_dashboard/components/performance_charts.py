@@ -15,7 +15,8 @@ from auto_trading_dashboard.components import figures
 from auto_trading_dashboard.queries import performance
 from auto_trading_dashboard.queries.performance import DARK, Day, Stretch, Window
 from crypto_trader_pro.backtest import account_metrics
-from crypto_trader_pro.domain.market import Floats, Ints
+from crypto_trader_pro.backtest.thinning import kept
+from crypto_trader_pro.domain.market import Floats
 from crypto_trader_pro.domain.timeframes import to_datetime
 from crypto_trader_pro.domain.units import MONEY
 
@@ -45,25 +46,11 @@ class Look:
     down: str
 
 
-def kept(values: Floats, most: int = _POINTS) -> Ints:
-    """Return places of at most about `most` values: of each piece first, lowest, highest, last."""
-    n = len(values)
-    if n <= most:
-        return np.arange(n, dtype=np.int64)
-    size = -(-n // max(1, most // 4))
-    places: list[int] = []
-    for start in range(0, n, size):
-        piece = values[start : start + size]
-        last = start + len(piece) - 1
-        places += [start, start + int(piece.argmin()), start + int(piece.argmax()), last]
-    return np.unique(np.array(places, np.int64))
-
-
 def equity(window: Window, look: Look) -> Json:
     """Return the equity above, its drawdown below, and the silent times shaded behind both."""
     curve = window.equity / MONEY
     depth = account_metrics.falls(curve)
-    places = np.union1d(kept(curve), [int(depth.argmax())])
+    places = np.union1d(kept(curve, _POINTS), [int(depth.argmax())])
     x = [_local(int(ms), look.zone) for ms in window.at_ms[places]]
     hover = f"%{{x}}<br>%{{y:,.2f}} {look.asset}<extra></extra>"
     traces: list[Json] = [

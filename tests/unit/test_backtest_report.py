@@ -22,7 +22,6 @@ from auto_trading.backtesting.report_charts import (
     candle_chart,
     drawn_candles,
     equity_chart,
-    kept,
     rolling_chart,
     rolling_sharpe,
 )
@@ -223,14 +222,6 @@ def test_the_note_says_what_was_left_out() -> None:
     assert len(candles["close"]) == 1_500
     assert sum(len(trace["x"]) for trace in marked) == 2 * own
     assert len({trace["marker"]["symbol"] for trace in marked}) == 4  # never colour alone
-
-
-def test_a_long_curve_keeps_its_extremes() -> None:
-    values = np.sin(np.arange(100_000) / 700.0)
-    values[54_321], values[77_777] = 9.0, -9.0
-    places = kept(values)
-    assert len(places) <= 1_600 + 4
-    assert {0, 54_321, 77_777, 99_999} <= set(places.tolist())
 
 
 def test_the_deepest_fall_is_drawn() -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from auto_trading_dashboard.components import performance_charts
-from auto_trading_dashboard.components.performance_charts import Look, kept
+from auto_trading_dashboard.components.performance_charts import Look
 from auto_trading_dashboard.queries.performance import DARK, Day, Stretch, Window
+from crypto_trader_pro.backtest.thinning import kept
 from crypto_trader_pro.domain.units import MONEY
 from tests.rows import T0_MS
 
@@ -35,7 +36,7 @@ def a_window(equity: list[float], *stretches: Stretch) -> Window:
 @pytest.mark.parametrize("n", [1, 3, 1_600, 1_601, 50_000])
 def test_a_long_curve_keeps_its_extremes_and_its_ends(n: int) -> None:
     values = np.random.default_rng(7).normal(size=n).cumsum()
-    places = kept(values)
+    places = kept(values, 1_600)
     assert len(places) <= 1_604
     assert {0, n - 1, int(values.argmin()), int(values.argmax())} <= set(places.tolist())
     assert (np.diff(places) > 0).all()
