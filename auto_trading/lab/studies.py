@@ -20,8 +20,8 @@ from auto_trading.research import (
 from auto_trading.research.ranking import DEFAULT_METRIC
 from auto_trading.research.study import StudySpec
 from config.settings import Settings
-from crypto_trader_pro.backtest.thinning import kept
 from crypto_trader_pro.backtest.lab_request import LabKind, LabRequest
+from crypto_trader_pro.backtest.thinning import kept
 
 Json = dict[str, Any]
 

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from auto_trading.backtesting import wording
+from crypto_trader_pro.cli.model_text import table, verdict
 from crypto_trader_pro.cli.output import print_rows
 from utils.texts import Language, say
 
@@ -19,6 +20,10 @@ def print_result(
         typer.echo(line)
     typer.echo("")
     print_rows(*figures_table(figures, language))
+    if model := figures.get("model"):
+        typer.echo("")
+        print_rows(*table(model, language))
+        typer.echo(verdict(model, language))
     typer.echo("")
     typer.echo(say(language, "backtest.assumptions"))
     for line in wording.assumption_lines(figures["assumptions"], language):
