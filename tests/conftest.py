@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 from tests.market_data import ROOT
@@ -15,3 +16,11 @@ pytest_plugins = ("tests.databases", "tests.console_fixtures")
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the kernel before a run on several processes, in none of them."""
+    if session.config.getoption("numprocesses", None):
+        from tests.compiled import compile_once  # the workers do without its imports
+
+        compile_once()

@@ -266,7 +266,7 @@ BAD: dict[str, tuple[Bad, tuple[str, ...]]] = {
     "a range without a candle": (_with("--from", "2030-01"), (BTC.symbol, "no 1m candle")),
     "a range that ends before it begins": (
         _with("--from", "2025-03-02", "--to", "2025-03-01"),
-        (BTC.symbol, "no 1m candle"),
+        ("the range began 2025-03-02T00:00:00+00:00", "before its end, 2025-03-01"),
     ),
     "a date that is none": (_with("--to", "yesterday"), ("--to", "'yesterday'", "2025-05-04")),
     "an unknown strategy": (

@@ -109,7 +109,7 @@ def test_up_serves_and_ctrl_c_leaves_the_engine(port: int) -> None:
     assert command("down").stdout == "Neither console nor engine runs.\n"
 
 
-@pytest.mark.parametrize("how", ["down", "SIGTERM"])
+@pytest.mark.parametrize("how", ["down", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_a_console_alone_ends_by_down_and_by_signal(port: int, how: str) -> None:
     process = start("console")
     until(lambda: serves(port) or process.poll() is not None)

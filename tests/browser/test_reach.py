@@ -82,7 +82,8 @@ def low(page: Page) -> dict[str, Any]:
     return dict(found["low"])
 
 
-@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_every_word_stands_out_and_every_control_has_a_name(
     console: str, browser: Browser, scheme: str
 ) -> None:

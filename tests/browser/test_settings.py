@@ -112,6 +112,7 @@ def test_one_column_on_a_telephone(browser: Browser, address: str) -> None:
     visit = opened(browser, address, 390)
     page = visit.page
     assert visit.fits(390)
+    expect(page.locator("[data-testid=stNumberInput]").nth(2)).to_be_visible()
     lefts = page.locator("[data-testid=stNumberInput]").evaluate_all(
         "all => all.map(e => Math.round(e.getBoundingClientRect().left))"
     )

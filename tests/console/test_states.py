@@ -319,7 +319,7 @@ def test_what_all_tabs_share_speaks_each_ones_language(own: Path) -> None:
             assert not hangul.search(str(json.loads(chart.proto.spec))), name
 
 
-@pytest.mark.parametrize("symbols", [0, 1, 50])
+@pytest.mark.parametrize("symbols", [0, 50, pytest.param(1, marks=pytest.mark.slow)])
 def test_any_number_of_symbols_and_money_of_any_size(database: Engine, symbols: int) -> None:
     names = [f"{'VERYLONGNAME' * 4}{n}/USDT:USDT" for n in range(symbols)]
     money = {"equity": "-9876543210.5", "cash": "0.00000001", "unrealized": "-0.00000001"}

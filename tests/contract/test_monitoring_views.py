@@ -460,7 +460,7 @@ def grown(database: Engine) -> int:
     return runs[-1]
 
 
-@pytest.mark.parametrize("knows_sizes", [False, True])
+@pytest.mark.parametrize("knows_sizes", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_nothing_reads_a_long_table_from_end_to_end(database: Engine, knows_sizes: bool) -> None:
     run = grown(database)
     if knows_sizes or database.dialect.name == "postgresql":  # which analyses by itself

@@ -16,6 +16,7 @@ from tests.integration.test_console_data import count, rows
 from utils.clocks import SystemClock
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["small_installation", "large_installation"])
 def test_a_beat_moves_what_a_page_shows(
     size: str, request: pytest.FixtureRequest, opened: Opener

@@ -38,6 +38,7 @@ def edge(seed: int, weeks: int) -> Mean:
     return mean_by_week(found)
 
 
+@pytest.mark.slow
 def test_the_edge_after_costs_is_there_and_modest() -> None:
     found = edge(7, 80)
     low, high = found.value - found.half_width, found.value + found.half_width

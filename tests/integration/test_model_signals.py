@@ -361,7 +361,7 @@ def cut_off(folder: Path, settings: Settings, instants: int) -> None:
     [
         (1_418, True),  # right after it
         (1_700, True),  # amid shadow trades
-        (2_200, False),  # after the second
+        pytest.param(2_200, False, marks=pytest.mark.slow),  # after the second
         (2_750, True),  # in the week in which the gate opened
     ],
 )

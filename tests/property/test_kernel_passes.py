@@ -132,5 +132,8 @@ def test_a_strategy_without_a_compiled_pass_is_stepped_to_the_same_events(
     _, tape = prepare(market, ("ema_cross",), MINUTE, chosen, PLAIN)
     told = signal_table(tape, ("ema_cross",), chosen, PLAIN, None).events.table
     strategy = EmaCross(3, 7, long_only=long_only)
-    by_hand = stepped(tape, 0, strategy, 0, Reasons())
+    reasons = Reasons()
+    for text in ("cross_up", "cross_down"):  # numbered as they come up
+        reasons.place(text)
+    by_hand = stepped(tape, 0, strategy, 0, reasons)
     assert by_hand[:, : k.EV_PRICE].tolist() == told[:, : k.EV_PRICE].tolist()

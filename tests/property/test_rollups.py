@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -86,6 +86,7 @@ def check_counts(database: Engine, run_id: int, rows: list[DecisionRow]) -> None
     assert sum(r.decisions for r in one) == sum(r.first_refusal is not None for r in chosen)
 
 
+@settings(max_examples=30)  # each stores its own runs, on both databases
 @given(instants=INSTANTS, limits=LIMITS)
 def test_counts_are_those_of_the_rows_wherever_the_sums_end(
     shared: Engine, instants: list[tuple[int, list[tuple[str, str | None, str | None]]]],
@@ -141,6 +142,7 @@ def check_few(curve: list[Snapshot], few: list[Snapshot]) -> None:
         assert max(s.drawdown for s in few) == max(s.drawdown for s in curve)
 
 
+@settings(max_examples=30)  # each stores its own runs, on both databases
 @given(points=CURVE, limits=LIMITS, fine=st.sampled_from((0, 3, 40, 10_000)))
 def test_the_curve_is_that_of_the_rows_wherever_the_sums_end(
     shared: Engine, points: list[tuple[int, int, int, str]], limits: list[int], fine: int,
