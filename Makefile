@@ -20,7 +20,7 @@ setup: $(BIN)/.ready ## install both requirement sets into .venv; starts nothing
 $(BIN)/.ready: requirements.txt requirements-dev.txt
 ifneq ($(UV),)
 	test -d $(VENV) || uv venv -q --python $(PYTHON) $(VENV)
-	uv pip install -q --python $(BIN)/python -r requirements.txt -r requirements-dev.txt
+	uv pip install -q --compile-bytecode --python $(BIN)/python -r requirements.txt -r requirements-dev.txt
 else
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -r requirements.txt -r requirements-dev.txt

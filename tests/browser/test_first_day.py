@@ -105,7 +105,6 @@ def test_stop_then_emergency_stop_until_flat_then_re_arm(desk: str, browser: Bro
     seen.close()
 
 
-@pytest.mark.slow
 def test_two_tabs_see_what_one_of_them_asked(desk: str, browser: Browser) -> None:
     one, other = visit(browser, desk), visit(browser, desk, "/monitoring")
     one.page.get_by_role("button", name="Start trading").click()
