@@ -111,7 +111,6 @@ LINE_REDUCE: Final = 25
 LINE_KILL: Final = 26
 LINE_RECOVER: Final = 27
 DEADLINES: Final = 28  # positions that have one
-BUSY: Final = 30  # a symbol may have a position or an order
 
 # --- counters, after the account's places -----------------------------------------------------
 
