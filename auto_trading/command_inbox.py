@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.1
 BEAT_SECONDS: Final = 1.0
-STOPS: Final = frozenset({CommandKind.STOP, CommandKind.EMERGENCY_STOP, CommandKind.SHUTDOWN})
+STOPS: Final = frozenset(
+    {CommandKind.STOP, CommandKind.EMERGENCY_STOP, CommandKind.PAUSE, CommandKind.SHUTDOWN}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class RiskManager:
         self._low = 0  # lowest equity since `high`
         self.max_drawdown_rate = 0  # largest fall from `high`, parts of 1e8
         self.halt_reason = ""  # an emergency, latched until a person re-arms
+        self.paused = False  # by a person, until a person resumes
         self.time_in_state = {state.value: 0 for state in TradingState}  # ms
         self.entries_today = 0
         self._entries_now = 0
@@ -179,7 +180,8 @@ class RiskManager:
     def _effective_state(self) -> TradingState:
         if self.halt_reason or self.daily_level == 2 or self.drawdown_level == 2:
             return TradingState.HALTED
-        return TradingState.REDUCING if self.drawdown_level == 1 else TradingState.ACTIVE
+        is_reducing = self.paused or self.drawdown_level == 1
+        return TradingState.REDUCING if is_reducing else TradingState.ACTIVE
 
     def _be(self, state: TradingState) -> None:
         self._state = state
@@ -190,8 +192,21 @@ class RiskManager:
         self.halt_reason = reason
         self._be(self._effective_state())
 
+    def pause(self, *, on: bool) -> None:
+        """Allow no new risk until a person resumes; neither recovery nor a re-arm lifts it."""
+        self.paused = on
+        self._be(self._effective_state())
+
+    @property
+    def can_rearm(self) -> bool:
+        """True while something holds trading back that a re-arm lifts; a pause is none of it."""
+        return bool(self.halt_reason) or self.daily_level == 2 or self.drawdown_level > 0
+
     def rearm(self) -> None:
-        """Lift the emergency and the ladders: the day and the peak start anew at today's equity."""
+        """Lift the emergency and the ladders: the day and the peak start anew at today's equity.
+
+        A pause stays.
+        """
         self.halt_reason = ""
         self.daily_level = self.drawdown_level = self._flat_days = 0
         self.day_start_equity = self.peak = self.equity
@@ -203,6 +218,8 @@ class RiskManager:
         found = []
         if self.halt_reason:
             found.append(Violation("trading_state", {"state": 2}))
+        elif self.paused:
+            found.append(Violation("trading_state", {"state": 1}))
         if self.daily_level == 2:
             found.append(Violation("daily_loss", {"level": 2, "line": self._lines[1]}))
         if self.drawdown_level:
@@ -233,7 +250,7 @@ class RiskManager:
         equity = sizing_equity(self.equity, x.capital_cap)
         model = signal.model
         return RiskInputs(
-            trading_state=2 if self.halt_reason else 0,
+            trading_state=2 if self.halt_reason else int(self.paused),
             gate_state=_GATE[gate],
             busy=int(busy),
             last_entry_ms=self._last_entry.get(_entry_key(i, signal), 0),
@@ -242,7 +259,8 @@ class RiskManager:
             drawdown_level=self.drawdown_level,
             open_positions=open_positions,
             max_positions=x.max_positions,
-            bars_since_exit=(close_ms - exited) // self._bar_ms if exited else -1,
+            # between two candles an exit may be newer than the close: -1 would say "never"
+            bars_since_exit=max(0, close_ms - exited) // self._bar_ms if exited else -1,
             cooldown_bars=x.cooldown_bars,
             entries_today=self.entries_today,
             max_entries_per_day=x.max_entries_per_day,
@@ -347,7 +365,7 @@ class RiskManager:
         "equity", "peak", "high", "_low", "day", "day_start_equity", "daily_level",
         "drawdown_level", "max_drawdown_rate", "halt_reason", "time_in_state", "entries_today",
         "_entries_now", "_reserved", "_day_end_ms", "_now_ms", "_flat_days", "_held",
-        "_last_exit", "_last_entry", "_stops_in_row", "_locked_until", "disconnected",
+        "_last_exit", "_last_entry", "_stops_in_row", "_locked_until", "disconnected", "paused",
     )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
@@ -355,7 +373,8 @@ class RiskManager:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         for name in self._FIELDS:
-            setattr(self, name, copy(state[name]))
+            if name in state:  # a checkpoint of an earlier version lacks what was added since
+                setattr(self, name, copy(state[name]))
         self._draw_lines()
         self._be(self._effective_state())
 

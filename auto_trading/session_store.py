@@ -23,7 +23,7 @@ KIND: Final = "paper"
 CARRIED: Final = (
     "equity", "peak", "high", "_low", "max_drawdown_rate", "day", "_day_end_ms",
     "day_start_equity", "daily_level", "drawdown_level", "halt_reason", "entries_today",
-    "time_in_state", "_flat_days", "_held",
+    "time_in_state", "_flat_days", "_held", "paused",
 )  # fmt: skip
 
 
@@ -152,4 +152,5 @@ def _cash(state: str) -> int:
 def _risk(state: str) -> dict[str, Any]:
     """Return what the risk manager must not forget with the session."""
     risk = json.loads(state)["risk"]
-    return {name: risk[name] for name in CARRIED}
+    # a checkpoint of an earlier version lacks what was added since
+    return {name: risk[name] for name in CARRIED if name in risk}

@@ -58,7 +58,7 @@ _AT_BEGIN: Final = frozenset({
     "market_data.demo_speed", "market_data.connect_seconds", "market_data.silence_seconds",
     "engine.candle_grace_seconds", "paper.funding", "daily_summary_time",
 })  # fmt: skip
-_AT_BEGIN_SECTIONS: Final = frozenset({"kill_switch", "rollback", "retention", "research"})
+_AT_BEGIN_SECTIONS: Final = frozenset({"kill_switch", "rollback", "retention", "research", "reach"})
 _MESSAGE_SECTIONS: Final = frozenset({"notifications", "channels", "routing", "quiet_hours"})
 
 

@@ -24,9 +24,17 @@ CONFIG_DIR: Final = "CTP_CONFIG_DIR"
 DATABASE_URL: Final = "CTP_DATABASE_URL"
 CONSOLE_PORT: Final = "CTP_CONSOLE_PORT"
 HTTP_PORT: Final = "CTP_HTTP_PORT"
-SECRETS: Final = ("CTP_SMTP_PASSWORD", "CTP_DISCORD_WEBHOOK_URL", "CTP_TELEGRAM_BOT_TOKEN")
+TELEGRAM_API_URL: Final = "CTP_TELEGRAM_API_URL"
+TELEGRAM_API: Final = "https://api.telegram.org"
+SECRETS: Final = (
+    "CTP_SMTP_PASSWORD", "CTP_DISCORD_WEBHOOK_URL", "CTP_TELEGRAM_BOT_TOKEN",
+    "CTP_SLACK_WEBHOOK_URL", "CTP_WEBHOOK_OUT_URL", "CTP_WEBHOOK_OUT_SECRET",
+    "CTP_WEBHOOK_HMAC_SECRET",
+)  # fmt: skip
 
-OWN_NAMES: Final = (VAR_DIR, CONFIG_DIR, DATABASE_URL, CONSOLE_PORT, HTTP_PORT, *SECRETS)
+OWN_NAMES: Final = (
+    VAR_DIR, CONFIG_DIR, DATABASE_URL, CONSOLE_PORT, HTTP_PORT, TELEGRAM_API_URL, *SECRETS,
+)  # fmt: skip
 TEST_PREFIX: Final = "CTP_TEST_"  # the tests' own; no setting
 _ALIASES: Final = {DATABASE_URL: "DATABASE_URL"}
 _SCHEMES: Final = ("sqlite", "postgresql", "postgresql+psycopg")
@@ -49,6 +57,11 @@ class Environment:
     smtp_password: SecretStr | None
     discord_webhook_url: SecretStr | None
     telegram_bot_token: SecretStr | None
+    slack_webhook_url: SecretStr | None = None
+    webhook_out_url: SecretStr | None = None
+    webhook_out_secret: SecretStr | None = None
+    webhook_hmac_secret: SecretStr | None = None  # signs signals from outside, per strategy
+    telegram_api_url: str = TELEGRAM_API
 
     @classmethod
     def read(
@@ -82,6 +95,11 @@ class Environment:
             smtp_password=reader.secret("CTP_SMTP_PASSWORD"),
             discord_webhook_url=reader.secret("CTP_DISCORD_WEBHOOK_URL"),
             telegram_bot_token=reader.secret("CTP_TELEGRAM_BOT_TOKEN"),
+            slack_webhook_url=reader.secret("CTP_SLACK_WEBHOOK_URL"),
+            webhook_out_url=reader.secret("CTP_WEBHOOK_OUT_URL"),
+            webhook_out_secret=reader.secret("CTP_WEBHOOK_OUT_SECRET"),
+            webhook_hmac_secret=reader.secret("CTP_WEBHOOK_HMAC_SECRET"),
+            telegram_api_url=reader.address(TELEGRAM_API_URL, TELEGRAM_API),
         )
         if own.console_port == own.http_port:
             allowed = f"another port than {CONSOLE_PORT}, which is {own.console_port}"
@@ -196,6 +214,14 @@ class _Reader:
             self._refuse(source, used, value, "a whole number from 1 to 65535")
             return default
         return int(value)
+
+    def address(self, name: str, default: str) -> str:
+        """Return the address of an HTTP server, without a slash at its end."""
+        source, used, value = self._find(name)
+        if value and not value.startswith(("http://", "https://")):
+            self._refuse(source, used, value, "an address that begins with http:// or https://")
+            return default
+        return (value or default).rstrip("/")
 
     def secret(self, name: str) -> SecretStr | None:
         value = self._find(name)[2]

@@ -27,6 +27,8 @@ class Channel(StrEnum):
     EMAIL = "email"
     DISCORD = "discord"
     TELEGRAM = "telegram"
+    SLACK = "slack"
+    WEBHOOK = "webhook"
 
 
 class Severity(StrEnum):
@@ -97,6 +99,21 @@ class TelegramChannel(Section):
             yield Contradiction("chat_ids", (), "at least one chat while telegram is enabled")
 
 
+class SlackChannel(Section):
+    """An incoming webhook of Slack; its address is CTP_SLACK_WEBHOOK_URL."""
+
+    enabled: bool = Field(default=False, description="Send messages to Slack.")
+
+
+class WebhookChannel(Section):
+    """Signed messages to a server of your own.
+
+    Its address is CTP_WEBHOOK_OUT_URL, what they are signed with CTP_WEBHOOK_OUT_SECRET.
+    """
+
+    enabled: bool = Field(default=False, description="Send messages to a server of your own.")
+
+
 class Channels(Section):
     """Section `channels`: one object per channel."""
 
@@ -104,6 +121,13 @@ class Channels(Section):
     email: EmailChannel = Field(description="Mail over SMTP.")
     discord: DiscordChannel = Field(description="Discord webhook.")
     telegram: TelegramChannel = Field(description="Telegram bot.")
+    # files of before these two have no objects for them
+    slack: SlackChannel = Field(
+        default_factory=SlackChannel, description="Incoming webhook of Slack."
+    )
+    webhook: WebhookChannel = Field(
+        default_factory=WebhookChannel, description="Signed messages to a server of your own."
+    )
 
     def is_enabled(self, channel: Channel) -> bool:
         """True when `channel` is set up and switched on."""
@@ -112,6 +136,8 @@ class Channels(Section):
             Channel.EMAIL: self.email.enabled,
             Channel.DISCORD: self.discord.enabled,
             Channel.TELEGRAM: self.telegram.enabled,
+            Channel.SLACK: self.slack.enabled,
+            Channel.WEBHOOK: self.webhook.enabled,
         }
         return switches[channel]
 
@@ -147,6 +173,12 @@ class TypeRoutes(Section):
     MODEL_TRAINED: Route | None = _own_route("newly trained models")
     CONFIG_CHANGED: Route | None = _own_route("changes of the configuration")
     DAILY_SUMMARY: Route | None = _own_route("the daily summary")
+    WEEKLY_REPORT: Route | None = _own_route("the weekly report")
+    ENGINE_SILENT: Route | None = _own_route("an engine that has fallen silent")
+    SIGNAL_RECEIVED: Route | None = _own_route("signals from outside")
+    REMOTE_COMMAND: Route | None = _own_route("commands that came by chat")
+    DIGEST: Route | None = _own_route("several messages in one")
+    TEST_MESSAGE: Route | None = _own_route("test messages")
 
 
 class Routing(Section):

@@ -21,6 +21,7 @@ from config.engine import (
 )
 from config.fields import Contradiction, Section, TimeOfDay
 from config.notifications import Channel, Channels, QuietHours, Routing
+from config.reach import Reach
 from config.research import Research
 from config.risk import (
     EmergencyStop,
@@ -54,6 +55,8 @@ class AutoTradingFile(Section):
     research: Research = Field(
         default_factory=Research, description="What computes many backtests at a time."
     )
+
+    reach: Reach = Field(default_factory=Reach, description="Messages, chat, webhooks and metrics.")
 
     def contradictions(self) -> Iterator[Contradiction]:
         first = _quote(self.symbols[0])

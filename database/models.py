@@ -21,6 +21,15 @@ from database.models_operation import (
     PerformanceMetricRow,
     RunRow,
 )
+from database.models_reach import (
+    ApiTokenRow,
+    ChatCommandRow,
+    ReachStateRow,
+    StrategyAccountRow,
+    StrategyCapitalRow,
+    StrategyRow,
+    WebhookLogRow,
+)
 from database.models_rollup import DecisionCountRow, EquitySpanRow, RollupMarkRow
 from database.models_trading import (
     AiSignalRow,
@@ -37,10 +46,12 @@ from database.models_trading import (
 __all__ = [
     "AiSignalRow",
     "AlertRow",
+    "ApiTokenRow",
     "AutoTradingConfigRow",
     "AutoTradingLogRow",
     "BacktestJobRow",
     "BacktestRow",
+    "ChatCommandRow",
     "CheckpointRow",
     "CommandRow",
     "DailyAccountSummaryRow",
@@ -60,10 +71,15 @@ __all__ = [
     "OutboxRow",
     "PerformanceMetricRow",
     "PositionRow",
+    "ReachStateRow",
     "ResearchTrialRow",
     "RollupMarkRow",
     "RunRow",
     "SessionEventRow",
     "ShadowTradeRow",
+    "StrategyAccountRow",
+    "StrategyCapitalRow",
+    "StrategyRow",
     "TradeRow",
+    "WebhookLogRow",
 ]

@@ -65,7 +65,10 @@ class OutboxRow(SQLModel, table=True):
     """A message that a channel has to deliver; written first, sent later, never lost."""
 
     __tablename__ = "notification_outbox"
-    __table_args__ = (Index("ix_outbox_waiting", "status", "next_try_at"),)
+    __table_args__ = (
+        Index("ix_outbox_waiting", "status", "next_try_at"),
+        Index("ux_outbox_key", "channel", "key", unique=True),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     channel: str = Field(max_length=16)
@@ -74,12 +77,15 @@ class OutboxRow(SQLModel, table=True):
     message: str = Field(sa_column=Column(Text, nullable=False))
     data: dict[str, Any] | None = Field(default=None, sa_column=Column(_NULLABLE_JSON))
     alert_id: int | None = Field(default=None)
-    status: str = Field(default="waiting", max_length=10)  # waiting, sent, failed, held
+    status: str = Field(default="waiting", max_length=10)  # an `OutboxStatus`
     attempts: int = Field(default=0)
     created_at: datetime = Field(sa_type=UtcDateTime)
     next_try_at: datetime = Field(sa_type=UtcDateTime)
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_error: str | None = Field(default=None, sa_column=Column(Text))
+    key: str | None = Field(default=None, max_length=64)  # of the notice: stored once per channel
+    image: bytes | None = Field(default=None, sa_column=Column(LargeBinary))  # PNG that goes along
+    digest_id: int | None = Field(default=None, sa_type=BigInteger)  # the message it went into
 
 
 class DailyAccountSummaryRow(SQLModel, table=True):
@@ -119,3 +125,4 @@ class JobRow(SQLModel, table=True):
     milliseconds: int | None = None
     failures: int = Field(default=0)  # in a row
     error: str | None = Field(default=None, sa_column=Column(Text))
+    asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # by a person, not begun

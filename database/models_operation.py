@@ -145,6 +145,8 @@ class AlertRow(SQLModel, table=True):
     raised_at: datetime = Field(sa_type=UtcDateTime)  # system time
     acknowledged_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     acknowledged_by: str | None = Field(default=None, max_length=64)
+    escalated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # told again
+    escalations: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class EquityRow(SQLModel, table=True):

@@ -30,6 +30,7 @@ _EXPIRES: Final = timedelta(seconds=60)
 _LASTING: Final = frozenset(
     {
         *_WANTED,
+        CommandKind.PAUSE,  # it holds until a person resumes, however long it waits
         CommandKind.APPLY_CONFIG,
         CommandKind.ROLLBACK_CONFIG,
         CommandKind.ACKNOWLEDGE_ALERT,
@@ -41,6 +42,7 @@ FIELDS: Final[Mapping[CommandKind, tuple[str, ...]]] = {
     CommandKind.CLOSE_POSITION: ("symbol",),
     CommandKind.CANCEL_ORDER: ("client_order_id",),
     CommandKind.LIFT_LOCK: ("symbol",),
+    CommandKind.SIGNAL: ("strategy", "action"),
     CommandKind.APPLY_CONFIG: ("changes",),
     CommandKind.ROLLBACK_CONFIG: ("config_id",),
     CommandKind.RUN_JOB: ("job",),

@@ -10,6 +10,9 @@ from tests.market_data import ROOT
 # the kernel is compiled once for all tests and the processes that they start
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "numba"))
 
+# engines of tests talk to nobody; the tests of what talks switch it on
+os.environ.setdefault("CTP_REACH__ENABLED", "false")
+
 pytest_plugins = ("tests.databases", "tests.console_fixtures")
 
 # a shared machine may pause for long; CI draws the same examples every time, people draw new ones

@@ -214,6 +214,20 @@ def kill(process: Running) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+def pause(pid: int, database: Path) -> None:
+    """Stop a process in its tracks, but not within a write: SQLite would stay locked with it."""
+    for _ in range(50):
+        os.kill(pid, signal.SIGSTOP)
+        with closing(sqlite3.connect(database, timeout=0.3)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError:
+                os.kill(pid, signal.SIGCONT)
+        time.sleep(0.05)
+    raise AssertionError("it writes all the time")
+
+
 def finish(process: Running) -> Ended:
     """Wait for the end of a process and return it."""
     try:

@@ -141,6 +141,12 @@ class NotificationType(StrEnum):
     MODEL_TRAINED = "MODEL_TRAINED"
     CONFIG_CHANGED = "CONFIG_CHANGED"
     DAILY_SUMMARY = "DAILY_SUMMARY"
+    WEEKLY_REPORT = "WEEKLY_REPORT"
+    ENGINE_SILENT = "ENGINE_SILENT"  # told by a process that is not the engine
+    SIGNAL_RECEIVED = "SIGNAL_RECEIVED"  # from outside, by a webhook
+    REMOTE_COMMAND = "REMOTE_COMMAND"  # asked for by chat
+    DIGEST = "DIGEST"  # several messages in one
+    TEST_MESSAGE = "TEST_MESSAGE"
 
 
 class DesiredState(StrEnum):
@@ -168,9 +174,14 @@ class CommandKind(StrEnum):
     STOP = "stop"
     EMERGENCY_STOP = "emergency_stop"
     REARM = "rearm"
+    PAUSE = "pause"  # no new risk until a person resumes; what reduces goes on
+    RESUME = "resume"
     CLOSE_POSITION = "close_position"
+    CLOSE_ALL = "close_all"  # pauses, then closes every position, at once or little by little
+    CANCEL_ENTRIES = "cancel_entries"
     CANCEL_ORDER = "cancel_order"
     LIFT_LOCK = "lift_lock"
+    SIGNAL = "signal"  # what an outside strategy wishes; risk decides as about any other
     APPLY_CONFIG = "apply_config"
     ROLLBACK_CONFIG = "rollback_config"
     TRAIN_NOW = "train_now"

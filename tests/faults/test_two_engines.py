@@ -2,10 +2,8 @@
 
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 
 from crypto_trader_pro.domain.enums import CommandKind
 from tests.engine_process import CROWDED, Site, a_site, short_lease, until
-from tests.processes import Running, finish
+from tests.processes import Running, finish, pause
 
 WAIT = "--wait-for-lease"
 
@@ -115,23 +113,9 @@ def test_one_that_waits_ends_when_told_to(site: Site) -> None:
     assert holds(site, first)
 
 
-def pause(crowded: Site, process: Running) -> None:
-    """Stop a process in its tracks, but not within a write: SQLite would stay locked with it."""
-    for _ in range(50):
-        os.kill(process.pid, signal.SIGSTOP)
-        with closing(sqlite3.connect(crowded.platform.database, timeout=0.3)) as database:
-            try:
-                database.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError:
-                os.kill(process.pid, signal.SIGCONT)
-        time.sleep(0.05)
-    raise AssertionError("it writes all the time")
-
-
 def zombie(crowded: Site, first: Running) -> tuple[Running, int]:
     """Pause `first` past its lease while another takes over; return it and when that was, in ms."""
-    pause(crowded, first)
+    pause(first.pid, crowded.platform.database)
     epoch = crowded.lease()["epoch"]
     second = crowded.start(WAIT, prepare=short_lease)
     began = time.monotonic()
