@@ -6,6 +6,7 @@ why nothing was.
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from auto_trading.journal_port import EngineJournal
@@ -35,6 +36,33 @@ class _Candidate(NamedTuple):
     verdict: Verdict
 
 
+class Terms(NamedTuple):
+    """What a wish from outside adds to a strategy's.
+
+    Args:
+        most_lots: the rules' size can only shrink to it.
+        is_on: trading was started; otherwise only what reduces is done.
+        limit: price of a limit order, price units; 0 is to the market.
+        expires_ms: market time at which a limit order is taken back.
+        note: stored with the decision.
+    """
+
+    most_lots: int
+    is_on: bool
+    limit: int = 0
+    expires_ms: int = 0
+    note: Mapping[str, Any] = MappingProxyType({})
+
+
+class Decided(NamedTuple):
+    """What came of a wish from outside; `inputs` and `verdict` are None where no rule was asked."""
+
+    entry: Order | None = None
+    closing: Order | None = None
+    inputs: RiskInputs | None = None
+    verdict: Verdict | None = None
+
+
 class DecisionMaker:
     """Decides about each symbol in turn; later ones see what earlier ones took."""
 
@@ -49,7 +77,7 @@ class DecisionMaker:
         self._executor = executor
         self._journal = journal
         self._counted = journal.counted
-        self._bar_ms = bar_ms
+        self.bar_ms = bar_ms
 
     def decide(self, i: int, close_ms: int) -> None:
         """Decide about symbol `i` at this close and record it."""
@@ -79,17 +107,66 @@ class DecisionMaker:
 
     def _close_if_wished(self, i: int, close_ms: int, signals: list[Signal]) -> Order | None:
         """Close the position when its time is up or its own strategy says so."""
-        position = self._positions.positions[i]
         if not self._risk.may_close():
             return None
         deadline = self._executor.deadline[i]
         if deadline and close_ms >= deadline:
             return self._executor.close(i, OrderRole.EXIT, "time_out", close_ms)
+        return self._close_by(i, close_ms, signals)
+
+    def _close_by(self, i: int, at_ms: int, signals: list[Signal]) -> Order | None:
+        """Close the position where its own strategy says so."""
+        position = self._positions.positions[i]
         for signal in signals:
             against = signal.direction * position.lots < 0
             if signal.closes and against and signal.strategy == position.strategy:
-                return self._executor.close(i, OrderRole.EXIT, signal.reason, close_ms)
+                return self._executor.close(i, OrderRole.EXIT, signal.reason, at_ms)
         return None
+
+    def propose(self, i: int, signal: Signal, at_ms: int, terms: Terms) -> Decided:
+        """Decide at once about what an outside strategy wishes, by the path of every other wish.
+
+        Args:
+            at_ms: between two candles; the newest closed candle is what is decided on.
+        """
+        self._monitor.gates[i].age(at_ms)
+        bar = self._monitor.bars[i]
+        price = self._positions.last[i] if bar is None else bar.close
+        symbol = self._positions.instruments[i].symbol
+        self._journal.signals(symbol, at_ms, price, [signal])
+        closing = None
+        if self._positions.positions[i].lots and self._risk.may_close():
+            closing = self._close_by(i, at_ms, [signal])
+        if bar is None or not signal.opens:
+            outcome = Outcome.CLOSED if closing else Outcome.DARK if bar is None else Outcome.HOLD
+            self._record(i, at_ms, price, outcome, signal, order=closing, detail=terms.note)
+            return Decided(closing=closing)
+        inputs = self._on_terms(self._inputs(i, bar.open_ms + self.bar_ms, bar, signal), terms)
+        verdict = self._risk.check_entry(inputs)
+        entry = None
+        if verdict.allowed:
+            entry = self._executor.enter(
+                i, signal, verdict.lots, inputs, signal.max_bars * self.bar_ms,
+                at_ms=at_ms, limit=terms.limit, expires_ms=terms.expires_ms,
+            )  # fmt: skip
+        chosen = _Candidate(signal, inputs, verdict)
+        self._record(
+            i, at_ms, bar.close, Outcome.ORDERED if entry else Outcome.REFUSED, signal,
+            verdict=verdict, inputs=inputs, order=entry or closing,
+            detail={**_detail([chosen], chosen, closing), **terms.note},
+        )  # fmt: skip
+        return Decided(entry, closing, inputs, verdict)
+
+    @staticmethod
+    def _on_terms(inputs: RiskInputs, terms: Terms) -> RiskInputs:
+        """Narrow an entry's numbers to what was wished; a limit is measured from the last close."""
+        narrowed = inputs._replace(
+            max_lots=min(inputs.max_lots, terms.most_lots),
+            trading_state=max(inputs.trading_state, int(not terms.is_on)),
+        )
+        if not terms.limit:
+            return narrowed
+        return narrowed._replace(price=terms.limit, reference=inputs.price)
 
     def _enter_first_allowed(
         self, i: int, close_ms: int, bar: Bar, wished: list[Signal], closing: Order | None
@@ -104,7 +181,7 @@ class DecisionMaker:
         chosen = candidates[-1] if candidates[-1].verdict.allowed else candidates[0]
         order = closing
         if chosen.verdict.allowed:
-            hold_ms = chosen.signal.max_bars * self._bar_ms
+            hold_ms = chosen.signal.max_bars * self.bar_ms
             order = self._executor.enter(
                 i, chosen.signal, chosen.verdict.lots, chosen.inputs, hold_ms
             )

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -91,6 +91,8 @@ class AutoTradingEngine:
             "emergency": parts.emergency,
             **(stateful or {}),
         }
+        # what a living session does beside at each instant, after the account was marked
+        self.beside: Callable[[int], Awaitable[None]] | None = None
         self.slices = 0
         self.bars = 0
         self.last_close_ms = 0
@@ -197,6 +199,8 @@ class AutoTradingEngine:
         if parts.emergency.is_under_way:
             await parts.emergency.follow(at_ms)
             await parts.executor.settle()  # what it has canceled
+        if self.beside is not None:
+            await self.beside(at_ms)
 
     async def _obey(self, event: RiskEvent, close_ms: int) -> None:
         """Tell what the ladders did, and do what they ask for."""

@@ -84,6 +84,7 @@ class MarketMonitor:
         return {
             "reference": list(self.reference),
             "close": list(self._close),
+            "bars": [None if bar is None else list(bar) for bar in self.bars],
             "window_hash": [h.hex() for h in self.window_hash],
             "gates": [gate.state_dict() for gate in self.gates],
         }
@@ -91,6 +92,8 @@ class MarketMonitor:
     def restore(self, state: Mapping[str, Any]) -> None:
         self.reference = list(state["reference"])
         self._close = list(state["close"])
+        bars = state.get("bars", [None] * len(self._close))  # an earlier version's has none
+        self.bars = [None if bar is None else Bar(*bar) for bar in bars]
         self.window_hash = [bytes.fromhex(h) for h in state["window_hash"]]
         for gate, stored in zip(self.gates, state["gates"], strict=True):
             gate.restore(stored)

@@ -1,12 +1,14 @@
 """What a command does to a session; each answers with a code that the catalogue words."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from auto_trading.answers import Answer
 from auto_trading.control import REARM_WORD
+from auto_trading.gradual_close import MOST_SECONDS, MOST_SLICES, SLICES
+from auto_trading.outside_wishes import OutsideWishes
 from auto_trading.session_inputs import Command
 from config.effects import structure
 from config.settings import Settings
@@ -16,39 +18,16 @@ from crypto_trader_pro.domain.enums import (
     EmergencyTrigger,
     NotificationType,
     OrderRole,
-    TradingState,
 )
 from crypto_trader_pro.domain.errors import InputError
-from database.commands import CommandStatus
 
 if TYPE_CHECKING:
+    from auto_trading.engine import Parts
     from auto_trading.session import TradingSession
 
+__all__ = ["Answer", "Operations", "settings_of"]
+
 _SHOWN: Final = 64  # characters of what was asked that an answer repeats
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of a command."""
-
-    status: CommandStatus
-    data: dict[str, Any]
-    wanted: DesiredState | None = field(
-        default=None, compare=False
-    )  # of the engine from now on, None: as before
-    rearms: bool = field(default=False, compare=False)  # a person has lifted an emergency
-
-    @classmethod
-    def done(cls, code: str, **numbers: Any) -> "Answer":
-        return cls(CommandStatus.DONE, {"code": f"answer.{code}", **numbers})
-
-    def wanting(self, desired: DesiredState, *, rearms: bool = False) -> "Answer":
-        """Return this answer with what is wanted of the engine because of it."""
-        return replace(self, wanted=desired, rearms=rearms)
-
-    @classmethod
-    def refused(cls, code: str, **numbers: Any) -> "Answer":
-        return cls(CommandStatus.REFUSED, {"code": f"refused.{code}", **numbers})
 
 
 class Operations:
@@ -61,11 +40,16 @@ class Operations:
             CommandKind.STOP: self._stop,
             CommandKind.EMERGENCY_STOP: self._emergency_stop,
             CommandKind.REARM: self._rearm,
+            CommandKind.PAUSE: self._pause,
+            CommandKind.RESUME: self._resume,
             CommandKind.CLOSE_POSITION: self._close_position,
+            CommandKind.CLOSE_ALL: self._close_all,
             CommandKind.CANCEL_ORDER: self._cancel_order,
+            CommandKind.CANCEL_ENTRIES: self._cancel_entries,
             CommandKind.LIFT_LOCK: self._lift_lock,
             CommandKind.APPLY_CONFIG: self._apply_config,
             CommandKind.ROLLBACK_CONFIG: self._apply_config,
+            CommandKind.SIGNAL: OutsideWishes(session).do,
         }
 
     @property
@@ -89,7 +73,8 @@ class Operations:
         if session.engine.risk.halt_reason:
             return Answer.refused("latched", trigger=session.engine.risk.halt_reason)
         session.enabled = True
-        return Answer.done("started").wanting(DesiredState.RUNNING)
+        code = "started_paused" if session.engine.risk.paused else "started"
+        return Answer.done(code).wanting(DesiredState.RUNNING)
 
     async def _stop(self, _: Command) -> Answer:
         session = self._session
@@ -108,6 +93,7 @@ class Operations:
         positions = parts.positions.open_count
         closing = await parts.emergency.trigger_emergency_stop(trigger, command.at_ms, command.by)
         await parts.executor.settle()
+        session.leaving.follow(parts, command.at_ms)  # the stop owns the positions now
         if acts:
             parts.journal.alert(
                 NotificationType.EMERGENCY_STOP, "critical", "emergency_stop",
@@ -126,7 +112,7 @@ class Operations:
             return Answer.refused("confirm", given=word[:32], word=REARM_WORD)
         if parts.emergency.is_under_way:
             return Answer.refused("flattening", positions=parts.positions.open_count)
-        if parts.risk.trading_state is TradingState.ACTIVE:  # it would forgive the day's loss
+        if not parts.risk.can_rearm:  # it would forgive the day's loss
             return Answer.refused("not_halted")
         was = parts.risk.halt_reason
         parts.risk.rearm()
@@ -139,6 +125,31 @@ class Operations:
         done = Answer.done("rearmed", trigger=was)
         return done.wanting(DesiredState.STOPPED, rearms=True) if was else done
 
+    async def _pause(self, command: Command) -> Answer:
+        """Take no new risk until a person resumes; exits, time-outs and protection go on."""
+        parts = self._session.engine.parts
+        if not parts.risk.paused:
+            self._set_pause(parts, command, on=True)
+        return Answer.done("paused", open_positions=parts.positions.open_count,
+                           entries=parts.executor.entries_under_way)  # fmt: skip
+
+    async def _resume(self, command: Command) -> Answer:
+        risk = self._session.engine.parts.risk
+        if not risk.paused:
+            return Answer.refused("not_paused")
+        self._set_pause(self._session.engine.parts, command, on=False)
+        if risk.halt_reason:
+            return Answer.done("resumed_latched", trigger=risk.halt_reason)
+        return Answer.done("resumed" if self._session.enabled else "resumed_stopped")
+
+    @staticmethod
+    def _set_pause(parts: "Parts", command: Command, *, on: bool) -> None:
+        parts.risk.pause(on=on)
+        parts.journal.alert(
+            NotificationType.TRADING_STATE_CHANGED, "warning", "paused" if on else "resumed",
+            {"by": command.by}, command.at_ms,
+        )  # fmt: skip
+
     async def _close_position(self, command: Command) -> Answer:
         parts = self._session.engine.parts
         i = self._symbol(command)
@@ -149,9 +160,49 @@ class Operations:
         await parts.executor.cancel_entries(symbol)  # what is left of one would open it anew
         await parts.executor.settle()
         order = parts.executor.close(i, role, "operator", command.at_ms)
-        order = order or parts.executor.way_out(i)
+        order = order or parts.executor.any_way_out(symbol)
         assert order is not None  # noqa: S101  there is a position: one of the two holds
         return Answer.done("closing", symbol=symbol, client_order_id=order.client_order_id)
+
+    async def _close_all(self, command: Command) -> Answer:
+        """Pause, cancel entries, and close every position: at once, or in equal steps.
+
+        `over_seconds` are seconds of market time: those of a demo market run faster.
+        """
+        over_ms = 1000 * _whole(command, "over_seconds", 0, 0, MOST_SECONDS)
+        slices = _whole(command, "slices", SLICES, 1, MOST_SLICES)
+        parts, leaving = self._session.engine.parts, self._session.leaving
+        if over_ms and parts.risk.halt_reason:
+            return Answer.refused("not_gradually", trigger=parts.risk.halt_reason)
+        if not parts.risk.paused:
+            self._set_pause(parts, command, on=True)
+        await parts.executor.cancel_entries()
+        await parts.executor.settle()
+        positions = list(parts.positions.open_indexes)
+        if over_ms:
+            planned = [leaving.begin(parts, i, command.at_ms, over_ms, slices) for i in positions]
+            leaving.follow(parts, command.at_ms)
+            return Answer.done("closing_gradually", positions=len(positions), slices=sum(planned),
+                               over_seconds=over_ms // 1000)  # fmt: skip
+        role = OrderRole.FLATTEN if parts.risk.halt_reason else OrderRole.EXIT
+        for i in positions:
+            parts.executor.close(i, role, "operator", command.at_ms)
+        return Answer.done("closing_all", positions=len(positions))
+
+    async def _cancel_entries(self, command: Command) -> Answer:
+        executor = self._session.engine.parts.executor
+        symbol = ""
+        if command.payload.get("symbol") is not None:
+            i = self._symbol(command)
+            symbol = self._session.engine.parts.positions.instruments[i].symbol
+        entries = [
+            order
+            for order in executor.orders.values()
+            if order.role is OrderRole.ENTRY and symbol in ("", order.symbol)
+        ]
+        await executor.cancel_entries(symbol)
+        await executor.settle()
+        return Answer.done("entries_canceled", count=sum(not o.is_open for o in entries))
 
     async def _cancel_order(self, command: Command) -> Answer:
         parts = self._session.engine.parts
@@ -198,6 +249,16 @@ def _text(command: Command, name: str) -> str:
     value = command.payload.get(name)
     if not isinstance(value, str) or not value:
         raise InputError(f"{name} was {str(value)[:_SHOWN]!r}, allowed: a text")
+    return value
+
+
+def _whole(command: Command, name: str, usual: int, least: int, most: int) -> int:
+    value = command.payload.get(name)
+    if value is None:
+        return usual
+    if type(value) is not int or not least <= value <= most:
+        shown = str(value)[:_SHOWN]
+        raise InputError(f"{name} was {shown!r}, allowed: a whole number from {least} to {most}")
     return value
 
 

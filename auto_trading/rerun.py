@@ -14,7 +14,7 @@ from auto_trading.translation import candle_strategies, gate_of
 from config.settings import Settings
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.messages import MarketSlice
-from crypto_trader_pro.domain.signals import Signal
+from crypto_trader_pro.domain.signals import OUTSIDE, Signal
 from crypto_trader_pro.domain.timeframes import timeframe_ms
 from crypto_trader_pro.explain.findings import Finding, Rerun
 from crypto_trader_pro.risk.rules import CODES, RiskInputs, evaluate
@@ -39,6 +39,8 @@ def rerun_candles(
     signals: Sequence[AiSignalRow],
 ) -> Rerun:  # fmt: skip
     """Play the run's candles up to the decision again, with the strategies of then."""
+    if (decision.strategy or "").startswith(OUTSIDE):  # no strategy of ours said it
+        return Rerun(unchecked=(Finding("why.unchecked.outside", {}),))
     asked = next((s for s in signals if s.model_id), None)
     if run.kind != "replay" or "session" in run.inputs:
         again = session_findings(database, run, decision, signals)

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from auto_trading.engine import AutoTradingEngine
 from auto_trading.gateways.simulated_venue import SimulatedVenue
+from auto_trading.gradual_close import GradualClose
 from auto_trading.live_status import ModelStatus
 from auto_trading.operations import Answer, Operations
 from auto_trading.session_inputs import (
@@ -81,13 +82,18 @@ class TradingSession:
         self._opened_ms = 0
         self._seen_market = False
         self._answers: dict[str, Answer] = {}  # of the latest commands, by their ids
+        self.leaving = GradualClose()
+        self._proposed: list[int] = []  # when a wish from outside was last decided on, by symbol
         self._core = make(settings, self)
+        self._core.engine.beside = self._beside
         self._operations = Operations(self)
         self._reset_volumes()
 
     def _reset_volumes(self) -> None:
         if not self._volume:
             self._volume = [0] * len(self.engine.parts.positions.instruments)
+        if not self._proposed:
+            self._proposed = [0] * len(self._volume)
 
     @property
     def engine(self) -> AutoTradingEngine:
@@ -142,6 +148,8 @@ class TradingSession:
             "opened_ms": self._opened_ms,
             "seen_market": self._seen_market,
             "config": self._changed,
+            "leaving": self.leaving.state(),
+            "proposed": list(self._proposed),
             "answers": [[i, a.status.value, a.data] for i, a in self._answers.items()],
         }
 
@@ -152,6 +160,8 @@ class TradingSession:
         self._journal.taken = state["taken"]
         self._opened_ms = state["opened_ms"]
         self._seen_market = state["seen_market"]
+        self.leaving.restore(state.get("leaving", {}))  # an earlier version's has neither
+        self._proposed = list(state.get("proposed", [0] * len(self._volume)))
         self._answers = {
             i: Answer(CommandStatus(status), data) for i, status, data in state["answers"]
         }
@@ -300,6 +310,26 @@ class TradingSession:
         if has_news or not self._journal.is_clean:
             self.engine.commit()
 
+    async def _beside(self, at_ms: int) -> None:
+        """Do what is due beside decisions: steps of a gradual close, limit orders that end."""
+        executor = self.engine.parts.executor
+        self.leaving.follow(self.engine.parts, at_ms)
+        if await executor.expire(at_ms):
+            await executor.settle()
+
+    def proposal_ms(self, i: int, at_ms: int) -> int:
+        """Return the instant under which a wish of now about symbol `i` is decided and stored.
+
+        One of its own: decisions are stored by symbol and instant, and those of the candles fall on
+        their closes.
+        """
+        bar_ms = self.engine.parts.decisions.bar_ms
+        at_ms = max(at_ms, self._proposed[i] + 1)
+        if at_ms % bar_ms == 0:
+            at_ms += 1
+        self._proposed[i] = at_ms
+        return at_ms
+
     # --- helpers ----------------------------------------------------------------------------
 
     def _record(self, item: Input) -> None:
@@ -340,6 +370,7 @@ class TradingSession:
 
     def _use(self, settings: Settings, core: Core) -> None:
         self.settings, self._core = settings, core
+        core.engine.beside = self._beside
         text = settings.canonical_json()
         self._changed = None if text == self._first else text
         self._journal.config_hash = settings.hash()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from auto_trading.journal_port import EngineJournal
-from auto_trading.open_orders import OpenOrders
+from auto_trading.order_making import OrderMaking
 from auto_trading.position_manager import PositionManager
 from auto_trading.risk_manager import RiskManager
 from crypto_trader_pro.domain.enums import (
@@ -31,9 +31,6 @@ from crypto_trader_pro.domain.messages import (
 )
 from crypto_trader_pro.domain.orders import OPEN, Fill, Order
 from crypto_trader_pro.domain.ports import ExchangeGateway
-from crypto_trader_pro.domain.signals import Signal
-from crypto_trader_pro.domain.units import notional, rate_ceil
-from crypto_trader_pro.risk.rules import RiskInputs
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +41,8 @@ def _always(_: Order) -> str:
     return ""
 
 
-class TradeExecutor:
-    """Owns the open orders of one run.
+class TradeExecutor(OrderMaking):
+    """Sends the orders of one run and books what becomes of them.
 
     `may_enter` is asked about each entry right before it is sent and answers with the reason
     against it, or with an empty text. Set by what runs the engine: a stop, a lost lease.
@@ -55,125 +52,11 @@ class TradeExecutor:
         self, gateway: ExchangeGateway, journal: EngineJournal, positions: PositionManager,
         risk: RiskManager,
     ) -> None:  # fmt: skip
+        super().__init__(journal, positions, risk)
         self._gateway = gateway
-        self._journal = journal
-        self._positions = positions
-        self._risk = risk
-        self._sequence = 0
-        self._outbox: list[str] = []
-        self._reserved: dict[str, int] = {}
         self.may_enter: Callable[[Order], str] = _always
         self.held: dict[int, str] = {}  # number -> why `may_enter` held an entry back
         self.kept: frozenset[int] = frozenset()  # numbers not to be sent: a record ends before it
-        self.deadline = [0] * len(positions.instruments)  # ms; when a position times out, 0 = never
-        self.orders = OpenOrders()
-
-    # --- intents ----------------------------------------------------------------------------
-
-    def enter(self, i: int, signal: Signal, lots: int, inputs: RiskInputs, hold_ms: int) -> Order:
-        """Make the entry and its protection; nothing is sent before the next commit."""
-        side = Side.of(signal.direction)
-        entry = self._new(
-            i, side, OrderRole.ENTRY, OrderType.MARKET, lots, signal.strategy, inputs.bar_ms,
-            stop_units=signal.stop_units, target_units=signal.target_units, reference=inputs.price,
-        )  # fmt: skip
-        entry.hold_ms = hold_ms
-        exit_side = Side.of(-signal.direction)
-        self._new(
-            i, exit_side, OrderRole.STOP, OrderType.STOP_MARKET, lots, signal.strategy,
-            inputs.bar_ms, parent_id=entry.client_order_id, trail_rate=signal.trail_rate,
-        )  # fmt: skip
-        if signal.target_units:
-            self._new(
-                i, exit_side, OrderRole.TARGET, OrderType.TAKE_PROFIT, lots, signal.strategy,
-                inputs.bar_ms, parent_id=entry.client_order_id,
-            )  # fmt: skip
-        value = notional(inputs.price, lots, inputs.tv)
-        reserved = value + rate_ceil(value, inputs.taker_rate)
-        self._reserved[entry.client_order_id] = reserved
-        self._risk.entered(i, signal, inputs.bar_ms, reserved)
-        self._journal.risk_snapshot(entry.client_order_id, inputs)
-        self._outbox.append(entry.client_order_id)
-        self._log("entry decided", entry, lots=lots, reason=signal.reason)
-        return entry
-
-    def close(self, i: int, role: OrderRole, reason: str, at_ms: int) -> Order | None:
-        """Make a market order that closes position `i`; None if there is nothing left to close."""
-        position = self._positions.positions[i]
-        if not position.lots or self.closing(i):
-            return None
-        side = Side.SELL if position.lots > 0 else Side.BUY
-        order = self._new(
-            i, side, role, OrderType.MARKET, abs(position.lots), position.strategy, at_ms,
-            reference=self._positions.last[i],
-        )  # fmt: skip
-        order.reason = reason
-        self._outbox.append(order.client_order_id)
-        self._log("exit decided", order, lots=order.lots, reason=reason)
-        return order
-
-    def _log(self, what: str, order: Order, **data: Any) -> None:
-        """Log under the decision's key, so that a signal can be followed to its fill."""
-        if log.isEnabledFor(logging.INFO):
-            facts = {"order": order.client_order_id, "role": order.role.value,
-                     "strategy": order.strategy, **data}  # fmt: skip
-            key = self._journal.decision_key(order.symbol, order.decided_ms)
-            log.info("%s: %s", order.symbol, what, extra={"correlation_id": key, "data": facts})
-
-    def _new(
-        self, i: int, side: Side, role: OrderRole, order_type: OrderType, lots: int, strategy: str,
-        at_ms: int, *, parent_id: str | None = None, stop_units: int = 0, target_units: int = 0,
-        trail_rate: int = 0, reference: int = 0,
-    ) -> Order:  # fmt: skip
-        self._sequence += 1
-        order = Order(
-            client_order_id=f"{self._journal.order_prefix}{self._sequence:07d}",
-            symbol=self._positions.instruments[i].symbol,
-            side=side,
-            role=role,
-            order_type=order_type,
-            lots=lots,
-            reduce_only=role is not OrderRole.ENTRY,
-            strategy=strategy,
-            parent_id=parent_id,
-            stop_units=stop_units,
-            target_units=target_units,
-            trail_rate=trail_rate,
-            decided_ms=at_ms,
-            reference=reference,
-        )
-        order.advance(OrderStatus.CHECKED, at_ms)
-        order.advance(OrderStatus.JOURNALED, at_ms)
-        self.orders.add(order)
-        self._journal.order_created(order)
-        return order
-
-    def number(self, order: Order) -> int:
-        """Return the number of an order within its run; the same in a repeated one."""
-        return int(order.client_order_id.removeprefix(self._journal.order_prefix))
-
-    def busy(self, i: int) -> bool:
-        """True while symbol `i` has a position that is not being closed, or an entry under way."""
-        symbol = self._positions.instruments[i].symbol
-        return self.orders.is_entering(symbol) or (
-            bool(self._positions.positions[i].lots) and not self.closing(i)
-        )
-
-    def closing(self, i: int) -> bool:
-        """True while a market order that closes position `i` is under way."""
-        return self.way_out(i) is not None
-
-    def way_out(self, i: int) -> Order | None:
-        """Return the market order under way that closes position `i`; None without one."""
-        return self.orders.way_out(self._positions.instruments[i].symbol)
-
-    @property
-    def entries_under_way(self) -> int:
-        return self.orders.entries
-
-    @property
-    def has_unsent(self) -> bool:
-        return bool(self._outbox)
 
     # --- sending ----------------------------------------------------------------------------
 
@@ -271,6 +154,14 @@ class TradeExecutor:
     async def cancel(self, client_order_id: str) -> None:
         """Ask the venue to cancel one order."""
         await self._gateway.cancel(client_order_id)
+
+    async def expire(self, now_ms: int) -> bool:
+        """Ask the venue to cancel the limit orders whose time is up; True if there are any."""
+        over = [order_id for order_id, until in self._expires.items() if now_ms >= until]
+        for order_id in over:
+            self.orders[order_id].reason = "time_to_live"
+            await self._gateway.cancel(order_id)
+        return bool(over)
 
     async def cancel_all(self) -> None:
         """Ask the venue to cancel every order, protection too: for an account that is flat."""
@@ -374,6 +265,7 @@ class TradeExecutor:
     def _finish(self, order: Order) -> None:
         """Forget an order that has ended, and store its trade if it traded."""
         self.orders.discard(order.client_order_id)
+        self._expires.pop(order.client_order_id, None)
         reserved = self._reserved.pop(order.client_order_id, 0)
         if reserved:
             self._risk.released(reserved)
@@ -386,6 +278,7 @@ class TradeExecutor:
         return {
             "sequence": self._sequence,
             "reserved": dict(self._reserved),
+            "expires": dict(self._expires),
             "deadline": list(self.deadline),
             "orders": [
                 [getattr(o, name) for name in Order.__slots__] for o in self.orders.values()
@@ -395,6 +288,7 @@ class TradeExecutor:
     def restore(self, state: Mapping[str, Any]) -> None:
         self._sequence = state["sequence"]
         self._reserved = dict(state["reserved"])
+        self._expires = dict(state.get("expires", {}))  # none in an earlier version's checkpoint
         self.deadline = list(state["deadline"])
         self.orders.renew(())
         for row in state["orders"]:

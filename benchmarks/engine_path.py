@@ -49,6 +49,7 @@ STAGES = {  # file name -> stage; the innermost frame of ours decides
     "checks.py": "risk",
     "sizing.py": "risk",
     "limits.py": "risk",
+    "order_making.py": "execute and book",
     "trade_executor.py": "execute and book",
     "position_manager.py": "execute and book",
     "positions.py": "execute and book",

@@ -59,7 +59,13 @@ _AT_BEGIN: Final = frozenset({
     "engine.candle_grace_seconds", "paper.funding", "daily_summary_time",
 })  # fmt: skip
 _AT_BEGIN_SECTIONS: Final = frozenset({"kill_switch", "rollback", "retention", "research", "reach"})
-_MESSAGE_SECTIONS: Final = frozenset({"notifications", "channels", "routing", "quiet_hours"})
+_MESSAGE_SECTIONS: Final = frozenset({
+    "notifications", "channels", "routing", "quiet_hours", "digest", "rate_limits", "escalation",
+})  # fmt: skip
+# the process that sends messages follows these as it runs
+_MESSAGE_KEYS: Final = frozenset({
+    "engine.language", "weekly_report_day", "reach.silent_after_seconds",
+})  # fmt: skip
 
 
 def changed(before: Settings, after: Settings) -> tuple[Path, ...]:
@@ -87,10 +93,10 @@ def effect_of(path: Path, before: Settings, after: Settings) -> Effect:
         return Effect.NEW_SESSION
     if _sleeps(path, after):
         return Effect.DORMANT
+    if section in _MESSAGE_SECTIONS or key in _MESSAGE_KEYS:
+        return Effect.MESSAGES
     if key in _AT_BEGIN or section in _AT_BEGIN_SECTIONS:
         return Effect.RESTART
-    if section in _MESSAGE_SECTIONS or key == "engine.language":
-        return Effect.MESSAGES
     return Effect.STRATEGY if section == "strategies" else Effect.CYCLE
 
 
@@ -165,6 +171,10 @@ RISKS: Final[Mapping[str, tuple[str, Reason]]] = MappingProxyType({
     "safety.min_balance_pct": (_LESS, "weaker_check"),
     "emergency_stop.flatten": (_OFF, "stays_open"),
     "emergency_stop.flatten_on": (_LOST, "stays_open"),
+    "reach.enabled": (_OFF, "fewer_messages"),
+    "reach.silent_after_seconds": (_MORE, "fewer_messages"),
+    "escalation.enabled": (_OFF, "fewer_messages"),
+    "escalation.channels": (_LOST, "fewer_messages"),
     "routing.by_severity.error": (_LOST, "fewer_messages"),
     "routing.by_severity.critical": (_LOST, "fewer_messages"),
     **{".".join(p): (_LESS, "smaller_edge") for p in keys() if p[-1] == "edge_margin_bp"},

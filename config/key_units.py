@@ -9,7 +9,7 @@ _ENDINGS: Final = MappingProxyType({
     "_pct": "percent", "_bp": "bp", "_seconds": "seconds", "_ms": "ms", "_minutes": "minutes",
     "_days": "days", "_months": "months", "_bars": "candles", "_timeframes": "candles",
     "_atr": "atr", "_leverage": "times", "_multiple": "times", "_notional": "quote",
-    "_equity": "quote",
+    "_equity": "quote", "_per_minute": "per_minute", "_times": "often",
 })  # fmt: skip
 _NAMES: Final = MappingProxyType({
     "trading_interval": "seconds", "demo_speed": "times", "capital": "quote", "fast": "candles",

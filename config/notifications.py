@@ -153,6 +153,11 @@ class SeverityRoutes(Section):
     critical: Route = Field(default=tuple(Channel), description="Channels for critical messages.")
 
 
+def _per_minute(what: str) -> int:
+    text = f"Most {what} in one minute."
+    return Field(default=20, ge=1, le=600, description=text)
+
+
 def _own_route(what: str) -> Route | None:
     text = f"Channels for {what}; null routes by severity."
     return Field(default=None, description=text)
@@ -192,6 +197,71 @@ class Routing(Section):
         own: tuple[Channel, ...] | None = getattr(self.by_type, kind.value)
         by_severity: tuple[Channel, ...] = getattr(self.by_severity, severity.value)
         return by_severity if own is None else own
+
+
+class Digest(Section):
+    """Section `digest`: milder messages of a channel go out together instead of one by one."""
+
+    enabled: bool = Field(default=False, description="Collect milder messages into one.")
+    max_severity: Annotated[Severity, Lax] = Field(
+        default=Severity.WARNING, description="Messages up to this severity are collected."
+    )
+    after_minutes: int = Field(
+        default=30, ge=1, le=1440, description="How long messages are collected before they go out."
+    )
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        if self.enabled and self.max_severity is Severity.CRITICAL:
+            allowed = "info, warning or error while digest is enabled"
+            yield Contradiction("max_severity", self.max_severity.value, allowed)
+
+
+class RateLimits(Section):
+    """Section `rate_limits`: messages a minute by channel; critical ones are exempt.
+
+    What is beyond waits, and goes out merged into one message.
+    """
+
+    email_per_minute: int = _per_minute("mails")
+    discord_per_minute: int = _per_minute("messages to Discord")
+    telegram_per_minute: int = _per_minute("messages to Telegram")
+    slack_per_minute: int = _per_minute("messages to Slack")
+    webhook_per_minute: int = _per_minute("messages to a server of your own")
+
+    def of(self, channel: Channel) -> int:
+        """Return how many messages a minute `channel` may send.
+
+        Raises:
+            KeyError: the console sends nothing.
+        """
+        limits = {
+            Channel.EMAIL: self.email_per_minute,
+            Channel.DISCORD: self.discord_per_minute,
+            Channel.TELEGRAM: self.telegram_per_minute,
+            Channel.SLACK: self.slack_per_minute,
+            Channel.WEBHOOK: self.webhook_per_minute,
+        }
+        return limits[channel]
+
+
+class Escalation(Section):
+    """Section `escalation`: an alert that nobody acknowledges is told again."""
+
+    enabled: bool = Field(default=True, description="Tell unacknowledged alerts again.")
+    min_severity: Annotated[Severity, Lax] = Field(
+        default=Severity.CRITICAL, description="Alerts of this severity and above are told again."
+    )
+    after_minutes: int = Field(
+        default=15, ge=1, le=1440,
+        description="How long an alert may stay unacknowledged before it is told again.",
+    )  # fmt: skip
+    max_times: int = Field(
+        default=3, ge=1, le=20, description="How often one alert is told again at most."
+    )
+    channels: Route = Field(
+        default=tuple(c for c in Channel if c is not Channel.DASHBOARD),
+        description="Channels that it is told again through.",
+    )
 
 
 class QuietHours(Section):

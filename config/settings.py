@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from pydantic import Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -20,7 +20,15 @@ from config.engine import (
     Symbols,
 )
 from config.fields import Contradiction, Section, TimeOfDay
-from config.notifications import Channel, Channels, QuietHours, Routing
+from config.notifications import (
+    Channel,
+    Channels,
+    Digest,
+    Escalation,
+    QuietHours,
+    RateLimits,
+    Routing,
+)
 from config.reach import Reach
 from config.research import Research
 from config.risk import (
@@ -89,6 +97,21 @@ class NotificationFile(Section):
     quiet_hours: QuietHours = Field(description="When less urgent messages wait.")
     daily_summary_time: TimeOfDay = Field(
         description="When the daily summary is sent, in the trading day's zone."
+    )
+    weekly_report_day: Literal[
+        "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "never"
+    ] = Field(
+        default="sunday",
+        description="Day of the week whose daily summary the weekly report follows.",
+    )
+    digest: Digest = Field(
+        default_factory=Digest, description="Milder messages go out together."
+    )
+    rate_limits: RateLimits = Field(
+        default_factory=RateLimits, description="Messages a minute by channel."
+    )
+    escalation: Escalation = Field(
+        default_factory=Escalation, description="When an alert is told again."
     )
 
 

@@ -1,10 +1,11 @@
 """Reads decisions: what a cycle decided about a symbol, traded or not."""
 
-from sqlalchemy import func
+from sqlalchemy import func, not_, or_
 from sqlmodel import Session, col, select
 
 from crypto_trader_pro.domain.enums import Outcome
 from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.domain.signals import OUTSIDE
 from database.models import DecisionRow
 from database.types import MAX_BIG_ID
 
@@ -31,11 +32,15 @@ def at(session: Session, run_id: int, symbol: str, at_ms: int) -> DecisionRow | 
 
 
 def seen_before(session: Session, run_id: int, symbol: str, at_ms: int) -> int | None:
-    """Return when a run last decided about `symbol` on a candle, before `at_ms`; None: never."""
+    """Return when a run last decided about `symbol` on a candle, before `at_ms`; None: never.
+
+    What was decided between two candles, because of a wish from outside, does not count.
+    """
     row = DecisionRow
     query = select(func.max(row.at_ms)).where(
         col(row.run_id) == run_id, col(row.symbol) == symbol, col(row.at_ms) < at_ms,
         col(row.outcome) != Outcome.DARK.value,
+        or_(col(row.strategy).is_(None), not_(col(row.strategy).startswith(OUTSIDE))),
     )  # fmt: skip
     return session.exec(query).one()
 

@@ -124,7 +124,7 @@ def _targets(
     yield _old(CommandRow, answered, col(CommandRow.finished_at) < log_end)
     done = col(BacktestJobRow.status).in_([status.value for status in ENDED_JOBS])
     yield _old(BacktestJobRow, done, col(BacktestJobRow.finished_at) < log_end)
-    over = col(OutboxRow.status).in_(("sent", "failed"))  # failed: given up for good
+    over = col(OutboxRow.status).in_(("sent", "failed", "digested"))  # failed: given up for good
     yield _old(OutboxRow, over, col(OutboxRow.created_at) < log_end)
     yield _old_logs(log_end)
     for series in _collected_series(database):

@@ -63,17 +63,29 @@ def wish(
         InputError: a field is missing, or the id belongs to another command.
         JournalUnavailable: the database does not serve; stops also work by flag files.
     """
+    with unit_of_work(database, "the command") as session:
+        return wish_in(session, kind, payload, by=by, now=now, command_id=command_id)
+
+
+def wish_in(
+    session: Session, kind: CommandKind, payload: Mapping[str, Any] | None = None, *,
+    by: str, now: datetime, command_id: str | None = None,
+) -> CommandRow:  # fmt: skip
+    """As `wish`, within a transaction of the caller's.
+
+    Raises:
+        InputError: a field is missing, or the id belongs to another command.
+    """
     given = dict(payload or {})
     missing = [name for name in FIELDS.get(kind, ()) if name not in given]
     if missing:
         raise InputError(f"command {kind.value} lacks {', '.join(missing)}")
-    with unit_of_work(database, "the command") as session:
-        row = commands.enqueue(
-            session, command_id=command_id or uuid.uuid4().hex, kind=kind.value, payload=given,
-            requested_by=by, now=now, expires_at=None if kind in _LASTING else now + _EXPIRES,
-        )  # fmt: skip
-        if kind in _WANTED and row.status == CommandStatus.ASKED:
-            lease.want(session, _WANTED[kind], now)
+    row = commands.enqueue(
+        session, command_id=command_id or uuid.uuid4().hex, kind=kind.value, payload=given,
+        requested_by=by, now=now, expires_at=None if kind in _LASTING else now + _EXPIRES,
+    )  # fmt: skip
+    if kind in _WANTED and row.status == CommandStatus.ASKED:
+        lease.want(session, _WANTED[kind], now)
     return row
 
 

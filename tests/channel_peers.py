@@ -1,4 +1,4 @@
-"""Peers of the outgoing channels on loopback: an HTTP server that answers by script, an SMTP server.
+"""Peers of the outgoing channels on loopback: an HTTP server that answers by script, and SMTP.
 
 with HttpPeer() as peer:
     peer.script(Answer(429, b"", {"Retry-After": "7"}), RESET)  # then `peer.usual` again
@@ -8,15 +8,26 @@ with HttpPeer() as peer:
 
 import asyncio
 import json
+import socket
 import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
 from email import message_from_bytes
+from ipaddress import ip_address
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from utils.clocks import SystemClock
 
 _T = TypeVar("_T")
 _WAIT_SECONDS: Final = 30.0
@@ -148,3 +159,84 @@ class HttpPeer:
 
     def _do(self, work: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_WAIT_SECONDS)
+
+
+class RawPeer:
+    """Sends `greeting` to whoever connects and says no more; a context manager.
+
+    Args:
+        closes: cut the connection after that, instead of leaving it open.
+    """
+
+    def __init__(self, greeting: bytes = b"", *, closes: bool = False) -> None:
+        self._greeting = greeting
+        self._closes = closes
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._talks: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._serve, name="raw peer", daemon=True)
+        self.port: int = self._listening.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join(_WAIT_SECONDS)
+        for talk in self._talks:
+            talk.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                talk, _ = self._listening.accept()
+                talk.sendall(self._greeting)
+            except OSError:  # the end, or somebody who is gone already
+                return
+            if self._closes:
+                talk.close()
+            else:
+                self._talks.append(talk)
+
+
+class Authority(NamedTuple):
+    """A certificate authority of a test, and a server of it."""
+
+    file: Path  # what SSL_CERT_FILE may name
+    server: ssl.SSLContext  # certified for 127.0.0.1
+
+
+def an_authority(folder: Path, *, days: int = 1) -> Authority:
+    """Make an authority and a certificate of 127.0.0.1; with fewer than 0 days it has expired."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), _name("authority")
+    root = _signed(name, key.public_key(), name, key, 1, x509.BasicConstraints(True, 0))
+    own = ec.generate_private_key(ec.SECP256R1())
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    leaf = _signed(_name("peer"), own.public_key(), name, key, days, address)
+    file, both = folder / "authority.pem", folder / "server.pem"
+    file.write_bytes(root.public_bytes(Encoding.PEM))
+    private = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    both.write_bytes(private + leaf.public_bytes(Encoding.PEM))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(both)
+    return Authority(file, context)
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _signed(
+    subject: x509.Name, key: ec.EllipticCurvePublicKey, issuer: x509.Name,
+    by: ec.EllipticCurvePrivateKey, days: int, extension: x509.ExtensionType,
+) -> x509.Certificate:  # fmt: skip
+    now = SystemClock().now()
+    builder = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=10)).not_valid_after(now + timedelta(days=days))
+        .add_extension(extension, critical=False)
+    )  # fmt: skip
+    return builder.sign(by, hashes.SHA256())

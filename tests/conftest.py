@@ -9,6 +9,7 @@ from tests.market_data import ROOT
 
 # the kernel is compiled once for all tests and the processes that they start
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "numba"))
+os.environ.setdefault("MPLCONFIGDIR", str(ROOT / ".pytest_cache" / "matplotlib"))
 
 # engines of tests talk to nobody; the tests of what talks switch it on
 os.environ.setdefault("CTP_REACH__ENABLED", "false")

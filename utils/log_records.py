@@ -23,6 +23,7 @@ _PREFIXES: Final = {
     "auto_trading.job": Component.JOB,
     "auto_trading.market": Component.MONITOR,
     "auto_trading.model": Component.SIGNAL,
+    "auto_trading.order_making": Component.EXECUTOR,
     "auto_trading.position": Component.POSITION,
     "auto_trading.reconciliation": Component.EXECUTOR,
     "auto_trading.risk": Component.RISK,

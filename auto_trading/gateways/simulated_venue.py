@@ -273,8 +273,7 @@ class SimulatedVenue(VenueMargin):
         Coins that the cash does not pay are cut off afterwards; the price stays that of `lots`.
         """
         if order.order_type == OrderType.LIMIT:
-            touched = limit_touched(order.side, bar.high, bar.low, order.price)
-            return (order.price if touched else 0), True, close_ms
+            return self._limit_price(book, order, bar, lots, close_ms)
         if order.order_type == OrderType.STOP_MARKET and not order.triggered:
             price = stop_touched(order.side, bar.open, bar.high, bar.low, order.price)
             order.triggered = price > 0
@@ -282,6 +281,22 @@ class SimulatedVenue(VenueMargin):
                 price = self._slip(book, price, order.side, lots, bar.volume)
             return price, False, close_ms
         return self._slip(book, bar.open, order.side, lots, bar.volume), False, bar.open_ms
+
+    def _limit_price(
+        self, book: Book, order: VenueOrder, bar: Bar, lots: int, close_ms: int
+    ) -> tuple[int, bool, int]:
+        """Return what `_entry_price` does for a limit order.
+
+        One that the market stands beyond already takes what is there, slipped but never past its
+        limit. One that rests fills at its price, as maker, once the market trades through it.
+        """
+        beyond = [order.side * (order.price - price) >= 0 for price in (book.close, bar.open)]
+        if book.close and all(beyond):
+            price = self._slip(book, bar.open, order.side, lots, bar.volume)
+            best = min if order.side > 0 else max
+            return best(price, order.price), False, bar.open_ms
+        touched = limit_touched(order.side, bar.high, bar.low, order.price)
+        return (order.price if touched else 0), True, close_ms
 
     def _protect(
         self, book: Book, entry: VenueOrder, waiting: list[VenueOrder], price: int, at_ms: int

@@ -10,10 +10,10 @@ from auto_trading_dashboard import frame
 from auto_trading_dashboard.components import alerts_words, asking, figures, page
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.preferences import language, text, zone
-from auto_trading_dashboard.queries import alerts
-from auto_trading_dashboard.queries.alerts import SEVERITIES, Alert, Page, Place, Wanted
 from auto_trading_dashboard.reading import Reading, read
 from crypto_trader_pro.domain.enums import CommandKind, NotificationType
+from database.views import alerts
+from database.views.alerts import SEVERITIES, Alert, Page, Place, Wanted
 
 _COLOURS: Final = {"critical": "violet", "error": "red", "warning": "orange", "info": "blue"}
 _ICONS: Final = {

@@ -9,10 +9,10 @@ from auto_trading_dashboard import services
 from auto_trading_dashboard.components import ages, asking, figures, page
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.preferences import text, zone
-from auto_trading_dashboard.queries import jobs
-from auto_trading_dashboard.queries.jobs import Job, JobState
 from auto_trading_dashboard.reading import read
 from crypto_trader_pro.domain.enums import CommandKind
+from database.views import jobs
+from database.views.jobs import Job, JobState
 
 _COLOURS: Final = {
     JobState.RUNNING: "blue", JobState.HANGS: "red", JobState.LEFT: "orange",

@@ -38,9 +38,10 @@ def kept(
         state.ids = ids
         state.generation += 1
     selected = ids.index(state.chosen) if state.chosen in ids else None
-    chosen = table(
-        rows, columns, key=f"{key}_{state.generation}", selectable=True, height=height,
-        selected=selected,
-    )  # fmt: skip
+    with st.container(key=f"rows_{key}"):  # of the old table and the new one the style shows one
+        chosen = table(
+            rows, columns, key=f"{key}_{state.generation}", selectable=True, height=height,
+            selected=selected,
+        )  # fmt: skip
     state.chosen = None if chosen is None else identity(chosen)
     return chosen

@@ -9,19 +9,24 @@ from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.components.monitoring_positions import age
 from auto_trading_dashboard.components.tables import Column
 from auto_trading_dashboard.preferences import text, zone
-from auto_trading_dashboard.queries import holdings
-from auto_trading_dashboard.queries.holdings import Traded, Working
+from auto_trading_dashboard.queries import decisions
 from auto_trading_dashboard.queries.monitoring import Work
 from auto_trading_dashboard.reading import read
 from crypto_trader_pro.domain.enums import CommandKind
+from database.views import executions, orders
+from database.views.executions import Execution
+from database.views.orders import WorkingOrder
 
 _DECISIONS = "auto_trading_dashboard/decisions.py"
+_TRADES = 20
 
 
 @live()
 def working() -> None:
     """Draw the orders that have not ended, and the button that cancels an entry."""
-    reading = monitoring_work.with_work("working", lambda s, work: holdings.working(s, work.number))
+    reading = monitoring_work.with_work(
+        "working", lambda s, work: orders.working_orders(s, work.number)
+    )
     work, rows = (None, []) if reading.value is None else reading.value
     with monitoring_work.shown(reading, "working"):
         if reading.is_unknown:
@@ -37,7 +42,7 @@ def working() -> None:
         _cancel(chosen)
 
 
-def _cancel(chosen: Working | None) -> None:
+def _cancel(chosen: WorkingOrder | None) -> None:
     if chosen is None:
         st.caption(text("monitoring.choose_order"))
     elif not chosen.can_be_canceled:  # the engine refuses it whatever is asked
@@ -54,7 +59,7 @@ def _cancel(chosen: Working | None) -> None:
         )  # fmt: skip
 
 
-def _order_columns(now: datetime | None) -> list[Column[Working]]:
+def _order_columns(now: datetime | None) -> list[Column[WorkingOrder]]:
     return [
         Column("monitoring.symbol", lambda r: r.symbol, pinned=True),
         Column("monitoring.side", lambda r: text(f"side.{r.side}")),
@@ -66,7 +71,7 @@ def _order_columns(now: datetime | None) -> list[Column[Working]]:
         Column("monitoring.status", lambda r: text(f"status.{r.status}")),
         Column("monitoring.strategy", lambda r: r.strategy),
         Column(
-            "monitoring.age", lambda r: age(now, r.decided_at), right=True,
+            "monitoring.age", lambda r: age(now, r.created_at), right=True,
             help="monitoring.age_help",
         ),
         Column("monitoring.order", lambda r: r.client_order_id),
@@ -76,7 +81,9 @@ def _order_columns(now: datetime | None) -> list[Column[Working]]:
 @live()
 def traded() -> None:
     """Draw the newest trades, and the way to the decision of the selected one."""
-    reading = monitoring_work.with_work("traded", lambda s, work: holdings.traded(s, work.number))
+    reading = monitoring_work.with_work(
+        "traded", lambda s, work: executions.executions(s, work.number, limit=_TRADES)
+    )
     work, rows = (None, []) if reading.value is None else reading.value
     with monitoring_work.shown(reading, "traded"):
         if reading.is_unknown:
@@ -86,7 +93,7 @@ def traded() -> None:
             st.caption(text("monitoring.no_trades"))
             st.empty()
             return
-        name = figures.zone_name(rows[0].at, zone())
+        name = figures.zone_name(rows[0].executed_at, zone())
         chosen = kept_rows.kept(rows, _trade_columns(work), lambda r: r.order_id, key="trades")
         if chosen is None:
             st.caption(text("monitoring.choose_trade", zone=name))
@@ -94,10 +101,10 @@ def traded() -> None:
             _decision(work, chosen)
 
 
-def _decision(work: Work, chosen: Traded) -> None:
+def _decision(work: Work, chosen: Execution) -> None:
     found = read(
         ("decision of", chosen.order_id),
-        lambda s: holdings.decision_of(s, work.number, chosen.symbol, chosen.decided_at),
+        lambda s: decisions.decision_of(s, work.number, chosen.symbol, chosen.decided_at),
     )
     if found.value is None:
         st.caption(text("page.waiting" if found.is_unknown else "monitoring.no_decision"))
@@ -108,10 +115,10 @@ def _decision(work: Work, chosen: Traded) -> None:
     )  # fmt: skip
 
 
-def _trade_columns(work: Work) -> list[Column[Traded]]:
+def _trade_columns(work: Work) -> list[Column[Execution]]:
     own = zone()
     return [
-        Column("monitoring.time", lambda r: figures.local(r.at, own, "%m-%d %H:%M:%S")),
+        Column("monitoring.time", lambda r: figures.local(r.executed_at, own, "%m-%d %H:%M:%S")),
         Column("monitoring.symbol", lambda r: r.symbol, pinned=True),
         Column("monitoring.side", lambda r: text(f"side.{r.side}")),
         Column("monitoring.role", lambda r: text(f"role.{r.role}")),
@@ -124,11 +131,13 @@ def _trade_columns(work: Work) -> list[Column[Traded]]:
     ]
 
 
-def _realized(row: Traded, work: Work) -> str:
-    if row.profit is None:
+def _realized(row: Execution, work: Work) -> str:
+    if row.realized_pnl is None:
         return figures.MISSING
-    return f"{figures.arrow(row.profit)} {figures.signed(row.profit)} {work.asset}".strip()
+    return (
+        f"{figures.arrow(row.realized_pnl)} {figures.signed(row.realized_pnl)} {work.asset}".strip()
+    )
 
 
-def _reason(row: Traded) -> str:
+def _reason(row: Execution) -> str:
     return candles.reason(row.reason, text) if row.reason else text(f"role.{row.role}")

@@ -9,17 +9,17 @@ from auto_trading_dashboard.components import ages, asking, figures, kept_rows, 
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.components.tables import Column
 from auto_trading_dashboard.preferences import palette, text
-from auto_trading_dashboard.queries import holdings
-from auto_trading_dashboard.queries.holdings import Held, Protection
 from auto_trading_dashboard.queries.monitoring import Work
 from crypto_trader_pro.domain.enums import CommandKind
+from database.views import positions
+from database.views.positions import OpenPosition, Protection
 
 
 @live()
 def draw() -> None:
     """Draw the positions, loudly those without protection, and the button that closes one."""
     reading = monitoring_work.with_work(
-        "held", lambda s, work: holdings.held(s, work.number, work.origin)
+        "held", lambda s, work: positions.open_positions(s, work.number)
     )
     work, rows = (None, []) if reading.value is None else reading.value
     with monitoring_work.shown(reading, "held"):
@@ -39,7 +39,7 @@ def draw() -> None:
         _close(chosen)
 
 
-def _close(chosen: Held | None) -> None:
+def _close(chosen: OpenPosition | None) -> None:
     """One click: it reduces risk."""
     if chosen is None:
         st.caption(text("monitoring.choose_position"))
@@ -51,7 +51,7 @@ def _close(chosen: Held | None) -> None:
     )  # fmt: skip
 
 
-def _columns(now: datetime | None) -> list[Column[Held]]:
+def _columns(now: datetime | None) -> list[Column[OpenPosition]]:
     return [
         Column("monitoring.symbol", lambda r: r.symbol, pinned=True),
         Column("monitoring.side", lambda r: text(f"monitoring.side_{r.side}")),
@@ -61,10 +61,10 @@ def _columns(now: datetime | None) -> list[Column[Held]]:
             help="monitoring.protected_help",
         ),
         Column("monitoring.quantity", lambda r: figures.exact(r.quantity), right=True),
-        Column("monitoring.entry", lambda r: figures.exact(r.entry), right=True),
-        Column("monitoring.price", lambda r: figures.exact(r.price), right=True),
-        Column("monitoring.stop", lambda r: figures.exact(r.stop), right=True),
-        Column("monitoring.target", lambda r: figures.exact(r.target), right=True),
+        Column("monitoring.entry", lambda r: figures.exact(r.entry_price), right=True),
+        Column("monitoring.price", lambda r: figures.exact(r.mark_price), right=True),
+        Column("monitoring.stop", lambda r: figures.exact(r.stop_price), right=True),
+        Column("monitoring.target", lambda r: figures.exact(r.target_price), right=True),
         Column("monitoring.strategy", lambda r: r.strategy),
         Column(
             "monitoring.age", lambda r: age(now, r.opened_at), right=True,
@@ -89,14 +89,14 @@ def protected(found: Protection) -> str:
     return text("monitoring.protected_none")
 
 
-def _profit(row: Held) -> str:
-    if row.profit is None:
+def _profit(row: OpenPosition) -> str:
+    if row.unrealized_pnl is None:
         return figures.MISSING
     share = figures.signed_percent(row.share)
-    return f"{figures.arrow(row.profit)} {figures.signed(row.profit)} ({share})"
+    return f"{figures.arrow(row.unrealized_pnl)} {figures.signed(row.unrealized_pnl)} ({share})"
 
 
-def _alarm(row: Held) -> str:
+def _alarm(row: OpenPosition) -> str:
     said = text(
         "monitoring.unprotected", symbol=row.symbol, quantity=figures.exact(row.quantity),
         why=protected(row.protection),
@@ -104,8 +104,8 @@ def _alarm(row: Held) -> str:
     return figures.escaped(said)
 
 
-def _total(rows: list[Held], work: Work | None) -> str:
-    known = [r.profit for r in rows if r.profit is not None]
+def _total(rows: list[OpenPosition], work: Work | None) -> str:
+    known = [r.unrealized_pnl for r in rows if r.unrealized_pnl is not None]
     if not known or work is None:
         return ""
     total = sum(known, Decimal(0))

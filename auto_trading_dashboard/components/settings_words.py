@@ -32,6 +32,7 @@ _FIXED: Final = {
     "at least one address while email is enabled": "recipients",
     "at least one chat while telegram is enabled": "chat",
     "each entry once": "once",
+    "info, warning or error while digest is enabled": "digest",
 }
 _COMPOSED: Final = (
     ("multiple", re.compile(r"a multiple of (?P<key>\S+) (?P<value>\S+) \((?P<seconds>\d+) s\)")),

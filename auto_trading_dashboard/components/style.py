@@ -20,6 +20,8 @@ _STYLE: Final = """<style>
   border-color:#a3161f;color:#fff}
 :is(button,a,input,textarea,summary,[role=button],[role=radio]):focus-visible{
   outline:2px solid #4689ff!important;outline-offset:2px}
+/* a table that has made room for its successor stays a moment: what is below would jump */
+[class*="st-key-rows_"]>:not(:first-child){display:none}
 [data-testid=stCaptionContainer]{opacity:.75}  /* Streamlit's .6 is 4.4 : 1 on white */
 [class*="st-key-stale_"]{opacity:.75;filter:grayscale(1)}  /* old, and still to be read */
 [class*="st-key-stale_"] [data-testid=stCaptionContainer]{opacity:1}

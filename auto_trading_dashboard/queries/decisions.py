@@ -10,9 +10,10 @@ from sqlmodel import Session, col, select
 
 from crypto_trader_pro.domain.enums import Outcome
 from crypto_trader_pro.domain.instruments import Instrument
-from crypto_trader_pro.domain.timeframes import to_datetime
+from crypto_trader_pro.domain.timeframes import to_datetime, to_ms
 from crypto_trader_pro.explain.story import RuleAnswer, first_refusal
 from crypto_trader_pro.simulation.instruments import instrument
+from database import decisions
 from database.decision_search import DecisionFound, Wanted, find
 from database.models import AiSignalRow, DecisionRow, OrderRow
 
@@ -131,6 +132,12 @@ def place_at(session: Session, run_id: int, at_ms: int) -> Place | None:
     return Place(
         DecisionFound(newest + 1, last.at_ms + 1, "", "", None, 0, 0, "", "", None, None)
     )  # fmt: skip
+
+
+def decision_of(session: Session, run: int, symbol: str, decided_at: datetime) -> int | None:
+    """Return the number of the decision that an order came from; None: it is no longer stored."""
+    found = decisions.at(session, run, symbol, to_ms(decided_at))
+    return None if found is None else found.id
 
 
 def newest_ms(session: Session, run_id: int) -> int | None:

@@ -1,6 +1,5 @@
 """The run in work and its four figures: signals, trades and profit of the day, uptime."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,7 +7,6 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from auto_trading_dashboard.queries.runs import asset_of
 from crypto_trader_pro.domain.calendar import TradingCalendar, TradingDay
 from crypto_trader_pro.domain.enums import SignalType
 from crypto_trader_pro.domain.timeframes import to_datetime, to_ms
@@ -16,6 +14,7 @@ from database import daily, equity, prices, runs
 from database.candles import Origin
 from database.engine_state import EngineState, IsGone, engine_state
 from database.models import AiSignalRow, RunRow
+from database.views.runs import asset_of, day_zone, origin_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +130,14 @@ def _work(session: Session, row: RunRow, engine: EngineState | None) -> Work:
     told = told or {}
     locks = {s: datetime.fromisoformat(at) for s, at in told.get("locks", {}).items()}
     day_start = told.get("day_start_equity")
-    origin = Origin(str(row.inputs.get("venue", "")), row.source)
+    origin = origin_of(row)
     return Work(
         number, runs.public_id(row), tuple(row.symbols), row.timeframe,
         origin, asset_of(row.symbols),
         is_live=engine is not None and engine.alive, is_paper=row.kind != "live", now=now,
         as_of=_last_sign(session, row, origin) if engine is None else engine.heartbeat_at,
         started_at=engine.started_at if engine is not None and engine.alive else None,
-        day_zone=_day_zone(row.config), equity=value,
+        day_zone=day_zone(row), equity=value,
         day_start=None if day_start is None else Decimal(day_start),
         locks=tuple(sorted(locks.items())),
     )  # fmt: skip
@@ -149,9 +148,3 @@ def _last_sign(session: Session, row: RunRow, origin: Origin) -> datetime:
     if row.finished_at is not None:
         return row.finished_at
     return max([row.started_at, *(p.received_at for p in prices.latest(session, origin))])
-
-
-def _day_zone(config: str) -> str:
-    """Return the zone of trading days that a run began with; it keeps it to its end."""
-    stored = json.loads(config)
-    return str(stored.get("engine", {}).get("trading_day_timezone", "UTC"))

@@ -1,6 +1,5 @@
 """Runs to choose from: results of two of them are never mixed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +7,7 @@ from sqlmodel import Session
 
 from database import lease, runs
 from database.models import RunRow
+from database.views.runs import asset_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,6 @@ def one(session: Session, number: int) -> Run | None:
     """Return a run, None where it is not stored."""
     row = session.get(RunRow, number)
     return None if row is None else _view(row)
-
-
-def asset_of(symbols: Sequence[str]) -> str:
-    """Return the currency of an account: all its symbols are quoted in one."""
-    return symbols[0].split("/")[1].split(":")[0] if symbols else ""
 
 
 def _view(row: RunRow) -> Run:

@@ -170,6 +170,8 @@ class Notice(NamedTuple):
     run_id: int | None
     at: datetime  # system time
     deliveries: tuple[Delivery, ...]
+    key: str | None = None  # stored once for each channel, however often it is added
+    image: bytes | None = None  # PNG that goes along
 
 
 class Outbox(Protocol):

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from crypto_trader_pro.domain.enums import SignalType
 
+OUTSIDE: Final = "webhook:"  # begins the name of every strategy that lives outside the engine
 CONFIDENCE_UNIT: Final = 1_000_000  # probabilities and confidences are whole parts of 1e6
 
 

@@ -4,13 +4,13 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from auto_trading_dashboard.queries import alerts as pages
-from auto_trading_dashboard.queries.alerts import Place, Wanted
 from crypto_trader_pro.domain.enums import CommandKind, NotificationType
 from crypto_trader_pro.domain.errors import InputError
 from database import alerts, commands, wishes
 from database.auto_trading_db import unit_of_work
 from database.models import AlertRow
+from database.views import alerts as pages
+from database.views.alerts import Place, Wanted
 from tests.rows import T0, after
 
 K = NotificationType

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from auto_trading_dashboard.queries import jobs
-from auto_trading_dashboard.queries.jobs import Job, JobState
 from config.job_schedule import SCHEDULE
 from crypto_trader_pro.domain.enums import ObservedState, TradingState
 from database import job_rows, lease
 from database.auto_trading_db import unit_of_work
 from database.lease import Beat, Holder
+from database.views import jobs
+from database.views.jobs import Job, JobState
 from tests.rows import T0, after
 from utils.processes import own_process
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event, insert
 from sqlmodel import Session
 
-from auto_trading_dashboard.queries import gates, holdings, market, marks, monitoring
+from auto_trading_dashboard.queries import decisions, gates, market, marks, monitoring
 from auto_trading_dashboard.queries.market import Candle, Series
 from auto_trading_dashboard.queries.marks import Line, TradeMark
 from auto_trading_dashboard.queries.monitoring import Work
@@ -20,6 +20,8 @@ from database.candles import Origin
 from database.lease import Beat, Holder
 from database.models import AiSignalRow, MarketDataRow, OrderRow
 from database.prices import LatestPrice
+from database.views import executions, orders, positions
+from database.views.positions import OpenPosition
 from tests.rows import (
     SYMBOL,
     T0,
@@ -269,9 +271,9 @@ def a_stop(run: int, name: str, **changes: Any) -> OrderRow:
     return an_order(run, name, **(values | changes))
 
 
-def held(database: Engine, run: int) -> holdings.Held:
-    (found,) = asked(database, lambda s: holdings.held(s, run, ORIGIN))
-    assert isinstance(found, holdings.Held)
+def held(database: Engine, run: int) -> OpenPosition:
+    (found,) = asked(database, lambda s: positions.open_positions(s, run))
+    assert isinstance(found, OpenPosition)
     return found
 
 
@@ -292,8 +294,16 @@ def test_a_position_is_worth_what_the_newest_price_says(
         store_price(database, SYMBOL, price)
     found = held(database, run)
     assert (found.symbol, found.side, found.quantity) == (SYMBOL, side, D("0.05"))
-    assert (found.entry, found.stop, found.target) == (D("42000.1"), D(41000), None)
-    assert (found.profit, found.strategy, found.opened_at) == (profit, "ema_cross", after(3))
+    assert (found.entry_price, found.stop_price, found.target_price) == (
+        D("42000.1"),
+        D(41000),
+        None,
+    )
+    assert (found.unrealized_pnl, found.strategy, found.opened_at) == (
+        profit,
+        "ema_cross",
+        after(3),
+    )
     assert (None if found.share is None else f"{found.share:.4f}") == share
 
 
@@ -328,7 +338,7 @@ def test_the_stop_that_rests_goes_before_the_one_that_was_noted(database: Engine
     run = a_session(database)
     stored(database, a_position(run, stop_price=D(41000), target_price=D(43000)), a_stop(run, "s"))
     found = held(database, run)
-    assert (found.stop, found.target) == (D(41500), D(43000))
+    assert (found.stop_price, found.target_price) == (D(41500), D(43000))
 
 
 def test_working_orders_are_those_that_have_not_ended(database: Engine) -> None:
@@ -339,7 +349,7 @@ def test_working_orders_are_those_that_have_not_ended(database: Engine) -> None:
         a_stop(run, "a", decided_at=after(1)),
         an_order(run, "gone"), an_order(a_session(database), "other", status="working"),
     )  # fmt: skip
-    found = asked(database, lambda s: holdings.working(s, run))
+    found = asked(database, lambda s: orders.working_orders(s, run))
     assert [(o.client_order_id, o.can_be_canceled) for o in found] == [("a", False), ("b", True)]
     assert (found[1].price, found[1].quantity, found[1].filled) == (D(41900), D("0.05"), D("0.02"))
 
@@ -353,14 +363,14 @@ def test_trades_come_newest_first_with_their_reason(database: Engine) -> None:
                 commission=D("0.7")),
         a_decision(run, 10), a_decision(run, 10, symbol=ETH),
     )  # fmt: skip
-    found = asked(database, lambda s: holdings.traded(s, run, 20))
-    assert [(t.order_id, t.profit, t.reason) for t in found] == [
+    found = asked(database, lambda s: executions.executions(s, run, limit=20))
+    assert [(t.order_id, t.realized_pnl, t.reason) for t in found] == [
         ("out", D("-3.5"), "cross_down"), ("in", None, ""),
     ]  # fmt: skip
-    number = asked(database, lambda s: holdings.decision_of(s, run, SYMBOL, found[0].decided_at))
+    number = asked(database, lambda s: decisions.decision_of(s, run, SYMBOL, found[0].decided_at))
     assert number == 1
-    assert asked(database, lambda s: holdings.decision_of(s, run, SYMBOL, T0)) is None
-    assert len(asked(database, lambda s: holdings.traded(s, run, 1))) == 1
+    assert asked(database, lambda s: decisions.decision_of(s, run, SYMBOL, T0)) is None
+    assert len(asked(database, lambda s: executions.executions(s, run, limit=1))) == 1
 
 
 # --- marks and gates ----------------------------------------------------------------------------
@@ -479,9 +489,9 @@ def test_nothing_reads_a_long_table_from_end_to_end(database: Engine, knows_size
         market.timeframes(session, ORIGIN, SYMBOL, "5m")
         market.before(session, HOURS, after(6_000), 20)
         marks.marks(session, run, SYMBOL, ORIGIN, after(1_900))
-        holdings.held(session, run, ORIGIN)
-        holdings.traded(session, run)
-        holdings.decision_of(session, run, SYMBOL, after(3))
+        positions.open_positions(session, run)
+        executions.executions(session, run)
+        decisions.decision_of(session, run, SYMBOL, after(3))
         gates.gates(session, work)
         event.remove(database, "before_cursor_execute", note)
         assert len(said) > 20

@@ -3,9 +3,9 @@
 import pytest
 
 from auto_trading_dashboard.components.alerts_words import advice, sentence
-from auto_trading_dashboard.queries.jobs import JobState
 from config.job_schedule import SCHEDULE
 from crypto_trader_pro.domain.enums import NotificationType
+from database.views.jobs import JobState
 from tests.unit.test_texts import EVENTS
 from utils.texts import Language, catalogue
 

@@ -46,9 +46,9 @@ def candidates(path: tuple[str, ...]) -> Iterator[Any]:
     elif choices_of(annotation):
         yield from choices_of(annotation)
     elif item_of(annotation) is not None:
-        yield from (["email"], ["MANUAL_STOP"], ["BTC/USDT"], ["a@b.c"], [5])
+        yield from (["email"], ["MANUAL_STOP"], ["BTC/USDT"], ["a@b.c"], [5], ["10.0.0.0/8"])
     elif kind is str:
-        yield from ("22:15", "a@b.c", "other", "tcp://host:8786")
+        yield from ("22:15", "a@b.c", "other", "tcp://host:8786", "10.0.0.1")
     else:
         number = Decimal(old if old is not None else 10)
         yield from (str(number * Decimal("0.9")), int(number) + 1, int(number) * 2, "1.5")
@@ -90,6 +90,12 @@ def test_a_new_session_is_told_exactly_where_the_engine_begins_one(path: tuple[s
         ("retention.logs_days", 60, Effect.RESTART),
         ("research.workers", 2, Effect.RESTART),
         ("quiet_hours.enabled", True, Effect.MESSAGES),
+        ("digest.enabled", True, Effect.MESSAGES),
+        ("rate_limits.email_per_minute", 5, Effect.MESSAGES),
+        ("escalation.max_times", 1, Effect.MESSAGES),
+        ("weekly_report_day", "never", Effect.MESSAGES),
+        ("reach.silent_after_seconds", 60, Effect.MESSAGES),
+        ("reach.host", "0.0.0.0", Effect.RESTART),
         ("modes.BALANCED.size_factor_pct", "120", Effect.DORMANT),
         ("modes.CONSERVATIVE.size_factor_pct", "90", Effect.CYCLE),
         ("profiles.production.max_leverage", "5", Effect.DORMANT),
@@ -119,6 +125,9 @@ def test_when_a_change_takes_effect(key: str, value: object, effect: Effect) -> 
         ("market_data.source", "demo", None, "other_market"),
         ("modes.AGGRESSIVE.edge_margin_bp", "4", "6", "smaller_edge"),
         ("notifications.error_notifications", False, None, "fewer_messages"),
+        ("escalation.enabled", False, None, "fewer_messages"),
+        ("escalation.channels", ["email"], None, "fewer_messages"),
+        ("reach.silent_after_seconds", 31, 29, "fewer_messages"),
         ("limits.max_order_notional", None, "1000", None),
     ],
 )

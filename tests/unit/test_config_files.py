@@ -212,13 +212,13 @@ def test_a_section_that_is_no_object_is_refused(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["retention", "safety", "research"])
+@pytest.mark.parametrize("name", ["retention", "safety", "research", "reach", "escalation"])
 def test_a_section_that_came_later_may_be_absent(tmp_path: Path, name: str) -> None:
     """Files and stored configurations from before it have the shipped figures."""
     assert load(folder(tmp_path, {name: GONE})) == config.load(environ={})
 
 
-@pytest.mark.parametrize("name", ["retention", "safety", "research"])
+@pytest.mark.parametrize("name", ["retention", "safety", "research", "reach", "escalation"])
 def test_a_section_that_came_later_is_as_strict_as_the_others(tmp_path: Path, name: str) -> None:
     (line,) = lines(folder(tmp_path, {name: None}))
     home = config.file_of(name)

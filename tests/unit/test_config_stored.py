@@ -31,7 +31,21 @@ LATER = (
     "routing.by_type.CONFIG_CHANGED",
     "routing.by_type.DAILY_SUMMARY",
     "research",
+    "channels.slack",  # and these with what reaches outside
+    "channels.webhook",
+    "routing.by_type.WEEKLY_REPORT",
+    "routing.by_type.ENGINE_SILENT",
+    "routing.by_type.SIGNAL_RECEIVED",
+    "routing.by_type.REMOTE_COMMAND",
+    "routing.by_type.DIGEST",
+    "routing.by_type.TEST_MESSAGE",
+    "weekly_report_day",
+    "digest",
+    "rate_limits",
+    "escalation",
+    "reach",
 )
+CHANNELS = ["dashboard", "email", "discord", "telegram"]  # there were then
 HASH_BEFORE = "d2c0ac43617ecb9703ff7b94f8401cd7ebe1dbef2fc1ae180ee092d07b1b1877"
 
 
@@ -42,6 +56,8 @@ def stored_before(settings: Settings) -> str:
         put(tree, key.split("."), GONE)
     flattens = tree["emergency_stop"]["flatten_on"]  # two triggers came with the kill switch
     flattens[:] = [t for t in flattens if t not in ("VAR_BREACHES", "API_ERROR_RATE")]
+    for severity in ("error", "critical"):
+        tree["routing"]["by_severity"][severity] = CHANNELS
     return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -50,7 +66,8 @@ def test_a_configuration_stored_before_the_living_engine_still_loads(tmp_path: P
     # the hash that runs of the shipped configuration were stored with then: the text is theirs
     assert hashlib.sha256(text.encode()).hexdigest() == HASH_BEFORE
     two = (EmergencyTrigger.MANUAL_STOP, EmergencyTrigger.DRAWDOWN_EXCEEDED)
-    as_then = load(folder(tmp_path, {"emergency_stop.flatten_on": list(two)}))
+    routes = {f"routing.by_severity.{grade}": CHANNELS for grade in ("error", "critical")}
+    as_then = load(folder(tmp_path, {"emergency_stop.flatten_on": list(two), **routes}))
     assert Settings.model_validate_json(text, strict=False) == as_then
     # what such a configuration did say is kept
     changes = {"engine.mode": "backtest", "limits.cooldown_bars": 4, "market_data.warm_bars": 9}

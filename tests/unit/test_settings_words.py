@@ -37,6 +37,7 @@ def language(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         {"channels.email.enabled": True},
         {"channels.telegram.enabled": True},
         {"quiet_hours.enabled": True, "quiet_hours.end": "23:00"},
+        {"digest.enabled": True, "digest.max_severity": "critical"},
         {"strategies.ema_cross.fast": 30},
         {"strategies.ai_signal.min_months": 36},
         {"strategies.ai_signal.retrain_months": 12},

@@ -844,10 +844,10 @@ def test_spot_is_collateral_and_is_never_liquidated() -> None:
 
 
 def test_one_orders_events_never_go_back_in_time() -> None:
-    """The rest of a limit entry expires after the fill of the same bar, not before it."""
+    """The rest of a stop entry expires after the fill of the same bar, not before it."""
     desk = Desk(costs=COSTS._replace(entry_ttl_bars=1))
-    desk.enter(BUY, 10, order_type=OrderType.LIMIT, price=95)
-    news = desk.play(a_bar(0, 100, 100, 94, volume=40))
+    desk.enter(BUY, 10, order_type=OrderType.STOP_MARKET, price=105)
+    news = desk.play(a_bar(0, 100, 106, 100, volume=40))
     times = [e.at_ms for e in news if not isinstance(e, Funded) and e.client_order_id == "e1"]
     assert len(times) == 2
     assert times == sorted(times)

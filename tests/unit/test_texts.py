@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from auto_trading.open_orders import GRADUAL
 from auto_trading.risk_manager import RiskEvent, RiskManager
 from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import (
@@ -203,6 +204,7 @@ ENDS = (
     | said(("hold_unsent",), 0, "reason", "auto_trading")
     | said(("block",), 1, "why", "auto_trading")
     | {"lease_uncertain", "too_late"}  # what the last look before sending answers
+    | {GRADUAL, "webhook"}  # why a person or an outside strategy lets a position go
     | said(("InvalidOrder",), 0, "code", "auto_trading/gateways")
     | {FillReason.TRAILING.value, FillReason.LIQUIDATION.value}  # by what the venue filled
 )

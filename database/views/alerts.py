@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from crypto_trader_pro.domain.enums import CommandKind
 from database.commands import CommandStatus
 from database.models import AlertRow, CommandRow
+from database.views.json_values import View
 
 PAGE: Final = 20  # alerts
 SEVERITIES: Final = ("critical", "error", "warning", "info")  # the gravest first
@@ -27,7 +28,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(View):
     """An alert: a code with numbers, worded by the catalogue.
 
     Args:
@@ -63,7 +64,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(View):
     """Alerts in order, and where the next page begins; None: there is none."""
 
     alerts: tuple[Alert, ...]

@@ -11,6 +11,7 @@ from database import job_rows
 from database.engine_state import IsGone, engine_state
 from database.job_rows import JobStatus
 from database.models_engine import JobRow
+from database.views.json_values import View
 
 
 class JobState(StrEnum):
@@ -25,7 +26,7 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(View):
     """One job and its last run that left a row.
 
     Args:
@@ -49,7 +50,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
+class Jobs(View):
     """All jobs, in the order of the schedule; `alive` says whether an engine runs them."""
 
     jobs: tuple[Job, ...]
