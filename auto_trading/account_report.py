@@ -33,6 +33,8 @@ def account_report(session: TradingSession) -> dict[str, Any]:
         "halt_reason": parts.risk.halt_reason,
         "flattening": parts.emergency.is_under_way,
         "enabled": session.enabled,
+        "paused": parts.risk.paused,
+        "leaving": list(session.leaving.symbols),  # positions that are closed step by step
         "locks": locks,
         "connection_lost": parts.risk.disconnected,
         "daily_level": parts.risk.daily_level,

@@ -25,6 +25,7 @@ from auto_trading.precision_cache import PrecisionCache, precision_of
 from auto_trading.reconciliation import differences
 from auto_trading.shared import Shared
 from auto_trading.worker import Worker
+from config.job_schedule import REACH_JOBS
 from crypto_trader_pro.domain.calendar import TradingCalendar
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.messages import MarketSlice
@@ -32,7 +33,8 @@ from crypto_trader_pro.domain.portfolio import AccountView
 from crypto_trader_pro.domain.ports import MarketSource
 from crypto_trader_pro.explain.units import worded
 from crypto_trader_pro.simulation.instruments import instrument
-from database.auto_trading_db import open_database
+from database import job_rows
+from database.auto_trading_db import open_database, unit_of_work
 from database.candles import Origin
 from utils.texts import language_of
 
@@ -85,6 +87,25 @@ class Beside:
         """Take candles that were traded on; returns at once."""
         self._store.put(market)
 
+    def view(self) -> dict[str, Any]:
+        """Return what a heartbeat tells of market source and queues."""
+        health = self._source.health()
+        age = health.last_event_age_seconds
+        return {
+            "feed_age_seconds": None if age is None else round(age, 3),
+            "venues": {
+                self._source.venue: {
+                    "connected": health.connected, "calls": health.calls, "errors": health.errors,
+                    "latency_ms": health.latency_ms,
+                }
+            },
+            "queues": {
+                "notifications": self._shared.notifications.waiting,
+                "logs": self._shared.logs.waiting,
+                "market_store": self._store.waiting,
+            },
+        }  # fmt: skip
+
     # --- models -----------------------------------------------------------------------------
 
     def next_model(self) -> dict[str, Any] | None:
@@ -133,7 +154,11 @@ class Beside:
         Raises:
             InputError: there is no such job.
         """
-        self._jobs.run_now(name)
+        if name in REACH_JOBS:  # that process looks for it
+            with unit_of_work(self._shared.databases.background, "the jobs") as session:
+                job_rows.ask(session, name, self._shared.now())
+        else:
+            self._jobs.run_now(name)
         return Answer.done("job_asked", job=name)
 
     def _job_tools(self) -> JobTools:

@@ -109,7 +109,7 @@ class ConfigManager:
         Raises:
             InputError: no such row, or it cannot be used any more.
         """
-        wanted = _stored_settings(self._row(config_id))
+        wanted = stored_settings(self._row(config_id))
         on_disk, outside = self.load(), overridden()
         changed = {
             path: _plain(value)
@@ -222,7 +222,12 @@ def _check_mode(settings: Settings) -> None:
         raise InputError(say(language, f"preflight.{code}", mode=settings.engine.mode.value))
 
 
-def _stored_settings(row: AutoTradingConfigRow) -> Settings:
+def stored_settings(row: AutoTradingConfigRow) -> Settings:
+    """Return the configuration of a row of the history.
+
+    Raises:
+        InputError: it is of another version and cannot be used any more.
+    """
     try:
         return Settings.model_validate_json(row.content, strict=False)
     except ValueError as e:  # pydantic's, of a version that had other keys

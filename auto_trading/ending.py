@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 
 from auto_trading import engine_file
 from auto_trading.flags import Flags
+from auto_trading.reach import reach_file
 from config.environment import Environment
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import TradingError
@@ -37,7 +38,7 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    what: str  # "engine", "console"
+    what: str  # "engine", "console", "reach"
     pid: int
     how: How
 
@@ -46,24 +47,36 @@ def end_everything(
     environment: Environment, by: str, *, flag_seconds: float = FLAG_SECONDS,
     signal_seconds: float = SIGNAL_SECONDS,
 ) -> list[Ended]:  # fmt: skip
-    """End console and engine of this var folder; nothing where none runs.
+    """End console, engine and what sends messages of this var folder; nothing where none runs.
 
     The engine is asked by the flag file, which works without the database and cannot outlive it:
     a command row would end the next engine.
     """
     var_dir = environment.var_dir
     ended = [
-        Ended("console", process.pid, _by_signal(process, signal_seconds))
+        Ended("console", process.pid, end_process(process, signal_seconds))
         for process, _ in consoles.running(var_dir)
     ]
-    ended += [
-        Ended(
-            "engine", process.pid, _end_engine(process, var_dir, by, flag_seconds, signal_seconds)
-        )
-        for process in engines(environment)
-    ]
+    ended += end_engines(environment, by, flag_seconds=flag_seconds, signal_seconds=signal_seconds)
+    # an engine that ends in order takes it along; one that was killed leaves it behind
+    if (left := reach_file.living(var_dir)) is not None:
+        ended.append(Ended("reach", left.pid, end_process(left, signal_seconds)))
     consoles.running(var_dir)  # clears the files of those that have just ended
     return ended
+
+
+def end_engines(
+    environment: Environment, by: str, *, flag_seconds: float = FLAG_SECONDS,
+    signal_seconds: float = SIGNAL_SECONDS,
+) -> list[Ended]:  # fmt: skip
+    """End the engine of this var folder and leave the consoles; nothing where none runs."""
+    return [
+        Ended(
+            "engine", process.pid,
+            _end_engine(process, environment.var_dir, by, flag_seconds, signal_seconds),
+        )
+        for process in engines(environment)
+    ]  # fmt: skip
 
 
 def engines(environment: Environment) -> list[ProcessId]:
@@ -112,12 +125,13 @@ def _end_engine(
     try:
         if _gone_within(process, flag_seconds):
             return How.FLAG
-        return _by_signal(process, signal_seconds)
+        return end_process(process, signal_seconds)
     finally:
         flags.take_down(CommandKind.SHUTDOWN)  # what was meant for this one is not for the next
 
 
-def _by_signal(process: ProcessId, seconds: float) -> How:
+def end_process(process: ProcessId, seconds: float = SIGNAL_SECONDS) -> How:
+    """End exactly this process: by SIGTERM, and after so many seconds by SIGKILL."""
     for number, how in ((signal.SIGTERM, How.TERMINATED), (signal.SIGKILL, How.KILLED)):
         if not _send(process, number):
             return How.LEFT

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from auto_trading.daily_books import DailyBooks
 from auto_trading.job_tools import Difference, JobRun, JobTools
+from auto_trading.reports.chart_data import CHART, equity_data
 from config.settings import Settings
 from crypto_trader_pro.domain.calendar import TradingDay
 from crypto_trader_pro.domain.enums import NotificationType
@@ -143,6 +144,9 @@ class Tasks:
         if summary is None:
             return False
         numbers = _figures(summary, run.mode)
+        numbers[CHART] = equity_data(
+            run.run_id, to_datetime(summary.day.start_ms), to_datetime(summary.day.end_ms)
+        )
         self._tools.notify(NotificationType.DAILY_SUMMARY, "info", "daily_summary", numbers)
         return True
 

@@ -8,9 +8,9 @@ and a job that fails says so once, and once more when it works again.
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from apscheduler.executors.base import (  # type: ignore[import-untyped]
     BaseExecutor,
@@ -19,15 +19,17 @@ from apscheduler.executors.base import (  # type: ignore[import-untyped]
 from apscheduler.schedulers.background import (  # type: ignore[import-untyped]
     BackgroundScheduler,
 )
+from sqlalchemy import Engine
 
-from auto_trading.job_tasks import Tasks
-from auto_trading.job_tools import JobTools
+from auto_trading.job_tasks import Task, Tasks
+from auto_trading.job_tools import JobTools, Notify
 from config.job_schedule import HANGING_SECONDS, SCHEDULE, Turn
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.errors import InputError, TradingError
 from database import job_rows
 from database.auto_trading_db import open_database, unit_of_work
+from database.models_engine import JobRow
 
 log = logging.getLogger(__name__)
 
@@ -50,23 +52,34 @@ class DaemonThreads(BaseExecutor):  # type: ignore[misc]
         self._run_job_success(job.id, events)
 
 
-class Jobs:
+class RunnerTools(NamedTuple):
+    """What running jobs needs, whatever they do.
+
+    Args:
+        database: for the record of the runs.
+        stopping: set when no more is to be begun; tasks that take long look at it.
+    """
+
+    database: Engine
+    now: Callable[[], datetime]
+    notify: Notify
+    stopping: threading.Event
+
+
+class JobRunner:
     """The scheduler, the record of the runs, and the word about failures.
 
     Args:
-        schedule: who runs when; tests shorten it.
+        tasks: what each job does, by its name.
+        schedule: who runs when.
     """
 
     def __init__(
-        self, tools: JobTools, settings: Settings, *, schedule: Mapping[str, Turn] = SCHEDULE
+        self, tasks: Mapping[str, Task], schedule: Mapping[str, Turn], tools: RunnerTools
     ) -> None:
         self._tools = tools
-        self._database = tools.open_database()
-        # what reads long must not hold the writers up, as a transaction that may write would
-        url = self._database.url.render_as_string(hide_password=False)
-        self._reader = open_database(url, read_only=True)
-        self._work = Tasks(tools, settings, self._database, self._reader)
-        self._tasks = self._work.all()
+        self._database = tools.database
+        self._tasks = tasks
         self._schedule = schedule
         self._locks = {name: threading.Lock() for name in self._tasks}
         self._failures = dict.fromkeys(self._tasks, 0)  # in a row
@@ -98,7 +111,7 @@ class Jobs:
 
     def close(self, seconds: float = 2.0) -> None:
         """Start no more jobs and wait for those that run, but not longer than `seconds`."""
-        self._work.stopping.set()
+        self._tools.stopping.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         deadline = time.monotonic() + seconds
@@ -106,8 +119,6 @@ class Jobs:
             if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 lock.release()
         self._closed.set()
-        self._database.dispose()
-        self._reader.dispose()
 
     def run_now(self, name: str) -> None:
         """Run a job as soon as a thread is free, due or not; returns at once.
@@ -128,7 +139,7 @@ class Jobs:
 
     def _take(self, turn: Turn) -> None:
         for name in turn.names:
-            if not self._work.stopping.is_set():
+            if not self._tools.stopping.is_set():
                 self.run(name, quiet=turn.quiet)
 
     def run(self, name: str, *, asked: bool = False, quiet: bool = False) -> bool:
@@ -181,7 +192,7 @@ class Jobs:
         """Take over from the last process what had failed and when rows were deleted last."""
         try:
             with unit_of_work(self._database, "jobs") as session:
-                job_rows.interrupted(session)
+                job_rows.interrupted(session, self.names)
                 rows = job_rows.everything(session)
         except TradingError as e:
             log.warning("jobs: the last runs are not known: %s", e)
@@ -189,8 +200,10 @@ class Jobs:
         for row in rows:
             if row.name in self._failures:
                 self._failures[row.name] = row.failures
-            if row.name == "retention" and row.status == job_rows.JobStatus.OK:
-                self._work.last_retention = row.started_at
+                self._recall(row)
+
+    def _recall(self, row: JobRow) -> None:
+        """Take over what a task needs to know of its last run."""
 
     # --- failures ---------------------------------------------------------------------------
 
@@ -224,6 +237,35 @@ class Jobs:
             self._tools.notify(NotificationType.SYSTEM_ERROR, severity, code, numbers)
         except Exception:
             log.exception("a message about jobs was lost")
+
+
+class Jobs(JobRunner):
+    """The engine's jobs.
+
+    Args:
+        schedule: who runs when; tests shorten it.
+    """
+
+    def __init__(
+        self, tools: JobTools, settings: Settings, *, schedule: Mapping[str, Turn] = SCHEDULE
+    ) -> None:
+        database = tools.open_database()
+        # what reads long must not hold the writers up, as a transaction that may write would
+        url = database.url.render_as_string(hide_password=False)
+        self._reader = open_database(url, read_only=True)
+        self._work = Tasks(tools, settings, database, self._reader)
+        own = RunnerTools(database, tools.now, tools.notify, self._work.stopping)
+        super().__init__(self._work.all(), schedule, own)
+
+    def close(self, seconds: float = 2.0) -> None:
+        """As of any jobs; then let go of the database."""
+        super().close(seconds)
+        self._database.dispose()
+        self._reader.dispose()
+
+    def _recall(self, row: JobRow) -> None:
+        if row.name == "retention" and row.status == job_rows.JobStatus.OK:
+            self._work.last_retention = row.started_at
 
 
 def _one_line(error: Exception) -> str:

@@ -21,7 +21,7 @@ from auto_trading.sources import choose, open_source, probe_venue
 from auto_trading.supervisor import Supervisor, SupervisorTools
 from auto_trading.translation import enabled_strategies
 from auto_trading.watch import Watch, WatchTools
-from auto_trading.worker import Worker, WorkerTools
+from auto_trading.worker import Worker, WorkerTools, cycles_view
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import CommandKind, DesiredState, NotificationType
 from crypto_trader_pro.domain.errors import InputError, JournalUnavailable
@@ -150,6 +150,7 @@ class LivingSession:
             **worker.seen.report,
             "model": self._beside.model_status(),
             "safety": self._watch.failing,
+            "vitals": {"cycles": cycles_view(worker.rhythm()), **self._beside.view()},
         }
 
     # --- the worker -------------------------------------------------------------------------

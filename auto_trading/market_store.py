@@ -98,6 +98,11 @@ class MarketStore:
         if first:
             log.error("market store: %d instants wait, further ones are dropped", self._capacity)
 
+    @property
+    def waiting(self) -> int:
+        """Instants whose candles are not stored yet."""
+        return len(self._waiting)
+
     def close(self, seconds: float = 5.0) -> None:
         """Store what waits, for at most about `seconds`, and end the thread."""
         with self._changed:

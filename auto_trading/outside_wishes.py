@@ -62,9 +62,9 @@ class OutsideWishes:
         parts = self._parts
         i = parts.positions.index[wish.symbol or ""]
         item = parts.positions.instruments[i]
+        limit = 0 if wish.price is None else _on_tick(item, wish.price, wish.side)
         at_ms = self._session.proposal_ms(i, now_ms)
         bar = parts.monitor.bars[i]
-        limit = 0 if wish.price is None else _on_tick(item, wish.price, wish.side)
         price = limit or (bar.close if bar is not None else 0)
         terms = Terms(
             self._most_lots(wish, i, price), self._session.enabled, limit,

@@ -272,6 +272,8 @@ def _notifications(environment: Environment, settings: Settings) -> Iterator[Che
     secrets = {
         Channel.DISCORD: ("CTP_DISCORD_WEBHOOK_URL", environment.discord_webhook_url),
         Channel.TELEGRAM: ("CTP_TELEGRAM_BOT_TOKEN", environment.telegram_bot_token),
+        Channel.SLACK: ("CTP_SLACK_WEBHOOK_URL", environment.slack_webhook_url),
+        Channel.WEBHOOK: ("CTP_WEBHOOK_OUT_URL", environment.webhook_out_url),
     }
     if settings.channels.email.username:
         secrets[Channel.EMAIL] = ("CTP_SMTP_PASSWORD", environment.smtp_password)

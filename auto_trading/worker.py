@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from auto_trading.account_report import account_report
 from auto_trading.command_queue import CommandQueue
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 FUNDING_MS: Final = 8 * 3_600_000
 _RETRY_SECONDS: Final = 0.25
 _IDLE_SECONDS: Final = 0.5
+_RECENT: Final = 128  # cycles that the slowest is looked for in
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,15 @@ class Seen:
     model: ModelStatus | None  # None where the model strategy does not run
 
 
+class Rhythm(NamedTuple):
+    """The cycles of one worker: a candle close each. Durations in monotonic seconds."""
+
+    cycles: int
+    failed: int  # whose rows the database did not take
+    last: float | None
+    slowest: float | None  # of the newest 128
+
+
 Look = Callable[[TradingSession], Awaitable[Any]]
 
 
@@ -91,6 +101,8 @@ class Worker:
         self.steps = 0
         self.slowest = 0.0  # seconds, of one step since last asked
         self.cycles: deque[tuple[float, bool]] = deque(maxlen=512)  # seconds; whether it failed
+        self._recent: deque[float] = deque(maxlen=_RECENT)  # seconds of the newest cycles
+        self._counted = self._failed = 0  # cycles of this worker
 
     def start(self) -> None:
         self._thread.start()
@@ -144,6 +156,13 @@ class Worker:
     def quiet_seconds(self) -> float:
         """Seconds since it last began or ended something. One that idles looks around each 0.5."""
         return time.monotonic() - self._progress
+
+    def rhythm(self) -> Rhythm:
+        """Return how long its cycles take; from any thread."""
+        recent = tuple(self._recent)
+        return Rhythm(
+            self._counted, self._failed, recent[-1] if recent else None, max(recent, default=None)
+        )
 
     def tell(self, commands: Sequence[Command]) -> None:
         """Tell of commands that were stored; a listener that fails does not stop trading."""
@@ -296,6 +315,9 @@ class Worker:
         self.slowest = max(self.slowest, seconds)
         if isinstance(item, MarketSlice):
             self.cycles.append((seconds, not is_stored))
+            self._recent.append(seconds)
+            self._counted += 1
+            self._failed += not is_stored
             self._tools.stored(item)
         if is_stored:
             self._show(session)
@@ -351,3 +373,10 @@ def _time_of(item: Input) -> int:
         case Prices() | Funding() | Connection() | ModelReady():
             return item.at_ms
     return 0
+
+
+def cycles_view(rhythm: Rhythm) -> dict[str, Any]:
+    """Return what a heartbeat tells of the cycles; durations in ms."""
+    last, slowest = (None if s is None else round(s * 1000, 1) for s in rhythm[2:])
+    return {"count": rhythm.cycles, "failed": rhythm.failed, "last_ms": last,
+            "slowest_ms": slowest}  # fmt: skip

@@ -1,4 +1,4 @@
-"""When the engine's background jobs run. The engine goes by it, and the console shows it."""
+"""When background jobs run. Who runs them goes by it, and the console shows it."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -27,3 +27,14 @@ SCHEDULE: Final[Mapping[str, Turn]] = {
     "expire_commands": Turn(60, ("expire_commands",)),
     "roll_up": Turn(30, ("roll_up",), quiet=True),
 }
+
+# of the process that sends messages; it sends all the time, what is seen here are its records
+REACH_SCHEDULE: Final[Mapping[str, Turn]] = {
+    "outbox_drain": Turn(60, ("outbox_drain",), quiet=True),
+    "digest": Turn(20, ("digest",), quiet=True),
+    "escalation": Turn(30, ("escalation",), quiet=True),
+    "engine_silence": Turn(60, ("engine_silence",), quiet=True),
+    "webhook_retention": Turn(3600, ("webhook_retention",), quiet=True),
+}
+REACH_JOBS: Final = tuple(name for turn in REACH_SCHEDULE.values() for name in turn.names)
+ALL_TURNS: Final[Mapping[str, Turn]] = {**SCHEDULE, **REACH_SCHEDULE}

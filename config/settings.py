@@ -104,9 +104,7 @@ class NotificationFile(Section):
         default="sunday",
         description="Day of the week whose daily summary the weekly report follows.",
     )
-    digest: Digest = Field(
-        default_factory=Digest, description="Milder messages go out together."
-    )
+    digest: Digest = Field(default_factory=Digest, description="Milder messages go out together.")
     rate_limits: RateLimits = Field(
         default_factory=RateLimits, description="Messages a minute by channel."
     )

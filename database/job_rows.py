@@ -1,5 +1,6 @@
 """The last run of each job: when, how long, how it ended, how often it failed in a row."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -12,6 +13,7 @@ class JobStatus(StrEnum):
     RUNNING = "running"
     OK = "ok"
     FAILED = "failed"
+    ASKED = "asked"  # it has never run, and somebody wants it to
 
 
 def begun(session: Session, name: str, now: datetime) -> None:
@@ -42,10 +44,34 @@ def ended(session: Session, name: str, started: datetime, now: datetime, error: 
     session.add(row)
 
 
-def interrupted(session: Session) -> int:
-    """Mark the runs that a killed process left behind; return how many. Nobody else runs jobs."""
+def ask(session: Session, name: str, now: datetime) -> None:
+    """Note that a person wants a job to run that another process runs. Again changes nothing."""
+    row = session.get(JobRow, name) or JobRow(
+        name=name, status=JobStatus.ASKED, started_at=now, failures=0
+    )
+    row.asked_at = row.asked_at or now
+    session.add(row)
+
+
+def take_asked(session: Session, names: Collection[str]) -> list[str]:
+    """Return those of `names` that somebody wants to run, once."""
     row = JobRow
-    left = update(row).where(col(row.status) == JobStatus.RUNNING)
+    query = select(row).where(col(row.name).in_(names), col(row.asked_at).is_not(None))
+    asked = list(session.exec(query.order_by(col(row.name))))
+    for found in asked:
+        found.asked_at = None
+        session.add(found)
+    return [found.name for found in asked]
+
+
+def interrupted(session: Session, names: Collection[str]) -> int:
+    """Mark the runs that a killed process left behind; return how many.
+
+    Args:
+        names: of the jobs that this process runs, and nobody else.
+    """
+    row = JobRow
+    left = update(row).where(col(row.status) == JobStatus.RUNNING, col(row.name).in_(names))
     left = left.values(status=JobStatus.FAILED, error="interrupted: the process ended")
     return session.exec(left).rowcount
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
+import pytest
 from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -222,6 +223,12 @@ def an_authority(folder: Path, *, days: int = 1) -> Authority:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(both)
     return Authority(file, context)
+
+
+def a_stranger(places: pytest.TempPathFactory) -> Path:
+    """Return the file of an authority that certified nobody; made once in a run."""
+    file = places.getbasetemp() / "stranger" / "authority.pem"
+    return file if file.exists() else an_authority(places.mktemp("stranger", numbered=False)).file
 
 
 def _name(text: str) -> x509.Name:

@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -22,12 +21,12 @@ from utils.texts import Language
 
 AT: Final = datetime(2026, 11, 21, 21, 52, 43, tzinfo=UTC)  # 06:52:43 of the next day in Seoul
 PNG: Final = b"\x89PNG\r\n\x1a\n" + bytes(range(64))
-PASSWORD: Final = "mail-canary-8ffa31"
+PASSWORD: Final = "mail-canary-8ffa31"  # noqa: S105
 HOOK: Final = "discord-canary-Zz19-_x"
-TOKEN: Final = "123456:telegram-canary-AAF_x9"
+TOKEN: Final = "123456:telegram-canary-AAF_x9"  # noqa: S105
 SLACK_PATH: Final = "T000/B000/slackcanary77"
 OUT_PATH: Final = "hook?key=outcanary55"
-OUT_SECRET: Final = "sign-canary-0123456789abcdef"
+OUT_SECRET: Final = "sign-canary-0123456789abcdef"  # noqa: S105
 CANARIES: Final = (
     PASSWORD,
     "bWFpbC1jYW5hcnktOGZmYTMx",
@@ -72,15 +71,21 @@ def opened(
     changes |= {key.replace("__", "."): value for key, value in settings.items()}
     if Channel.EMAIL in addresses:
         changes["channels.email.port"] = int(addresses[Channel.EMAIL])
+    paths = {
+        Channel.DISCORD: ("CTP_DISCORD_WEBHOOK_URL", f"/api/webhooks/1/{HOOK}"),
+        Channel.SLACK: ("CTP_SLACK_WEBHOOK_URL", f"/services/{SLACK_PATH}"),
+        Channel.WEBHOOK: ("CTP_WEBHOOK_OUT_URL", f"/{OUT_PATH}"),
+    }
     secrets = {
+        name: addresses.get(c, "https://127.0.0.1:9") + path for c, (name, path) in paths.items()
+    }
+    secrets |= {
         "CTP_SMTP_PASSWORD": PASSWORD, "CTP_TELEGRAM_BOT_TOKEN": TOKEN,
         "CTP_WEBHOOK_OUT_SECRET": OUT_SECRET,
     }  # fmt: skip
-    paths = {
-        Channel.DISCORD: f"/api/webhooks/1/{HOOK}", Channel.SLACK: f"/services/{SLACK_PATH}",
-        Channel.WEBHOOK: f"/{OUT_PATH}", Channel.TELEGRAM: "/bot",
-    }  # fmt: skip
-    urls = {c: addresses[c] + path for c, path in paths.items() if c in addresses}
+    urls: dict[Channel, str] = {
+        c: f"{addresses[c]}/bot" for c in addresses if c is Channel.TELEGRAM
+    }
     environment = Environment.read(secrets if environ is None else environ)
     return open_channels(load(environ={}, overrides=changes), environment, urls=urls)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Engine as Database
 from sqlmodel import Session
 
-from config.job_schedule import SCHEDULE
+from config.job_schedule import ALL_TURNS
 from crypto_trader_pro.domain.enums import DesiredState, ObservedState, TradingState
 from database import job_rows, lease
 from database.auto_trading_db import unit_of_work
@@ -21,7 +21,7 @@ RUNNING_JOB: Final = "retention"
 
 def add_jobs(database: Database, now: datetime) -> None:
     """Store a last run of each job: one has failed, one is running, the others are well."""
-    names = [name for turn in SCHEDULE.values() for name in turn.names]
+    names = [name for turn in ALL_TURNS.values() for name in turn.names]
     with unit_of_work(database) as session:
         for place, name in enumerate(names):
             started = now - timedelta(seconds=10 * place + 5)

@@ -64,6 +64,11 @@ class BatchWriter(Generic[_Item]):
             self._trouble.failed(full, f"{full} is full: what comes now is dropped and counted")
         return taken
 
+    @property
+    def waiting(self) -> int:
+        """Items that are not stored yet."""
+        return len(self._items)
+
     def flush(self, timeout: float) -> bool:
         """Wait until all is stored, at most `timeout` seconds; False when some is not."""
         with self._changed:

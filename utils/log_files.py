@@ -67,8 +67,8 @@ class SizedFile(_Raises, RotatingFileHandler):
         )
 
 
-def open_files(folder: Path) -> dict[str, logging.Handler]:
-    """Return the three files of `folder`, by name.
+def open_files(folder: Path, own: str = "") -> dict[str, logging.Handler]:
+    """Return the three files of `folder`, by name; two of another process's, called `own`.
 
     Raises:
         ConfigError: the folder or a file cannot be written.
@@ -76,14 +76,16 @@ def open_files(folder: Path) -> dict[str, logging.Handler]:
     opened: dict[str, logging.Handler] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        opened["trading_bot.log"] = DailyFile(folder / "trading_bot.log")
-        opened["errors.log"] = SizedFile(folder / "errors.log", ERRORS_KEPT)
-        opened["engine.jsonl"] = SizedFile(folder / "engine.jsonl", JSON_KEPT)
+        lines, objects = f"{own or 'trading_bot'}.log", f"{own or 'engine'}.jsonl"
+        opened[lines] = DailyFile(folder / lines)
+        if not own:
+            opened["errors.log"] = SizedFile(folder / "errors.log", ERRORS_KEPT)
+            opened["errors.log"].setLevel(logging.ERROR)
+        opened[objects] = SizedFile(folder / objects, JSON_KEPT)
     except OSError as e:
         for handler in opened.values():
             handler.close()
         raise ConfigError(f"log folder {folder} cannot be written: {e.strerror}") from e
-    opened["errors.log"].setLevel(logging.ERROR)
     for name, handler in opened.items():
         handler.setFormatter(JsonFormatter() if name.endswith(".jsonl") else TextFormatter())
     return opened

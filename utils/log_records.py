@@ -25,6 +25,7 @@ _PREFIXES: Final = {
     "auto_trading.model": Component.SIGNAL,
     "auto_trading.order_making": Component.EXECUTOR,
     "auto_trading.position": Component.POSITION,
+    "auto_trading.reach": Component.NOTIFIER,
     "auto_trading.reconciliation": Component.EXECUTOR,
     "auto_trading.risk": Component.RISK,
     "auto_trading.safety": Component.RISK,

@@ -38,8 +38,8 @@ _TABLE_LINGER: Final = 0.5  # seconds; each batch takes the database's one write
 _BACKGROUND: Final = ("apscheduler", "auto_trading.jobs")
 # they would tell each statement and each request, headers included
 _LIBRARIES: Final = (
-    "aiohttp", "aiosmtplib", "asyncio", "ccxt", "httpcore", "httpx", "sqlalchemy", "telegram",
-    "urllib3", "websockets",
+    "PIL", "aiohttp", "aiosmtplib", "asyncio", "ccxt", "httpcore", "httpx", "mail.log",
+    "matplotlib", "sqlalchemy", "telegram", "urllib3", "uvicorn", "websockets",
 )  # fmt: skip
 
 _Sinks = dict[str, logging.Handler]
@@ -134,6 +134,11 @@ class LoggingHandle:
         self._intake.run_id = run_id
 
     @property
+    def waiting(self) -> int:
+        """Records that nothing has been written of yet."""
+        return self._intake.queue.qsize()
+
+    @property
     def dropped(self) -> int:
         """Records that no file has, because the queue was full."""
         return self._intake.dropped
@@ -215,7 +220,7 @@ class LoggingHandle:
 
 def setup_logging(
     folder: Path, *, level: int, console: bool, table_sink: LogSink | None, clock: Clock,
-    secrets: Iterable[str] = (), capacity: int = CAPACITY,
+    secrets: Iterable[str] = (), capacity: int = CAPACITY, own: str = "",
 ) -> LoggingHandle:  # fmt: skip
     """Send everything that is logged in this process to the sinks; the caller closes the handle.
 
@@ -227,11 +232,12 @@ def setup_logging(
         clock: system time.
         secrets: values that no sink may show; known shapes of secrets are hidden anyway.
         capacity: records that may wait to be written, and lines that may wait for the table.
+        own: of a process beside the engine: the name of its files, `NAME.log` and `NAME.jsonl`.
 
     Raises:
         ConfigError: the folder cannot be written.
     """
-    sinks = open_files(folder)
+    sinks = open_files(folder, own)
     trouble = FailureLog(log)
     if console:
         printer = BatchWriter("console", partial(_print, sys.stderr), trouble, capacity=capacity)

@@ -5,6 +5,7 @@ manager.send_notification(NotificationType.TRADE_EXECUTED, "Bought 0.1 BTC/USDT 
 """
 
 import logging
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -57,8 +58,8 @@ class NotificationManager:
     """Chooses the channels of each message and puts it into the outbox, by a thread of its own.
 
     A message that the database cannot take now is kept and offered again; beyond `capacity` of
-    them, new ones are dropped, counted and logged once. A message may be stored twice when the
-    connection breaks during a commit; it is never lost by that.
+    them, new ones are dropped, counted and logged once. Each message has a key, so that it is
+    stored once even if the connection breaks during a commit and it is offered again.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class NotificationManager:
         self, type: NotificationType | str, message: str,  # noqa: A002  the document's name
         channels: Iterable[Channel | str] | None = None, *, severity: Severity | str = "info",
         data: Mapping[str, Any] | None = None, alert_id: int | None = None,
+        image: bytes | None = None,
     ) -> tuple[Channel, ...]:  # fmt: skip
         """Log `message` and queue it for its channels; returns at once.
 
@@ -92,6 +94,7 @@ class NotificationManager:
             data: what the message is about, as values that JSON can hold.
             alert_id: the alert that says the same already, 0 where its number is not known yet;
                 without one the dashboard's is made.
+            image: a PNG that goes along to where it can be seen.
 
         Returns:
             The channels it was queued for. None when messages of this kind are off, or when the
@@ -107,16 +110,22 @@ class NotificationManager:
         values = None if data is None else plain(data)
         log.log(_LEVELS[grade], "%s: %s", kind.value, text, extra={"data": values})
         settings = self._settings
-        chosen = _route(settings, kind, grade, wanted)
+        chosen = route_of(settings, kind, grade, wanted)
         if not chosen:
             return ()
+        now = self._clock.now()
         notice = Notice(
             kind, grade.value, self._redactor.text(text),
-            None if values is None else self._redactor.data(values), alert_id, self.run_id,
-            now := self._clock.now(),
+            None if values is None else self._redactor.data(values), alert_id, self.run_id, now,
             tuple(self._delivery(settings, channel, grade, now) for channel in chosen),
+            uuid.uuid4().hex, image,
         )  # fmt: skip
         return chosen if self._writer.put(notice) else ()
+
+    @property
+    def waiting(self) -> int:
+        """Messages that are not in the outbox yet."""
+        return self._writer.waiting
 
     @property
     def dropped(self) -> int:
@@ -140,13 +149,24 @@ class NotificationManager:
         port = self.channels.get(channel)
         if port is not None and port.is_display:
             return Delivery(channel.value, now, True)
-        zone = settings.engine.trading_day_timezone
-        return Delivery(channel.value, not_before(settings.quiet_hours, zone, severity, now), False)
+        return outside(settings, channel, severity, now)
 
 
-def _route(
-    settings: Settings, kind: NotificationType, severity: Severity, wanted: list[Channel] | None
-) -> tuple[Channel, ...]:
+def outside(settings: Settings, channel: Channel, severity: Severity, now: datetime) -> Delivery:
+    """Return one channel's part of a notice, where the message has to be sent."""
+    zone = settings.engine.trading_day_timezone
+    return Delivery(channel.value, not_before(settings.quiet_hours, zone, severity, now), False)
+
+
+def route_of(
+    settings: Settings, kind: NotificationType, severity: Severity,
+    wanted: Iterable[Channel] | None = None,
+) -> tuple[Channel, ...]:  # fmt: skip
+    """Return the channels that a message goes to; none when messages of its kind are off.
+
+    Args:
+        wanted: instead of those that the routing names; one that is switched off stays off.
+    """
     switches = settings.notifications
     if kind in TRADES and not switches.trade_notifications:
         return ()

@@ -11,7 +11,7 @@ from enum import Enum
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -22,6 +22,7 @@ MAX_TEXT: Final = 16_000  # characters of one text; a page of HTML in an error i
 _MAX_DEPTH: Final = 6
 _MAX_ITEMS: Final = 200
 _SHORTEST: Final = 4  # hiding every "a" would hide the log
+_SHORTEST_PART: Final = 10  # of an address; "webhooks" and "services" are no secrets
 
 _NAMES: Final = (  # what a secret is called
     r"(?:api[-_]?key|secret|signature|(?<![a-z])sign|token|passw(?:or)?d|passphrase|pwd"
@@ -87,13 +88,29 @@ class Redactor:
 
 
 def secrets_of(environment: Environment) -> tuple[str, ...]:
-    """Return every secret of this deployment: keys, tokens, and the database's password."""
+    """Return every secret of this deployment: keys, tokens, and the database's password.
+
+    An address that is one is also looked for in parts: a library may tell its path alone.
+    """
     values = (getattr(environment, field.name) for field in dataclasses.fields(environment))
     found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    found += [part for value in found for part in _parts_of_address(value)]
     password = urlsplit(environment.database_url).password
     if password:
         found += [password, unquote(password)]
     return tuple(dict.fromkeys(found))
+
+
+def _parts_of_address(secret: str) -> list[str]:
+    """Return what of an http(s) address nobody can guess: parts of its path, and its query."""
+    if not secret.startswith(("https://", "http://")):
+        return []
+    try:
+        parts = urlsplit(secret)
+    except ValueError:  # a bracket that is no address
+        return []
+    values = [value for _, value in parse_qsl(parts.query)]
+    return [p for p in (*parts.path.split("/"), *values) if len(p) >= _SHORTEST_PART]
 
 
 def clean(text: str) -> str:

@@ -32,6 +32,7 @@ class CallCount:
         self.calls = 0
         self.errors = 0
         self.last_error = ""
+        self.latency_ms: float | None = None  # of the newest request
 
     def sent(self) -> None:
         with self._lock:
@@ -55,6 +56,9 @@ class _RestTap(Tap):
 
     def response(self, status: int, headers: Mapping[str, str]) -> None:
         self._gate.response(status, headers)
+
+    def took(self, seconds: float) -> None:
+        self._count.latency_ms = round(seconds * 1000, 1)
 
 
 class ExchangeRest:

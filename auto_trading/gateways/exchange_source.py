@@ -261,7 +261,12 @@ class ExchangeSource:
         age = None if heard is None else time.monotonic() - heard
         connected = age is not None and age <= self._plan.silence_seconds and not self._is_closing
         return SourceHealth(
-            connected, age, self._count.calls, self._count.errors, self._detail(feed)
+            connected,
+            age,
+            self._count.calls,
+            self._count.errors,
+            self._detail(feed),
+            self._count.latency_ms,
         )
 
     def _detail(self, feed: ExchangeFeed | None) -> str:

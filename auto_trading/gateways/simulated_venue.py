@@ -287,14 +287,15 @@ class SimulatedVenue(VenueMargin):
     ) -> tuple[int, bool, int]:
         """Return what `_entry_price` does for a limit order.
 
-        One that the market stands beyond already takes what is there, slipped but never past its
-        limit. One that rests fills at its price, as maker, once the market trades through it.
+        One that finds the market beyond its price takes what is there, slipped but never past its
+        limit. Otherwise it rests, and fills at its price, as maker, once the market trades through.
         """
-        beyond = [order.side * (order.price - price) >= 0 for price in (book.close, bar.open)]
-        if book.close and all(beyond):
-            price = self._slip(book, bar.open, order.side, lots, bar.volume)
-            best = min if order.side > 0 else max
-            return best(price, order.price), False, bar.open_ms
+        if not order.triggered:
+            if order.side * (order.price - bar.open) > 0:
+                price = self._slip(book, bar.open, order.side, lots, bar.volume)
+                within = min if order.side > 0 else max
+                return within(price, order.price), False, bar.open_ms
+            order.triggered = True
         touched = limit_touched(order.side, bar.high, bar.low, order.price)
         return (order.price if touched else 0), True, close_ms
 

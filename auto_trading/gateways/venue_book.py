@@ -36,7 +36,7 @@ class VenueOrder:
     target_units: int = 0
     trail_rate: int = 0
     bars_left: int = 0
-    triggered: bool = False  # a stop whose remainder goes to the market
+    triggered: bool = False  # a stop whose remainder goes to the market; a limit that rests
     trailed: bool = False  # a stop that has moved since its entry
     started: bool = False  # an entry of which a part has filled
     delay: int = 0  # candles until it reaches the market

@@ -5,6 +5,7 @@ client, never by importing this module.
 """
 
 import logging
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Collection, Mapping
@@ -40,6 +41,9 @@ class Tap:
 
     def response(self, status: int, headers: Mapping[str, str]) -> None:
         """Take note of the answer to a request, before it is judged."""
+
+    def took(self, seconds: float) -> None:
+        """Take note of how long a request took, whether it was answered or not."""
 
     def message(self, message: Any) -> None:
         """Take a decoded message of a stream."""
@@ -184,7 +188,11 @@ def _guarded(venue: str) -> Callable[..., Any]:
 
         async def fetch(self, *args: Any, **options: Any) -> Any:
             self.tap.before_request()  # again: it may have waited its turn for long
-            answer = await super().fetch(*args, **options)
+            began = time.monotonic()
+            try:
+                answer = await super().fetch(*args, **options)
+            finally:
+                self.tap.took(time.monotonic() - began)
             if not isinstance(answer, dict | list):  # the parsers make an empty market of a page
                 raise ccxt.pro.ExchangeNotAvailable("the answer was no JSON")
             return answer

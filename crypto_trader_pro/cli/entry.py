@@ -5,6 +5,7 @@ heartbeat soon; loading every command first would take longer than both.
 """
 
 import logging
+import os
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -13,6 +14,7 @@ import typer
 
 from crypto_trader_pro.cli.exits import guarded
 
+_COMPLETES: Final = "_CRYPTO_TRADER_PRO_COMPLETE"  # the library's, of the program's name
 _HELP: Final = "Crypto Trader Pro: decides, checks risk, executes, and says why."
 _COMMANDS: Final = {
     "up": "process_commands:up",
@@ -22,7 +24,17 @@ _COMMANDS: Final = {
     "stop": "engine_commands:stop",
     "emergency-stop": "engine_commands:emergency_stop",
     "rearm": "engine_commands:rearm",
+    "halt-new-orders": "operate_commands:halt_new_orders",
+    "resume": "operate_commands:resume",
+    "cancel-pending-orders": "operate_commands:cancel_pending_orders",
+    "close-positions": "operate_commands:close_positions",
+    "shutdown": "operate_commands:shutdown",
     "status": "setup_commands:status",
+    "positions": "book_commands:positions",
+    "orders": "book_commands:orders",
+    "trades": "book_commands:trades",
+    "accounts": "book_commands:accounts",
+    "strategies": "book_commands:strategies",
     "alerts": "alert_commands:alerts",
     "ack": "alert_commands:ack",
     "close": "engine_commands:close",
@@ -44,9 +56,13 @@ _GROUPS: Final = {
     "engine": "process_commands:engine",
     "config": "config_commands:config",
     "data": "data_commands:data",
+    "jobs": "jobs_commands:jobs",
     "lab": "lab_commands:lab",
     "models": "models_commands:models",
+    "notify": "notify_commands:notify",
     "research": "research_commands:research",
+    "tokens": "tokens_commands:tokens",
+    "webhooks": "webhooks_commands:webhooks",
 }
 
 
@@ -71,8 +87,14 @@ def main() -> None:
     """Run the command line; every failure is one line and an exit code."""
     # what the engine logs is in its alerts; a command's stderr is for the one line
     logging.getLogger().addHandler(logging.NullHandler())
-    asked = sys.argv[1] if len(sys.argv) > 1 else None
+    asked = _completed() or (sys.argv[1] if len(sys.argv) > 1 else None)
     guarded(lambda: build(asked)(prog_name="crypto_trader_pro"))
+
+
+def _completed() -> str | None:
+    """Return the command whose options a shell wants to complete; None: it is none of them."""
+    words = os.environ.get("COMP_WORDS", "").split() if _COMPLETES in os.environ else []
+    return words[1] if len(words) > 1 and words[1] in (*_COMMANDS, *_GROUPS) else None
 
 
 def _together() -> None:

@@ -38,6 +38,7 @@ class SourceHealth(NamedTuple):
     calls: int  # requests to the venue since the start
     errors: int  # failed ones
     detail: str  # one line: what is wrong, or ""
+    latency_ms: float | None = None  # of the newest request; None before the first
 
 
 class MarketSource(Protocol):

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
-from config.job_schedule import HANGING_SECONDS, SCHEDULE, Turn
+from config.job_schedule import ALL_TURNS, HANGING_SECONDS, Turn
 from database import job_rows
 from database.engine_state import IsGone, engine_state
 from database.job_rows import JobStatus
@@ -61,8 +61,9 @@ def everything(session: Session, now: datetime, is_gone: IsGone) -> Jobs:
     """Return every job of the schedule, run or not, and others that are recorded."""
     engine = engine_state(session, now, is_gone)
     since = engine.started_at if engine is not None and engine.alive else None
-    rows = {row.name: row for row in job_rows.everything(session)}
-    turns = {name: turn for turn in SCHEDULE.values() for name in turn.names}
+    known = job_rows.everything(session)
+    rows = {row.name: row for row in known if row.status != JobStatus.ASKED}
+    turns = {name: turn for turn in ALL_TURNS.values() for name in turn.names}
     alive = engine is not None and engine.alive
     names = [*turns, *(name for name in rows if name not in turns)]
     jobs = (_view(name, turns.get(name), rows.get(name), now, alive, since) for name in names)

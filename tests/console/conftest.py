@@ -1,5 +1,7 @@
 """Each test of a page has an installation of its own, and nothing cached of another's."""
 
+import functools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -7,12 +9,23 @@ from typing import Final
 import pytest
 import streamlit as st
 from sqlalchemy import Engine
+from streamlit.components.v2 import manifest_scanner
 
 from auto_trading_dashboard import own_commands
 from config.environment import Environment
-from database.auto_trading_db import open_database, prepare
+from database.auto_trading_db import open_database
+from tests.processes import DATABASE
 
 PREFLIGHT: Final = '{"level": "ok", "checks": []}'
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scanned_once() -> Iterator[None]:
+    """Look once for components among what is installed: the harness does for every page drawn."""
+    found = functools.cache(manifest_scanner.scan_component_manifests)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(manifest_scanner, "scan_component_manifests", found)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +45,9 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environm
 
 
 @pytest.fixture
-def database(places: Environment) -> Iterator[Engine]:
+def database(places: Environment, migrated_file: Path) -> Iterator[Engine]:
     """The installation's database with its schema and no rows, open for writing."""
+    shutil.copy(migrated_file, places.var_dir / DATABASE)
     engine = open_database(places.database_url)
-    prepare(engine)
     yield engine
     engine.dispose()

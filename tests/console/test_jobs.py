@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from config.job_schedule import SCHEDULE
+from config.job_schedule import ALL_TURNS
 from database import commands, job_rows
 from database.auto_trading_db import unit_of_work
 from tests.console.shown import a_living_engine, page, said
 from utils.clocks import SystemClock
 
 FILE = "jobs_view.py"
-NAMES = [name for turn in SCHEDULE.values() for name in turn.names]
+NAMES = [name for turn in ALL_TURNS.values() for name in turn.names]
 
 
 def ran(

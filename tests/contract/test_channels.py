@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from config.notifications import Channel
-from crypto_trader_pro.domain.errors import RejectedError, RetryableError
+from crypto_trader_pro.domain.errors import RejectedError, RetryableError, TradingError
 from tests.channel_peers import (
     GARBAGE,
     HANG,
@@ -20,6 +20,7 @@ from tests.channel_peers import (
     Authority,
     HttpPeer,
     RawPeer,
+    a_stranger,
     an_authority,
 )
 from tests.channels import (
@@ -40,12 +41,21 @@ from tests.channels import (
 )
 from tests.mail_peer import MailPeer
 from tests.telegram_peer import refused
-from utils.channels import NeverDelivered, Undelivered, trouble
+from utils.channels import NeverDelivered, Undelivered, email, trouble
 from utils.logging import _LIBRARIES
 
+ECHO: Final = f"no {HOOK} {TOKEN} /bot{TOKEN}/x https://hooks.slack.com/services/{SLACK_PATH}"
 HTTP: Final = tuple(channel for channel in SENDING if channel is not Channel.EMAIL)
 ALL: Final = pytest.mark.parametrize("channel", SENDING)
 OVER_HTTP: Final = pytest.mark.parametrize("channel", HTTP)
+
+
+@pytest.fixture(autouse=True)
+def few_authorities(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trust one stranger only: to load all that a machine trusts takes 20 ms each time."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(a_stranger(tmp_path_factory)))
 
 
 @pytest.fixture
@@ -56,8 +66,9 @@ def place(channel: Channel) -> Iterator[Bench]:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the limit 1.2 s: 0.2 s for a mail, which keeps 1 s for its farewell."""
-    monkeypatch.setattr(trouble, "LIMIT_SECONDS", 1.2)
+    """Make the limit 0.25 s, of which a mail keeps 0.1 s for its farewell."""
+    monkeypatch.setattr(trouble, "LIMIT_SECONDS", 0.25)
+    monkeypatch.setattr(email, "_FAREWELL_SECONDS", 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +77,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """Take in what a development log would: everything of ours, warnings of libraries."""
     caplog.set_level(logging.DEBUG)
     for name in (*_LIBRARIES, "discord_webhook", "mail.log"):
@@ -74,11 +85,14 @@ def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtur
     return caplog
 
 
-def trouble_of(place: Bench, address: str = "") -> RetryableError | RejectedError:
+def trouble_of(place: Bench, address: str = "") -> Undelivered | NeverDelivered:
     """Send a message that does not go through, and return why, in one line."""
-    with pytest.raises((Undelivered, NeverDelivered)) as caught:
+    with pytest.raises(TradingError) as caught:
         asyncio.run(closing_one(place, address))
     error = caught.value
+    assert isinstance(error, Undelivered | NeverDelivered)
+    assert isinstance(error, RetryableError) is isinstance(error, Undelivered)
+    assert isinstance(error, RejectedError) is isinstance(error, NeverDelivered)
     text = str(error)
     assert text.startswith(f"{place.channel.value}: ")
     assert "\n" not in text
@@ -158,7 +172,7 @@ def test_a_hanging_request_is_given_up_and_the_loop_goes_on(place: Bench) -> Non
             await sending
         return ticks
 
-    assert asyncio.run(run()) > 20  # of 60: nothing held the loop up
+    assert asyncio.run(run()) > 4  # of 12: nothing held the loop up
 
 
 @ALL
@@ -203,9 +217,14 @@ def test_a_cut_connection(place: Bench) -> None:
      Answer(200, b"null"), Answer(200, b"<html>Sign in to this wifi</html>")],
     ids=["garbage", "brackets", "half", "null", "portal"],
 )  # fmt: skip
-def test_a_success_of_somebody_else_is_none(place: Bench, answer: Answer) -> None:
-    place.answer(answer)
-    assert isinstance(trouble_of(place), Undelivered)
+def test_a_success_of_somebody_else_is_none(
+    place: Bench, answer: Answer, logged: pytest.LogCaptureFixture
+) -> None:
+    place.answer(answer._replace(body=answer.body + ECHO.encode()))
+    error = trouble_of(place)
+    assert isinstance(error, Undelivered)
+    said = said_of(error, logged)
+    assert [canary for canary in CANARIES if canary in said] == []
 
 
 @OVER_HTTP
@@ -219,7 +238,7 @@ def test_an_answer_does_not_fill_the_memory(place: Bench, answer: Answer) -> Non
     assert isinstance(trouble_of(place), Undelivered)
 
 
-@OVER_HTTP
+@pytest.mark.parametrize("channel", [Channel.DISCORD, Channel.SLACK, Channel.WEBHOOK])
 @pytest.mark.parametrize(
     ("headers", "pause"),
     [
@@ -236,8 +255,6 @@ def test_an_answer_does_not_fill_the_memory(place: Bench, answer: Answer) -> Non
     ],
 )  # fmt: skip
 def test_a_pause_is_passed_on(place: Bench, headers: dict[str, str], pause: float | None) -> None:
-    if place.channel is Channel.TELEGRAM:
-        pytest.skip("it says so in the body")
     place.answer(Answer(429, b"", headers))
     error = trouble_of(place)
     assert isinstance(error, Undelivered)
@@ -278,8 +295,6 @@ def test_an_answer_that_says_never(place: Bench, status: int) -> None:
 
 # --- secrets ----------------------------------------------------------------------------------
 
-ECHO: Final = f"no {HOOK} {TOKEN} /bot{TOKEN}/x https://hooks.slack.com/services/{SLACK_PATH}"
-
 
 @OVER_HTTP
 @pytest.mark.parametrize(
@@ -289,34 +304,31 @@ ECHO: Final = f"no {HOOK} {TOKEN} /bot{TOKEN}/x https://hooks.slack.com/services
         refused(400, ECHO),
         refused(429, ECHO, retry_after=3),
         Answer(500, ECHO.encode()),
-        Answer(200, ECHO.encode()),
         Answer(302, b"", {"Location": f"https://elsewhere/{HOOK}/{TOKEN}"}),
         RESET,
-        GARBAGE,
     ],
-    ids=["400", "telegram-400", "telegram-429", "500", "200", "302", "reset", "garbage"],
+    ids=["400", "telegram-400", "telegram-429", "500", "302", "reset"],
 )
 def test_no_failure_tells_a_secret(
     place: Bench, answer: Answer, logged: pytest.LogCaptureFixture
 ) -> None:
-    if place.channel is Channel.WEBHOOK and answer.status == 200 and not answer.fault:
-        pytest.skip("the answer of a success is of no interest to it")
     place.answer(answer)
     said = said_of(trouble_of(place), logged)
     assert [canary for canary in CANARIES if canary in said] == []
 
 
 @pytest.mark.usefixtures("soon")
-@ALL
-@pytest.mark.parametrize("how", ["nobody", "silent", "garbage", "untrusted"])
+@pytest.mark.parametrize(
+    ("channel", "how"),
+    [(c, how) for c in SENDING for how in ("cut", "silent", "garbage")]
+    + [(c, "untrusted") for c in HTTP],
+)
 def test_no_broken_connection_tells_a_secret(
     place: Bench, how: str, logged: pytest.LogCaptureFixture, authority: Authority
 ) -> None:
-    if how == "untrusted" and place.channel is Channel.EMAIL:
-        pytest.skip("its own test")
     greeting = b"\x00\xffgarbage\r\n" if how == "garbage" else b""
     with (
-        RawPeer(greeting, closes=how == "nobody") as raw,
+        RawPeer(greeting, closes=how == "cut") as raw,
         HttpPeer(context=authority.server) as tls,
     ):
         address = raw.url if how != "untrusted" else tls.url

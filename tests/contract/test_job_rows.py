@@ -56,7 +56,8 @@ def test_a_run_that_a_dead_process_left_is_marked(database: Engine) -> None:
         job_rows.begun(session, "train", T0)
         job_rows.ended(session, "retention", T0, T0, None)
     with unit_of_work(database) as session:
-        assert job_rows.interrupted(session) == 1
+        assert job_rows.interrupted(session, ["retention"]) == 0  # another process runs "train"
+        assert job_rows.interrupted(session, ["retention", "train"]) == 1
     row = the_job(database, "train")
     assert (row.status, row.error) == ("failed", "interrupted: the process ended")
     assert row.failures == 0  # nobody was told of a failure

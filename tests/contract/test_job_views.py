@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from config.job_schedule import SCHEDULE
+from config.job_schedule import ALL_TURNS
 from crypto_trader_pro.domain.enums import ObservedState, TradingState
 from database import job_rows, lease
 from database.auto_trading_db import unit_of_work
@@ -45,7 +45,7 @@ def read(database: Engine, now: datetime) -> dict[str, Job]:
 
 def test_every_job_is_there_before_the_first_run(database: Engine) -> None:
     found = read(database, T0)
-    assert list(found) == [name for turn in SCHEDULE.values() for name in turn.names]
+    assert list(found) == [name for turn in ALL_TURNS.values() for name in turn.names]
     assert {job.state for job in found.values()} == {JobState.NEVER}
     assert {job.next_by for job in found.values()} == {None}
     train, orders = found["train"], found["order_status"]

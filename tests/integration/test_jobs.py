@@ -304,6 +304,10 @@ def test_the_day_is_driven_by_trading_time(world: World, jobs: Jobs) -> None:
         "date": "2024-01-01", "mode": MODE, "start": "100,000.00", "end": "101,000.00",
         "change": "+1,000.00", "realized": "0.00", "unrealized": "0.00", "fees": "0.00",
         "funding": "0.00", "drawdown_pct": "0", "trades": 0, "wins": 0, "losses": 0,
+        "chart": {
+            "kind": "equity", "run_id": world.run_id, "from": "2023-12-31T15:00:00+00:00",
+            "to": "2024-01-01T12:00:00+00:00",
+        },
     }  # fmt: skip
     world.at(13 * HOUR, 101_500)
     look(jobs)

@@ -206,6 +206,17 @@ def test_what_is_carried_survives_a_crash_before_the_first_commit(
     assert (third.opening_cash, third.carried) == (second.opening_cash, second.carried)
 
 
+def test_what_an_earlier_version_did_not_know_is_not_carried(
+    database: Database, tmp_path: Path
+) -> None:
+    first = begin(database)
+    state = opened(database, first, tmp_path)
+    older = {name: value for name, value in state["risk"].items() if name != "paused"}
+    change(database, first.run_id, {**state, "risk": older})
+    second = begin(database, settings(**TWO))
+    assert second.carried == {name: older[name] for name in CARRIED if name != "paused"}
+
+
 def test_another_market_begins_anew(database: Database, tmp_path: Path) -> None:
     first = begin(database)
     change(database, first.run_id, lossy(opened(database, first, tmp_path)))

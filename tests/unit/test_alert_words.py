@@ -3,7 +3,7 @@
 import pytest
 
 from auto_trading_dashboard.components.alerts_words import advice, sentence
-from config.job_schedule import SCHEDULE
+from config.job_schedule import ALL_TURNS
 from crypto_trader_pro.domain.enums import NotificationType
 from database.views.jobs import JobState
 from tests.unit.test_texts import EVENTS
@@ -59,7 +59,7 @@ def test_one_of_another_version_is_shown_as_it_is_stored(
 
 
 def test_every_job_and_each_of_its_states_has_its_words() -> None:
-    names = {name for turn in SCHEDULE.values() for name in turn.names}
+    names = {name for turn in ALL_TURNS.values() for name in turn.names}
     wanted = {f"jobs.{kind}_{name}" for name in names for kind in ("name", "what")}
     wanted |= {f"jobs.state_{state.value}" for state in JobState}
     assert wanted - catalogue(ENGLISH).keys() == set()

@@ -119,7 +119,10 @@ def test_what_is_allowed_is_told_in_words() -> None:
     assert told["limits.max_order_notional"] == (
         "a number above 0 and at most 1000000000, of at most 8 decimals, or null"
     )
-    assert told["notifications.channels"] == "a list, each dashboard, email, discord, telegram, slack, webhook"
+    assert (
+        told["notifications.channels"]
+        == "a list, each dashboard, email, discord, telegram, slack, webhook"
+    )
     assert told["routing.by_type.EMERGENCY_STOP"] == (
         "a list, each dashboard, email, discord, telegram, slack, webhook, or null"
     )

@@ -29,7 +29,7 @@ ALL_ON: dict[str, Any] = {
     "channels.discord.enabled": True,
     "channels.telegram.enabled": True, "channels.telegram.chat_ids": [1],
 }  # fmt: skip
-DASHBOARD, EMAIL, DISCORD, TELEGRAM = Channel
+DASHBOARD, EMAIL, DISCORD, TELEGRAM, SLACK, WEBHOOK = Channel
 
 
 class MemoryOutbox:
@@ -95,7 +95,7 @@ def manager_of(outbox: MemoryOutbox, settings_of: Callable[..., Settings]) -> It
         ("info", {"routing.by_severity.info": []}, ()),
         ("info", {"routing.by_type.MODEL_TRAINED": ["discord"]}, (DISCORD,)),
         ("critical", {"routing.by_type.MODEL_TRAINED": []}, ()),
-        ("critical", {"routing.by_type.DAILY_SUMMARY": []}, tuple(Channel)),  # another type's
+        ("critical", {"routing.by_type.DAILY_SUMMARY": []}, (DASHBOARD, EMAIL, DISCORD, TELEGRAM)),  # another type's
     ],
 )
 def test_severity_and_type_route_to_channels_that_are_on(
@@ -193,12 +193,13 @@ def test_a_notice_says_all_there_is(manager_of: Maker, outbox: MemoryOutbox) -> 
     )  # fmt: skip
     assert manager.flush()
     at = to_datetime(START_MS)
-    assert outbox.notices == [
-        Notice(
-            NotificationType.STOP_LOSS_HIT, "warning", "stop at 59,000", {"price": "59000.5"}, 7,
-            12, at, (Delivery("dashboard", at, True), Delivery("email", at, False)),
-        )
-    ]  # fmt: skip
+    (notice,) = outbox.notices
+    assert notice == Notice(
+        NotificationType.STOP_LOSS_HIT, "warning", "stop at 59,000", {"price": "59000.5"}, 7,
+        12, at, (Delivery("dashboard", at, True), Delivery("email", at, False)), notice.key,
+    )  # fmt: skip
+    assert notice.key is not None
+    assert len(notice.key) == 32
 
 
 def test_quiet_hours_hold_all_but_the_display(manager_of: Maker, outbox: MemoryOutbox) -> None:

@@ -10,7 +10,7 @@ on an empty one, and sleeps through a 429 while the queue waits.
 
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -56,18 +56,25 @@ class _Webhook(AsyncDiscordWebhook):  # type: ignore[misc]  # the library has no
 
 
 class DiscordNotification:
-    """One webhook, that is one channel of a server."""
+    """One webhook, that is one channel of a server.
+
+    Args:
+        secrets: what may not be repeated of an answer.
+    """
 
     name: Final = Channel.DISCORD
     is_display: Final = False
 
-    def __init__(self, url: str, username: str, origin: Origin, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self, url: str, username: str, origin: Origin, tls: ssl.SSLContext,
+        secrets: Iterable[str] = (),
+    ) -> None:  # fmt: skip
         parts = urlsplit(url)
         self._url = parts._replace(query="", fragment="").geturl()
         self._thread = parse_qs(parts.query).get("thread_id", [None])[0]
         self._username = fit(username, USERNAME) or None
         self._origin = origin
-        self._words = OwnWords([url, self._url, parts.path.rpartition("/")[2]])
+        self._words = OwnWords([*secrets, url, self._url])
         self._client = httpx.AsyncClient(**options(tls))
 
     async def send(self, message: Message) -> None:

@@ -42,20 +42,24 @@ class EmailNotification:
 
     Args:
         password: of the account; None where no account is configured.
+        secrets: what may not be repeated of an answer.
     """
 
     name: Final = Channel.EMAIL
     is_display: Final = False
 
     def __init__(
-        self, section: EmailChannel, password: str | None, origin: Origin, tls: ssl.SSLContext
-    ) -> None:
+        self, section: EmailChannel, password: str | None, origin: Origin, tls: ssl.SSLContext,
+        secrets: Iterable[str] = (),
+    ) -> None:  # fmt: skip
         self._section = section
         self._password = password
         self._origin = origin
         self._tls = tls
         self._reached = Reached()
-        self._words = OwnWords(_forms(section.username, password) if password else ())
+        self._words = OwnWords(
+            [*secrets, *(_forms(section.username, password) if password else ())]
+        )
 
     async def send(self, message: Message) -> None:
         """As `SendingChannel.send`; who has got it already is left out."""

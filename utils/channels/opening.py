@@ -23,6 +23,7 @@ from utils.channels.telegram import TelegramNotification
 from utils.channels.web import is_local, verified_tls
 from utils.channels.webhook import WebhookNotification
 from utils.clocks import SystemClock
+from utils.redaction import secrets_of
 
 _NONE: Final[Mapping[Channel, str]] = MappingProxyType({})
 _SHORTEST_SECRET: Final = 16  # characters; less can be guessed from one signed message
@@ -96,6 +97,7 @@ class _Making:
         self.origin = origin
         self.clock = clock
         self.tls = verified_tls()
+        self.secrets = secrets_of(environment)
 
     def address(
         self, channel: Channel, name: str, secret: SecretStr | None, *, in_the_open: bool = False
@@ -131,14 +133,15 @@ def _email(making: _Making) -> SendingChannel:
                 "channels.email.security was none, allowed: starttls or tls, or no username: "
                 "a password is not sent in the clear"
             )
-    return EmailNotification(section, password, making.origin, making.tls)
+    return EmailNotification(section, password, making.origin, making.tls, making.secrets)
 
 
 def _discord(making: _Making) -> SendingChannel:
     url = making.address(
         Channel.DISCORD, "CTP_DISCORD_WEBHOOK_URL", making.environment.discord_webhook_url
     )
-    return DiscordNotification(url, making.sections.discord.username, making.origin, making.tls)
+    username = making.sections.discord.username
+    return DiscordNotification(url, username, making.origin, making.tls, making.secrets)
 
 
 def _telegram(making: _Making) -> SendingChannel:
@@ -148,7 +151,9 @@ def _telegram(making: _Making) -> SendingChannel:
         raise InputError("CTP_TELEGRAM_BOT_TOKEN is no token, allowed: one as BotFather gives it")
     base_url = making.urls.get(Channel.TELEGRAM) or f"{making.environment.telegram_api_url}/bot"
     chats = making.sections.telegram.chat_ids
-    return TelegramNotification(token, chats, making.origin, making.tls, base_url=base_url)
+    return TelegramNotification(
+        token, chats, making.origin, making.tls, making.secrets, base_url=base_url
+    )
 
 
 def _slack(making: _Making) -> SendingChannel:

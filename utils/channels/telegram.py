@@ -8,7 +8,7 @@ markup, so none can be refused for it.
 import asyncio
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from telegram import Bot, LinkPreviewOptions
@@ -83,6 +83,7 @@ class TelegramNotification:
     """A bot that writes to chats.
 
     Args:
+        secrets: what may not be repeated of an answer.
         base_url: of the Bot API up to the token, as "https://api.telegram.org/bot".
     """
 
@@ -90,13 +91,13 @@ class TelegramNotification:
     is_display: Final = False
 
     def __init__(
-        self, token: str, chat_ids: Sequence[int], origin: Origin, tls: ssl.SSLContext, *,
-        base_url: str,
+        self, token: str, chat_ids: Sequence[int], origin: Origin, tls: ssl.SSLContext,
+        secrets: Iterable[str] = (), *, base_url: str,
     ) -> None:  # fmt: skip
         self._chats = tuple(chat_ids)
         self._origin = origin
         self._reached = Reached()
-        self._request = _Request(tls, OwnWords([token]))
+        self._request = _Request(tls, OwnWords([*secrets, token]))
         self._bot = Bot(
             token, base_url=base_url, request=self._request, get_updates_request=self._request
         )

@@ -46,7 +46,7 @@ async def deliver(
     library: type[Exception] = httpx.HTTPError,
     judge: Callable[[Exception], Verdict | None] = lambda error: None,
 ) -> None:  # fmt: skip
-    """Await `work`, at most `LIMIT_SECONDS`, and let nothing out of it but the two words on a message.
+    """Await `work`, at most `LIMIT_SECONDS`, and let no other error out.
 
     Args:
         name: of the service, as texts begin with it.

@@ -18,7 +18,7 @@ def verified_tls() -> ssl.SSLContext:
     """Return what a server's certificate is held against; takes some 20 ms, of the disk.
 
     The file or folder of `SSL_CERT_FILE` or `SSL_CERT_DIR`, as OpenSSL has it; else the machine's
-    own authorities and those of Mozilla's list.
+    own authorities; where it has none in one file, those of Mozilla's list too.
 
     Raises:
         InputError: the file or folder cannot be used.
@@ -29,7 +29,7 @@ def verified_tls() -> ssl.SSLContext:
     except OSError:  # ssl.SSLError too: a file without certificates
         name, value = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folder)
         raise InputError(f"{name} was {value!r}, allowed: readable certificates (PEM)") from None
-    if not file and not folder:
+    if not file and not folder and not context.get_ca_certs():
         context.load_verify_locations(certifi.where())
     return context
 

@@ -29,6 +29,7 @@ class Incoming:
     """One update.
 
     Args:
+        chat_id, user_id: 0 where there is none; who is obeyed has both.
         sent_at: as the server says; None for the press of a button, which has no time.
         text: what was said, for the audit.
         words: the command without its slash in lower case, then what follows it.
@@ -38,8 +39,8 @@ class Incoming:
     """
 
     update_id: int
-    chat_id: int | None = None
-    user_id: int | None = None
+    chat_id: int = 0
+    user_id: int = 0
     sent_at: datetime | None = None
     text: str = ""
     words: tuple[str, ...] = ()
@@ -124,7 +125,7 @@ def _press(number: int, press: Mapping[str, Any], rules: Rules) -> Incoming:
 
 
 def _refused(
-    field: str, message: Mapping[str, Any], chat: int | None, user: int | None, rules: Rules
+    field: str, message: Mapping[str, Any], chat: int, user: int, rules: Rules
 ) -> Outcome | None:
     """Return why a message is not obeyed, whenever it was written."""
     if field in ("channel_post", "edited_channel_post") or "sender_chat" in message:
@@ -140,8 +141,8 @@ def _refused(
     return None
 
 
-def _who(chat: int | None, user: int | None, channel: TelegramChannel) -> Outcome | None:
-    if chat is None or user is None:
+def _who(chat: int, user: int, channel: TelegramChannel) -> Outcome | None:
+    if not chat or not user:
         return Outcome.UNREADABLE
     if chat not in channel.chat_ids:
         return Outcome.CHAT
@@ -172,9 +173,9 @@ def _object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _id(about: Mapping[str, Any]) -> int | None:
+def _id(about: Mapping[str, Any]) -> int:
     number = about.get("id")
-    return number if type(number) is int and -MAX_BIG_ID <= number <= MAX_BIG_ID else None
+    return number if type(number) is int and -MAX_BIG_ID <= number <= MAX_BIG_ID else 0
 
 
 def _time(seconds: object) -> datetime | None:

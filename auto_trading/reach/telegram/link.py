@@ -32,7 +32,7 @@ Kind = Literal["token", "conflict", "limit", "down", "garbage", "refused"]
 Update = Mapping[str, Any]
 
 
-class Trouble(TelegramError):
+class Trouble(TelegramError):  # noqa: N818  named as what has happened
     """The Bot API did not do what it was asked; one line without secrets.
 
     Attributes:

@@ -35,7 +35,7 @@ class Pace:
     look_seconds: float = 2.0
     read_seconds: float = 8.0
     stop_seconds: float = 0.5
-    store_seconds: float = 5.0
+    store_seconds: float = 2.0
     answer_seconds: float = 10.0
     follow_pause: float = 0.3
     fresh_seconds: float = 60.0

@@ -1,0 +1,5 @@
+"""`cancel-pending-orders`, under the name of the operation guide. Options: --help."""
+
+from door import run
+
+run("cancel-pending-orders")

@@ -1,0 +1,5 @@
+"""`init-db`, under the name of the operation guide. Options: --help."""
+
+from door import run
+
+run("init-db")

@@ -1,0 +1,5 @@
+"""`preflight`, under the name of the operation guide. Options: --help."""
+
+from door import run
+
+run("preflight")

@@ -1,0 +1,5 @@
+"""`shutdown`, under the name of the operation guide. Options: --help."""
+
+from door import run
+
+run("shutdown")

@@ -1,0 +1,5 @@
+"""`validate-config`, under the name of the operation guide. Options: --help."""
+
+from door import run
+
+run("validate-config")
