@@ -22,6 +22,7 @@ from auto_trading.command_inbox import CommandInbox, InboxTools
 from auto_trading.flags import Flags
 from auto_trading.modes import refusal
 from auto_trading.operations import Answer
+from auto_trading.reach.running import ReachProcess
 from auto_trading.session_inputs import Command
 from auto_trading.shared import Databases, Shared
 from auto_trading.switchboard import Switchboard, boot_seconds
@@ -96,6 +97,8 @@ def run_engine(
         epoch = _take_lease(databases.inbox, settings, signals, wait=wait_for_lease)
         if epoch is None:
             return 0  # told to end while waiting
+        reach = ReachProcess(environment)
+        stack.callback(reach.close)  # after the last messages are stored
         outbox = DatabaseOutbox.open(environment.database_url)
         stack.callback(outbox.close)
         notifications = NotificationManager(settings, outbox, clock, secrets=secrets)
@@ -113,14 +116,15 @@ def run_engine(
             logs,
             signals=signals,
         )
-        return _Process(shared).run(stack)
+        return _Process(shared, reach).run(stack)
 
 
 class _Process:
     """Holds the session of the moment between the inbox and the supervisor."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, reach: ReachProcess) -> None:
         self._shared = shared
+        self._reach = reach
         self._living: LivingSession | None = None
         self._is_lost = False
         self._error: str | None = None  # why this process ends
@@ -138,10 +142,13 @@ class _Process:
         self.sign_of_life()
         self._inbox.start()
         stack.callback(self._inbox.close, 1.0)
+        if shared.settings.reach.enabled:
+            self._reach.start(shared.say)
         try:
             self._serve()
         except Exception as e:
             self._error = str(e) or repr(e)
+            self._reach.let_go()  # it tells of this end
             raise
         if self._is_lost:
             raise LeaseLost("another engine has taken the account; this one has stopped")

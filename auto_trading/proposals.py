@@ -88,7 +88,7 @@ class Proposal:
             stop_pct=_number(payload, "stop_pct", Decimal(99)),
             target_pct=_number(payload, "target_pct", Decimal(1000)),
             valid_seconds=_seconds(payload.get("valid_seconds")),
-            capital=_number(payload, "capital", _MOST),
+            capital=_capital(payload),
             alert_id=(alert_id or "")[:_SHOWN],
         )
 
@@ -129,6 +129,14 @@ def _number(payload: Mapping[str, Any], name: str, most: Decimal) -> Decimal | N
     if not number.is_finite() or not 0 < number <= most or number % _DIGITS:
         raise _wrong(name, value, allowed)
     return number
+
+
+def _capital(payload: Mapping[str, Any]) -> Decimal | None:
+    """Return the capital; a strategy that has none left may still close what it holds."""
+    value = payload.get("capital")
+    if value == "0" or (type(value) is int and value == 0):
+        return Decimal(0)
+    return _number(payload, "capital", _MOST)
 
 
 def _seconds(value: Any) -> int:

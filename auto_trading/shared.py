@@ -1,10 +1,11 @@
 """What the parts of the engine process share: places, connections, switches."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Engine as Database
 
@@ -12,11 +13,13 @@ from auto_trading.flags import Flags
 from auto_trading.switchboard import Switchboard
 from config.environment import Environment
 from config.settings import Settings
-from crypto_trader_pro.domain.enums import CommandKind
+from crypto_trader_pro.domain.enums import CommandKind, NotificationType
+from crypto_trader_pro.explain.units import worded
 from database.auto_trading_db import open_database
 from utils.clocks import SystemClock
 from utils.logging import LoggingHandle
 from utils.notifications import NotificationManager
+from utils.texts import language_of
 
 WORKER_BUSY_SECONDS: Final = 1.0  # for a lock; the market waits meanwhile
 INBOX_BUSY_SECONDS: Final = 0.5
@@ -60,3 +63,11 @@ class Shared:
     now: Callable[[], datetime] = field(default_factory=lambda: SystemClock().now)
     signals: list[CommandKind] = field(default_factory=list)
     last_error: str = ""
+
+    def say(self, severity: str, code: str, numbers: Mapping[str, Any]) -> None:
+        """Tell people of trouble with this platform itself; returns at once."""
+        language = language_of(self.settings.engine.language, os.environ)
+        self.notifications.send_notification(
+            NotificationType.SYSTEM_ERROR, worded(f"risk.{code}", numbers, language),
+            severity=severity, data=dict(numbers),
+        )  # fmt: skip

@@ -53,6 +53,13 @@ def ask(session: Session, name: str, now: datetime) -> None:
     session.add(row)
 
 
+def is_any_asked(session: Session, names: Collection[str]) -> bool:
+    """True when somebody wants one of `names` to run."""
+    row = JobRow
+    asked = select(row.name).where(col(row.name).in_(names), col(row.asked_at).is_not(None))
+    return session.exec(asked.limit(1)).first() is not None
+
+
 def take_asked(session: Session, names: Collection[str]) -> list[str]:
     """Return those of `names` that somebody wants to run, once."""
     row = JobRow

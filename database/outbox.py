@@ -151,10 +151,11 @@ def merge(
     return whole
 
 
-def channels_waiting(session: Session) -> set[str]:
-    """Return the channels that have messages which were not sent yet."""
+def channels_waiting(session: Session, now: datetime) -> set[str]:
+    """Return the channels that have messages which are due."""
     row = OutboxRow
-    query = select(row.channel).where(col(row.status).in_(_OPEN)).distinct()
+    due_ones = col(row.status).in_(_OPEN), col(row.next_try_at) <= now
+    query = select(row.channel).where(*due_ones).distinct()
     return set(session.exec(query))
 
 

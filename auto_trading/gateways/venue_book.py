@@ -98,7 +98,7 @@ class Book:
 
 
 def taken(order: Order, ttl_bars: int, latency_bars: int = 0) -> VenueOrder:
-    """Copy an order of the engine by value; a market or limit order is on its way for a while.
+    """Copy an order of the engine by value; only one to the market is on its way for a while.
 
     A limit order rests until it is canceled: how long it is good for is its owner's affair.
     """
@@ -107,7 +107,7 @@ def taken(order: Order, ttl_bars: int, latency_bars: int = 0) -> VenueOrder:
         order.client_order_id, order.side.sign, order.role.value, order.order_type.value,
         order.lots, order.price, order.stop_units, order.target_units, order.trail_rate,
         _FOR_EVER if is_limit else ttl_bars,
-        delay=latency_bars if is_limit or order.order_type is OrderType.MARKET else 0,
+        delay=latency_bars if order.order_type is OrderType.MARKET else 0,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from auto_trading.reach.tools import ReachTools
 from auto_trading.status import process_is_gone, status_view
 from crypto_trader_pro.domain.errors import InputError, RetryableError
 from database.auto_trading_db import unit_of_work
-from database.types import MAX_BIG_ID
+from database.types import MAX_BIG_ID, MAX_ID
 from database.views import alerts as alert_views
 from database.views.alerts import Alert
 from database.views.balance import Balance, balance
@@ -40,9 +40,9 @@ def _sensible(value: datetime) -> datetime:
 
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Entries of a page.")]
-Before = Annotated[
-    int | None, Query(ge=1, le=MAX_BIG_ID, description="Continue after the entry with this id.")
-]
+_MORE: Final = "Continue after the entry with this id."
+Before = Annotated[int | None, Query(ge=1, le=MAX_ID, description=_MORE)]
+BeforeBig = Annotated[int | None, Query(ge=1, le=MAX_BIG_ID, description=_MORE)]
 Symbol = Annotated[str | None, Query(max_length=32, pattern=r"^[A-Z0-9]+/[A-Z0-9:]+$")]
 Instant = Annotated[
     AwareDatetime | None, AfterValidator(lambda v: None if v is None else _sensible(v)),
@@ -133,7 +133,7 @@ class Api:
         return await self._page(lambda s, run: equity_curve(s, run, points, since))
 
     async def decisions(
-        self, limit: Limit = 50, before_id: Before = None, symbol: Symbol = None,
+        self, limit: Limit = 50, before_id: BeforeBig = None, symbol: Symbol = None,
         outcome: Annotated[str | None, Query(max_length=10, pattern="^[a-z]+$")] = None,
         with_holds: bool = False,
     ) -> JSONResponse:  # fmt: skip
@@ -148,7 +148,7 @@ class Api:
         return await self._page(read, limit)
 
     async def signals(
-        self, limit: Limit = 50, before_id: Before = None, with_holds: bool = False
+        self, limit: Limit = 50, before_id: BeforeBig = None, with_holds: bool = False
     ) -> JSONResponse:
         """What the strategies said, newest first."""
 
@@ -162,10 +162,10 @@ class Api:
         after = None if before_id is None else alert_views.Place(True, before_id)
 
         def read(session: Session, run: RunRef | None) -> dict[str, Any]:
-            found = alert_views.page(session, alert_views.Wanted(), limit, after)
+            found = alert_views.page(session, alert_views.Wanted(), after, limit)
             return {
-                "run": _public(run), "items": [row.as_json() for row in found.rows],
-                "next_before_id": None if found.after is None else found.after.id,
+                "run": _public(run), "items": [row.as_json() for row in found.alerts],
+                "next_before_id": None if found.older is None else found.older.id,
             }  # fmt: skip
 
         return JSONResponse(await self._of_run(read))

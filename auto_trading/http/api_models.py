@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
-from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from types import GenericAlias, NoneType, UnionType
+from typing import Annotated, Any, Final, Optional, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from database.views.json_values import View
 
 PlainDecimal = Annotated[str, WithJsonSchema({"type": "string", "format": "decimal"})]
+_MADE: Final[dict[type[View], type[BaseModel]]] = {}
+_RUN: Final[Any] = (
+    str | None,
+    Field(description='The run it is of, "r12"; null before the first.'),
+)
 _SAME: Final = (str, int, bool, float, datetime, date)
 
 
@@ -23,7 +27,7 @@ class Problem(BaseModel):
 
 
 class Status(BaseModel):
-    """What the platform is doing; figures are those of the living engine, else of the newest run."""
+    """What the platform is doing; figures of the living engine, else of the newest run."""
 
     desired_state: str | None
     observed_state: str
@@ -48,40 +52,31 @@ class Status(BaseModel):
     last_error: str | None
 
 
-@cache
 def model_of(view: type[View]) -> type[BaseModel]:
-    """Return the model of what `view.as_json()` returns."""
-    hints = get_type_hints(view)
-    described: dict[str, Any] = {
-        f.name: (_json_type(hints[f.name]), ...)
-        for f in fields(view)  # type: ignore[arg-type]
-    }
-    return create_model(view.__name__, __doc__=view.__doc__, **described)
+    """Return the model of what `view.as_json()` returns; one for each view."""
+    if view not in _MADE:
+        hints = get_type_hints(view)
+        described: dict[str, Any] = {
+            f.name: (_json_type(hints[f.name]), ...)
+            for f in fields(view)  # type: ignore[arg-type]
+        }
+        _MADE[view] = create_model(view.__name__, __doc__=view.__doc__, **described)
+    return _MADE[view]
 
 
-@cache
 def one_of(view: type[View]) -> type[BaseModel]:
     """Return the model of an answer with at most one `view`, None before the first run."""
-    optional = Union[model_of(view), None]  # noqa: UP007  made of a value
-    return create_model(
-        f"{view.__name__}Answer",
-        run=(str | None, Field(description='The run it is of, "r12"; null before the first.')),
-        item=(optional, ...),
-    )
+    described: dict[str, Any] = {"run": _RUN, "item": (Optional[model_of(view)], ...)}  # noqa: UP045
+    return create_model(f"{view.__name__}Answer", **described)
 
 
-@cache
 def page_of(view: type[View]) -> type[BaseModel]:
     """Return the model of a page of `view`s."""
-    listed = list[model_of(view)]  # type: ignore[misc]
-    return create_model(
-        f"{view.__name__}Page",
-        run=(str | None, Field(description='The run it is of, "r12"; null before the first.')),
-        items=(listed, ...),
-        next_before_id=(
-            int | None, Field(description="Ask with it as `before_id` for more; null is the end.")
-        ),
-    )  # fmt: skip
+    more = Field(description="Ask with it as `before_id` for more; null is the end.")
+    described: dict[str, Any] = {
+        "run": _RUN, "items": (_list_of(model_of(view)), ...), "next_before_id": (int | None, more),
+    }  # fmt: skip
+    return create_model(f"{view.__name__}Page", **described)
 
 
 def _json_type(hint: Any) -> Any:
@@ -94,9 +89,13 @@ def _json_type(hint: Any) -> Any:
     if hint in _SAME:
         return hint
     if get_origin(hint) in (tuple, list):
-        return list[_json_type(get_args(hint)[0])]  # type: ignore[misc]
+        return _list_of(_json_type(get_args(hint)[0]))
     if get_origin(hint) is not None and issubclass(get_origin(hint), Mapping):
         return dict[str, Any]
     if isinstance(hint, type) and issubclass(hint, View):
         return model_of(hint)
     raise TypeError(f"no JSON type is known for {hint}")
+
+
+def _list_of(item: Any) -> Any:
+    return GenericAlias(list, (item,))

@@ -47,6 +47,10 @@ class StrategyBook:
         is_right = hmac.compare_digest(hashed, _NOBODY if row is None else row.key_hash)
         return row if is_right else None
 
+    def forget(self) -> None:
+        """Read the strategies anew with the next request."""
+        self._read_at = None
+
     def _is_old(self) -> bool:
         return self._read_at is None or self._clock() - self._read_at > KEPT_SECONDS
 

@@ -48,6 +48,8 @@ def plain_number(text: str) -> Decimal:
 
 def shown(value: object) -> str:
     """Return a value of a stranger for one line of text: short, quoted, without line ends."""
+    if isinstance(value, dict | list):
+        return f"a {type(value).__name__}"
     text = ascii(value if isinstance(value, str) else str(value))
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}...'"
 

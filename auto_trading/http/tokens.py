@@ -82,6 +82,10 @@ class Tokens:
         if not self._tools.settings().reach.is_local:
             await self.required(request)
 
+    def forget(self) -> None:
+        """Read the tokens anew with the next request."""
+        self._read_at = None
+
     def _is_old(self) -> bool:
         return self._read_at is None or self._clock() - self._read_at > KEPT_SECONDS
 

@@ -51,7 +51,7 @@ class Webhooks:
     def __init__(self, tools: ReachTools) -> None:
         self._tools = tools
         self.tally = Tally()
-        self._book = StrategyBook(tools.reader)
+        self.book = StrategyBook(tools.reader)
         self._strangers = Strangers()
         self._requests = Windows()
         self.writer = JournalWriter(tools.writer, self._tell_accepted, self.tally)
@@ -83,7 +83,7 @@ class Webhooks:
         peer = request.client.host if request.client else ""
         remote = sender(peer, request.headers, reach.trusted_proxies)
         try:
-            strategy = await self._book.find(strategy_key)
+            strategy = await self.book.find(strategy_key)
         except RetryableError:
             return _unavailable()
         if strategy is None or not reach.webhooks:

@@ -4,19 +4,16 @@ The word goes to the console's list of alerts only: never through the channel th
 """
 
 import logging
-import uuid
-from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
+from auto_trading.reach.notices import notice_of
 from auto_trading.reach.tools import ReachTools
 from config.notifications import Channel, Severity
 from crypto_trader_pro.domain.enums import NotificationType
-from crypto_trader_pro.domain.ports import Delivery, Notice
 from crypto_trader_pro.explain.units import worded
 from database import outbox, reach_state
-from utils.notifications import route_of
 
 log = logging.getLogger(__name__)
 
@@ -68,21 +65,6 @@ class ChannelHealth:
     def _tell(self, session: Session, severity: str, code: str, numbers: dict[str, Any]) -> None:
         numbers = {"channel": self._channel.value, **numbers}
         text = worded(f"risk.{code}", numbers, self._tools.language())
-        notice = dashboard_notice(self._tools, severity, text, numbers, self._tools.now())
-        if notice is not None:
-            outbox.add(session, [notice])
-
-
-def dashboard_notice(
-    tools: ReachTools, severity: str, text: str, numbers: dict[str, Any], now: datetime
-) -> Notice | None:
-    """Return a message for the console's list of alerts; None where that is switched off."""
-    kind = NotificationType.SYSTEM_ERROR
-    shown = route_of(tools.settings(), kind, Severity(severity), [Channel.DASHBOARD])
-    if not shown:
-        return None
-    delivery = Delivery(Channel.DASHBOARD.value, now, True)
-    return Notice(
-        kind, severity, tools.redactor.text(text), tools.redactor.data(numbers), None, None, now,
-        (delivery,), uuid.uuid4().hex,
-    )  # fmt: skip
+        kind, here = NotificationType.SYSTEM_ERROR, [Channel.DASHBOARD]
+        grade = Severity(severity)
+        outbox.add(session, notice_of(self._tools, kind, grade, text, numbers, channels=here))

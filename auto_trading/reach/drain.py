@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, Final
 
 from auto_trading.reach.lane import Lane
@@ -35,7 +34,10 @@ class DrainService:
     name: Final = "drain"
 
     def __init__(
-        self, tools: ReachTools, *, opened: Callable[[Settings, Environment], Opened] = open_channels
+        self,
+        tools: ReachTools,
+        *,
+        opened: Callable[[Settings, Environment], Opened] = open_channels,
     ) -> None:
         self._tools = tools
         self._open = opened
@@ -53,16 +55,14 @@ class DrainService:
                 await self._wake()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
-            for task in tasks:
-                task.cancel()
-            await self._last_round()
-            self._thread.shutdown(wait=False, cancel_futures=True)
+            await self._end(tasks)
 
     async def _serve(self, lane: Lane) -> None:
         what = f"messages for {lane.name.value}"
         while True:
             try:
                 await lane.run()
+                return
             except TradingError as e:  # the database; the lane goes on where it was
                 self._trouble.failed(what, str(e))
                 await asyncio.sleep(LOOK_SECONDS)
@@ -94,7 +94,7 @@ class DrainService:
     async def _wake(self) -> None:
         def waiting() -> set[str]:
             with unit_of_work(self._tools.reader, "the outbox") as session:
-                return outbox.channels_waiting(session)
+                return outbox.channels_waiting(session, self._tools.now())
 
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._thread, waiting)
@@ -106,13 +106,13 @@ class DrainService:
             if channel.value in found:
                 lane.wake.set()
 
-    async def _last_round(self) -> None:
-        """Send what is due once more, all channels at a time, and close them."""
-
-        async def last(lane: Lane) -> None:
-            with suppress(TradingError, TimeoutError):  # it is sent at the next start
-                async with asyncio.timeout(LAST_SECONDS):
-                    await lane.round()
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Send what is due once more, all channels at a time; the rest goes at the next start."""
+        for lane in self._lanes.values():
+            lane.end()
+        await asyncio.wait(tasks, timeout=LAST_SECONDS)
+        for task in tasks:
+            task.cancel()
+        for lane in self._lanes.values():
             await lane.close()
-
-        await asyncio.gather(*(last(lane) for lane in self._lanes.values()), return_exceptions=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)

@@ -7,9 +7,10 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 from sqlmodel import Session
@@ -32,6 +33,7 @@ SEND_SECONDS: Final = 15.0  # a channel gives up by itself after ten
 LONGEST_GATE: Final = timedelta(seconds=60)  # between two tries of a channel that fails
 _AT_ONCE: Final = 50  # messages that are fetched
 _MERGED: Final = 500  # messages that go into one
+_FEWEST: Final = 2  # messages that are worth it
 _MINUTE: Final = 60.0
 _BELOW_CRITICAL: Final = up_to(Severity.ERROR)
 
@@ -43,6 +45,13 @@ class Outcome(NamedTuple):
     error: str | None = None
     retry_after: timedelta | None = None
     is_final: bool = False
+
+
+class Batch(NamedTuple):
+    """What is to be sent now, and what goes out together after it."""
+
+    rows: list[OutboxRow]
+    surplus: Sequence[OutboxRow] = ()
 
 
 class Lane:
@@ -57,9 +66,10 @@ class Lane:
         self._channel: SendingChannel | None = None
         self._next: tuple[SendingChannel | None, str] | None = None
         self._problem = ""  # why it cannot be used as it is set up
-        self._is_on = False
+        self._is_on = self._is_ending = False
         self._unmarked: list[Outcome] = []  # sent, and not noted yet
         self._sent_at: deque[float] = deque()  # monotonic seconds, of the last minute
+        self._failures = 0  # of the channel, in a row
         self._soft_gate = 0.0  # a channel that fails is left alone until then
         self._hard_gate = 0.0  # it has asked for that itself
 
@@ -74,12 +84,20 @@ class Lane:
         self._is_on = is_on
         self.wake.set()
 
+    def end(self) -> None:
+        """Send what is due once more, and then no more."""
+        self._is_ending = True
+        self.wake.set()
+
     async def run(self) -> None:
-        """Send whenever there is something to send."""
+        """Send whenever there is something to send, until `end`."""
         while True:
             await self.wake.wait()
             self.wake.clear()
+            is_last = self._is_ending
             await self.round()
+            if is_last:
+                return
 
     async def round(self) -> None:
         """Send what is due now.
@@ -92,7 +110,11 @@ class Lane:
         if not self._is_on:
             await self._db(self._end_all)
             return
-        for row in await self._db(self._fetch):
+        batch = await self._db(self._fetch, read_only=True)
+        rows = batch.rows
+        if batch.surplus:
+            rows = [*rows, await self._db(lambda session: self._merged(session, batch.surplus))]
+        for row in rows:
             if self._next is not None:
                 return  # the next round has the new channel
             outcome = await self._send(row)
@@ -125,7 +147,8 @@ class Lane:
         channel = self._channel
         if channel is None:
             return Outcome(row, self._problem or "the channel is not set up")
-        self._sent_at.append(time.monotonic())
+        if not _is_urgent(row):
+            self._sent_at.append(time.monotonic())
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await channel.send(message_of(row, self._tools.language()))
@@ -142,9 +165,11 @@ class Lane:
 
     # --- in the lane's thread ---------------------------------------------------------------
 
-    async def _db(self, work: Callable[[Session], T]) -> T:
+    async def _db(self, work: Callable[[Session], T], *, read_only: bool = False) -> T:
+        database = self._tools.reader if read_only else self._tools.writer
+
         def in_transaction() -> T:
-            with unit_of_work(self._tools.writer, f"messages for {self.name.value}") as session:
+            with unit_of_work(database, f"messages for {self.name.value}") as session:
                 return work(session)
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, in_transaction)
@@ -155,11 +180,11 @@ class Lane:
             log.warning("channel %s is switched off: its messages end", self.name.value)
         self._health.forget(session)
 
-    def _fetch(self, session: Session) -> list[OutboxRow]:
+    def _fetch(self, session: Session) -> Batch:
         """Return what goes out now; beyond the limit, several messages become one."""
         now, at = self._tools.now(), time.monotonic()
         if at < self._hard_gate:
-            return []
+            return Batch([])
         settings = self._tools.settings()
         is_gated = at < self._soft_gate
         is_muted = chat.muted_until(session, now) is not None
@@ -168,28 +193,29 @@ class Lane:
             session, self.name.value, now, _AT_ONCE, urgent_only=is_gated or is_muted,
             collected=collected,
         )  # fmt: skip
+        if self._failures:  # another message than the last shows whose fault it is
+            found.sort(key=lambda row: (not _is_urgent(row), row.attempts))
         if is_gated:  # what is urgent and new is tried all the same
-            return [row for row in found if row.attempts == 0]
+            return Batch([row for row in found if row.attempts == 0])
         urgent = [row for row in found if _is_urgent(row)]
-        return urgent + self._within_limit(session, [r for r in found if not _is_urgent(r)])
-
-    def _within_limit(self, session: Session, rows: list[OutboxRow]) -> list[OutboxRow]:
-        settings, now = self._tools.settings(), self._tools.now()
+        others = found[len(urgent) :]  # they come after what is urgent
         room = settings.rate_limits.of(self.name) - self._sent_in_a_minute()
-        if len(rows) <= room:
-            return rows
-        if room <= 0:
-            return []
-        kept = rows[: room - 1]
-        ours = {row.id for row in kept}
-        collected = up_to(settings.digest.max_severity) if settings.digest.enabled else ()
+        if len(others) <= room or room <= 0:
+            return Batch(urgent + (others if room > 0 else []))
+        kept = others[: room - 1]
         mergeable = tuple(word for word in _BELOW_CRITICAL if word not in collected)
         waiting = outbox.collectable(session, self.name.value, now, mergeable, _MERGED)
+        ours = {row.id for row in kept}
         surplus = [row for row in waiting if row.id not in ours]
-        if len(surplus) < 2:
-            return rows[:room]
-        text = merged_text(surplus, settings, self._tools.language())
-        return [*kept, outbox.merge(session, surplus, text, gravest(surplus), now)]
+        if len(surplus) < _FEWEST:
+            return Batch(urgent + others[:room])
+        return Batch(urgent + kept, surplus)
+
+    def _merged(self, session: Session, rows: Sequence[OutboxRow]) -> OutboxRow:
+        text = merged_text(rows, self._tools.settings(), self._tools.language())
+        return outbox.merge(
+            session, rows, text, gravest(row.severity for row in rows), self._tools.now()
+        )
 
     def _sent_in_a_minute(self) -> int:
         while self._sent_at and self._sent_at[0] <= time.monotonic() - _MINUTE:
@@ -200,34 +226,39 @@ class Lane:
         """Note how sending went; until that is stored nothing more is sent."""
         while self._unmarked:
             outcome = self._unmarked[0]
-            pause = await self._db(lambda session: self._marked(session, outcome))  # noqa: B023
+            is_unwell = await self._db(partial(self._marked, outcome=outcome))
             self._unmarked.pop(0)
             at = time.monotonic()
-            if pause is not None:
-                self._soft_gate = at + min(pause, LONGEST_GATE).total_seconds()
+            if outcome.error is None:
+                self._failures, self._soft_gate = 0, 0.0
+            if is_unwell:
+                self._failures += 1
+                pause = min(outbox.pause_after(self._failures), LONGEST_GATE)
+                self._soft_gate = at + pause.total_seconds()
             if outcome.retry_after is not None:
                 self._hard_gate = at + outcome.retry_after.total_seconds()
-            if outcome.error is None:
-                self._soft_gate = 0.0
 
-    def _marked(self, session: Session, outcome: Outcome) -> timedelta | None:
-        """Store an outcome; return how long to leave the channel alone, None if it is well."""
+    def _marked(self, session: Session, outcome: Outcome) -> bool:
+        """Store an outcome; True where the channel is better left alone for a while."""
         now, row_id = self._tools.now(), outcome.row.id or 0
+        if session.get(OutboxRow, row_id) is None:  # the database is another one by now
+            log.warning("message %d is no longer in the outbox", row_id)
+            return False
         if outcome.error is None:
             outbox.sent(session, row_id, now)
             if self._health.worked(session, row_id):
                 outbox.retry_now(session, now, self.name.value)
-            return None
+            return False
         error = self._tools.redactor.text(" ".join(outcome.error.split()))
         is_test = outcome.row.kind == NotificationType.TEST_MESSAGE
-        row = outbox.failed(
+        outbox.failed(
             session, row_id, error, now, retry_after=outcome.retry_after,
             permanent=outcome.is_final or is_test,
         )  # fmt: skip
         log.info("message %d by %s: %s", row_id, self.name.value, error)
-        if is_test or not self._health.failed(session, error, row_id) or outcome.is_final:
-            return None  # somebody looks at it, or it is the message's own fault
-        return outbox.pause_after(row.attempts)
+        if is_test:
+            return False  # somebody looks at it
+        return self._health.failed(session, error, row_id) and not outcome.is_final
 
 
 def _is_urgent(row: OutboxRow) -> bool:

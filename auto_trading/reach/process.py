@@ -91,6 +91,7 @@ def run_reach(environment: Environment, services: Mapping[str, str] = SERVICES) 
         )  # fmt: skip
         stack.callback(logs.close, _CLOSE_SECONDS)
         _take_turn(environment, stack)
+        _show_life(environment)  # whoever ended for us sees why
         reader = _opened(environment, stack, read_only=True)
         writer = _opened(environment, stack)
         settings = SettingsInForce(reader)
@@ -102,9 +103,7 @@ def run_reach(environment: Environment, services: Mapping[str, str] = SERVICES) 
         log.info("process %d sends messages now", os.getpid())
         loop = asyncio.new_event_loop()  # not asyncio.run: it would wait for threads that hang
         stack.callback(loop.close)
-        loop.run_until_complete(
-            _served(made.tools(Redactor(secrets)), made, ending_now, services)
-        )
+        loop.run_until_complete(_served(made.tools(Redactor(secrets)), made, ending_now, services))
         log.info("process %d ends", os.getpid())
 
 
@@ -179,9 +178,7 @@ class _Making:
     ) -> str:  # fmt: skip
         def stored() -> str:
             now = SystemClock().now()
-            row = wishes.wish(
-                self._writer, kind, payload, by=by, now=now, command_id=command_id
-            )
+            row = wishes.wish(self._writer, kind, payload, by=by, now=now, command_id=command_id)
             return row.command_id
 
         if kind not in _FLAGGED:
@@ -212,21 +209,25 @@ async def _served(
 
 async def _pulse(environment: Environment, asked: _Ending) -> None:
     """Show that the process lives; without its folder there is nothing to live for."""
-    me, now = own_process(), SystemClock().now
     trouble = ""
     while True:
-        content = ReachFile(me.host, me.pid, me.started, environment.http_port, now().isoformat())
         try:
-            reach_file.write(environment.var_dir, content)
+            _show_life(environment)
             trouble = ""
         except OSError as e:
             if not environment.var_dir.is_dir():
                 asked.ask()
                 return
-            if e.strerror != trouble:
+            if str(e) != trouble:
                 log.warning("reach.json cannot be written: %s", e.strerror)
-            trouble = e.strerror
+            trouble = str(e)
         await asyncio.sleep(_PULSE_SECONDS)
+
+
+def _show_life(environment: Environment) -> None:
+    me, at = own_process(), SystemClock().now().isoformat()
+    content = ReachFile(me.host, me.pid, me.started, environment.http_port, at)
+    reach_file.write(environment.var_dir, content)
 
 
 async def _following(made: _Making) -> None:

@@ -1,6 +1,6 @@
 """What waits in the outbox, in words: one message as a channel takes it, or several in one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -43,9 +43,9 @@ def merged_text(rows: Sequence[OutboxRow], settings: Settings, language: Languag
     return "\n".join(lines)
 
 
-def gravest(rows: Sequence[OutboxRow]) -> str:
-    """Return the gravest severity of these messages."""
-    return max((row.severity for row in rows), key=lambda severity: RANKS.get(severity, 0))
+def gravest(severities: Iterable[str]) -> str:
+    """Return the gravest of these severities."""
+    return max(severities, key=lambda severity: RANKS.get(severity, 0))
 
 
 def up_to(severity: Severity) -> tuple[str, ...]:

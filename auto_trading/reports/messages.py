@@ -1,4 +1,4 @@
-"""The full text of a message that was stored with a short one; made by the process that sends it."""
+"""The full text of messages that are stored with a short one, made by the process that sends."""
 
 import logging
 from collections.abc import Mapping

@@ -61,14 +61,13 @@ def name_of(figures: WeekFigures) -> str:
 
 
 def _days(figures: WeekFigures, language: Language) -> list[str]:
-    columns = ("day", "net", "percent", "drawdown", "trades", "equity")
+    columns = ("day", "net", "percent", "drawdown", "trades")
     rows = [[say(language, f"report.column_{name}") for name in columns]]
     for day in figures.days:
-        trades = f"{day.trades} ({day.wins}/{day.losses})"
         named = f"{day.date:%m-%d} {weekday(day.date, language)}"
+        wins = f"{day.wins}/{day.losses}"
         rows.append(
-            [named, signed(day.net), percent(day.fraction), share(day.max_drawdown), trades,
-             amount(day.ending)]
+            [named, signed(day.net), percent(day.fraction), share(day.max_drawdown), wins]
         )  # fmt: skip
     return table(rows)
 
@@ -121,14 +120,12 @@ def _closed(closed: Closed, language: Language) -> list[str]:
 def _symbols(figures: WeekFigures, language: Language) -> list[str]:
     columns = ("symbol", "closed", "wins", "net")
     rows = [[say(language, f"report.column_{name}") for name in columns]]
-    for one in figures.closed.symbols:
-        rows.append([one.symbol, str(one.closed), str(one.wins), signed(one.net)])
+    rows += [[s.symbol, str(s.closed), str(s.wins), signed(s.net)] for s in figures.closed.symbols]
     return table(rows)
 
 
 def _others(figures: WeekFigures, language: Language) -> list[str]:
     columns = ("mode", "days", "net", "percent")
     rows = [[say(language, f"report.column_{name}") for name in columns]]
-    for one in figures.others:
-        rows.append([one.mode, str(one.days), signed(one.net), percent(one.growth)])
+    rows += [[m.mode, str(m.days), signed(m.net), percent(m.growth)] for m in figures.others]
     return [say(language, "report.compared"), *table(rows)]

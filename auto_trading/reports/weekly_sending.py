@@ -97,7 +97,7 @@ def _make(session: Session, settings: Settings, language: Language, now: datetim
 def _ended(
     session: Session, settings: Settings, run: RunRow, mode: str, now: datetime
 ) -> date | None:
-    """Return the last day of the newest week that has ended and was not told; None: there is none."""
+    """Return the last day of the newest week that has ended, None where it was told."""
     span = report_rows.span_of_days(session, mode)
     newest = equity.latest(session, run.id or 0)
     if span is None or newest is None:

@@ -60,6 +60,7 @@ _GROUPS: Final = {
     "lab": "lab_commands:lab",
     "models": "models_commands:models",
     "notify": "notify_commands:notify",
+    "report": "report_commands:report",
     "research": "research_commands:research",
     "tokens": "tokens_commands:tokens",
     "webhooks": "webhooks_commands:webhooks",
@@ -93,8 +94,10 @@ def main() -> None:
 
 def _completed() -> str | None:
     """Return the command whose options a shell wants to complete; None: it is none of them."""
-    words = os.environ.get("COMP_WORDS", "").split() if _COMPLETES in os.environ else []
-    return words[1] if len(words) > 1 and words[1] in (*_COMMANDS, *_GROUPS) else None
+    if _COMPLETES not in os.environ or os.environ.get("COMP_CWORD") in ("0", "1"):
+        return None  # at the command's own name all of them may follow
+    words = os.environ.get("COMP_WORDS", "").split()
+    return words[1] if len(words) > 1 else None
 
 
 def _together() -> None:

@@ -12,7 +12,7 @@ from crypto_trader_pro.domain.enums import CommandKind
 from database.views.jobs import everything
 from utils.clocks import SystemClock
 
-jobs = typer.Typer(help="Background jobs.", invoke_without_command=True)
+jobs = typer.Typer(invoke_without_command=True)
 
 
 @jobs.callback()

@@ -9,8 +9,9 @@ import typer
 from sqlmodel import Session
 
 from auto_trading.asking import operator
+from config.loading import load
 from crypto_trader_pro.cli.confirming import Yes, confirm
-from crypto_trader_pro.cli.context import database, language
+from crypto_trader_pro.cli.context import database, environment, language
 from crypto_trader_pro.cli.output import AsJson, print_json, print_pairs, print_rows
 from crypto_trader_pro.cli.which_run import reading
 from crypto_trader_pro.domain.errors import InputError
@@ -21,6 +22,7 @@ from database.models import StrategyRow, WebhookLogRow
 from database.strategies import Changes
 from database.webhooks import Filter, WebhookStatus
 from utils.clocks import SystemClock
+from utils.signal_messages import tradingview_message
 from utils.texts import say
 
 webhooks = typer.Typer(help="Signals from outside and their keys.", no_args_is_help=True)
@@ -177,6 +179,24 @@ def enable(name: Name, as_json: AsJson = False) -> None:
     Example: python -m crypto_trader_pro webhooks enable trend
     """
     _switch(name, active=True, as_json=as_json)
+
+
+@webhooks.command("message")
+def message(name: Name, as_json: AsJson = False) -> None:
+    """Print the message to copy into an alert of a TradingView strategy, and where it goes.
+
+    Example: python -m crypto_trader_pro webhooks message trend
+    """
+    with reading("the strategies") as session:
+        row = stored.by_name(session, name)
+        hint = row.key_hint
+    address = f"http://{load().reach.host}:{environment().http_port}/webhook/"
+    if as_json:
+        print_json({"strategy": name, "address": address, "key_hint": hint,
+                    "message": tradingview_message()})  # fmt: skip
+        return
+    typer.echo(say(language(), "command.signal_address", address=address, hint=hint), err=True)
+    typer.echo(tradingview_message())
 
 
 def _switch(name: str, *, active: bool, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
-from crypto_trader_pro.domain.enums import Side
+from crypto_trader_pro.domain.enums import FillReason
 from crypto_trader_pro.domain.instruments import plain
 from database.models import FillRow, PositionRow, TradeRow
 from database.views.executions import Execution, executions
@@ -124,17 +124,12 @@ def _belongs(fill: FillRow, position: PositionRow) -> bool:
         return False
     if opened == closed:
         return True
-    is_open_end = fill.filled_at == closed if _opens(fill, position) else fill.filled_at == opened
-    return not is_open_end
-
-
-def _opens(fill: FillRow, position: PositionRow) -> bool:
-    return (fill.side == Side.BUY) == (position.side == "LONG")
+    return fill.filled_at != (closed if fill.reason == FillReason.ENTRY else opened)
 
 
 def _add(life: _Life, fill: FillRow) -> None:
     life.fees += fill.fee
-    if _opens(fill, life.position):
+    if fill.reason == FillReason.ENTRY:
         life.size += fill.size
         return
     life.left += fill.size

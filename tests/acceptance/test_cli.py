@@ -40,6 +40,13 @@ COMMANDS = (
     ("stop",), ("emergency-stop",), ("rearm",), ("status",), ("alerts",), ("ack",), ("close",),
     ("cancel",), ("lift-lock",), ("train",), ("job",), ("logs",), ("preflight",), ("why",),
     ("parity",), ("replay",), ("config", "apply"), ("config", "rollback"), ("config", "history"),
+    ("halt-new-orders",), ("resume",), ("cancel-pending-orders",), ("close-positions",),
+    ("shutdown",), ("positions",), ("orders",), ("trades",), ("accounts",), ("strategies",),
+    ("jobs", "run"), ("notify", "test"), ("notify", "list"), ("notify", "retry"),
+    ("report", "daily"), ("report", "weekly"), ("tokens", "create"), ("tokens", "list"),
+    ("tokens", "revoke"), *(("webhooks", what) for what in (
+        "list", "show", "replay", "create", "rotate", "disable", "enable", "message",
+    )),
     ("init-db",), ("validate-config",), ("data", "import"), ("data", "list"),
     ("data", "quality"), ("models", "list"), ("models", "show"),
     ("data", "download"), ("data", "export"), ("backtest",), ("compare",), ("lab", "run"),

@@ -216,6 +216,46 @@ def _file(places: Environment) -> engine_file.EngineFile:
     return found
 
 
+def test_new_orders_are_halted_and_let_go_on(living: Environment) -> None:
+    halted = command("halt-new-orders", "--json").result()
+    assert (halted["status"], halted["answer"]["code"]) == ("done", "answer.paused")
+    assert command("cancel-pending-orders").stdout.startswith("cancel all entries: done.")
+    until(lambda: command("resume", "--confirm", "RESUME").code == 0)
+    again = command("resume", "--confirm", "RESUME", "--json")
+    assert again.code == Exit.NEGATIVE
+    assert json.loads(again.stdout)["answer"]["code"] == "refused.not_paused"
+
+
+def test_positions_are_closed_gradually_or_at_once(living: Environment) -> None:
+    gradual = command("close-positions", "--gradual", "--over", "10m", "--yes", "--json").result()
+    assert gradual["answer"]["code"] == "answer.closing_gradually"
+    assert gradual["answer"]["over_seconds"] == 600
+    at_once = command("close-positions", "--yes", "--json").result()
+    assert at_once["answer"]["code"] == "answer.closing_all"
+
+
+def test_the_account_is_listed_while_the_engine_lives(living: Environment) -> None:
+    (account,) = command("accounts", "--json").result()["accounts"]
+    assert (account["is_live"], account["source"]) == (True, "demo")
+    assert (account["balance"]["is_live"], account["balance"]["currency"]) == (True, "USDT")
+    jobs = command("jobs", "--json").result()
+    assert jobs["alive"] is True
+    assert ": done. " in command("jobs", "run", "equity_snapshot").stdout
+
+
+def test_a_graceful_shutdown_halts_settles_and_ends(living: Environment) -> None:
+    """The last of these tests: it ends the engine that they share."""
+    found = command("shutdown", "--graceful", "--json")
+    assert found.code == 0, found.stdout
+    told = json.loads(found.stdout)
+    assert (told["end"], told["in_flight"]) == ("ended", [])
+    assert [(s["kind"], s["status"]) for s in told["steps"]] == [
+        ("pause", "done"), ("cancel_entries", "done"),
+    ]  # fmt: skip
+    assert status()["engine_pid"] is None
+    assert command("shutdown").stdout == "No engine runs.\n"
+
+
 # --- nothing runs -------------------------------------------------------------------------------
 
 

@@ -85,10 +85,10 @@ def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def trouble_of(place: Bench, address: str = "") -> Undelivered | NeverDelivered:
+def trouble_of(place: Bench, address: str = "", **settings: str) -> Undelivered | NeverDelivered:
     """Send a message that does not go through, and return why, in one line."""
     with pytest.raises(TradingError) as caught:
-        asyncio.run(closing_one(place, address))
+        asyncio.run(closing_one(place, address, **settings))
     error = caught.value
     assert isinstance(error, Undelivered | NeverDelivered)
     assert isinstance(error, RetryableError) is isinstance(error, Undelivered)
@@ -102,8 +102,8 @@ def trouble_of(place: Bench, address: str = "") -> Undelivered | NeverDelivered:
     return error
 
 
-async def closing_one(place: Bench, address: str = "") -> None:
-    await closing(one(place.channel, address or place.address), a_message())
+async def closing_one(place: Bench, address: str = "", **settings: str) -> None:
+    await closing(one(place.channel, address or place.address, **settings), a_message())
 
 
 # --- delivery ---------------------------------------------------------------------------------
@@ -184,6 +184,18 @@ def test_nobody_listens(place: Bench) -> None:
         error = trouble_of(place, address)
     assert isinstance(error, Undelivered)
     assert "refuses connections" in str(error)
+
+
+@ALL
+def test_a_name_that_nobody_knows(place: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    address = place.address.replace("127.0.0.1", "localhost")
+    error = trouble_of(place, address, channels__email__host="localhost")
+    assert isinstance(error, Undelivered)
+    assert str(error).endswith("its name is not known")
 
 
 @ALL
@@ -291,6 +303,14 @@ def test_an_answer_that_says_never(place: Bench, status: int) -> None:
     assert isinstance(error, NeverDelivered)
     assert str(status) in str(error)
     assert place.taken == 1
+
+
+@ALL
+def test_a_severity_that_is_none_is_refused_before_anything_is_sent(place: Bench) -> None:
+    message = a_message(severity="loud")
+    with pytest.raises(NeverDelivered, match="cannot be sent as it is"):
+        asyncio.run(closing(one(place.channel, place.address), message))
+    assert place.taken == 0
 
 
 # --- secrets ----------------------------------------------------------------------------------

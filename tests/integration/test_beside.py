@@ -1,5 +1,6 @@
 """Store, jobs and training beside a session, without a process of their own."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -36,9 +37,12 @@ from tests.rhythm import BTC, ETH, model_settings
 from tests.rows import stored_run
 from tests.sessions import Life, a_life, closed, tick
 from utils.clocks import SystemClock
-from utils.logging import LoggingHandle
+from utils.failure_log import FailureLog
+from utils.logging import LoggingHandle, _QueueHandler
 from utils.notifications import NotificationManager
+from utils.redaction import Redactor
 
+log = logging.getLogger("test")
 SETTINGS: Final = model_settings(engine__language="en")
 ITEMS: Final = (instrument(BTC), instrument(ETH))
 
@@ -122,6 +126,23 @@ def world(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 # --- store --------------------------------------------------------------------------------------
+
+
+def test_a_heartbeat_tells_of_source_and_queues(world: World) -> None:
+    logs = LoggingHandle(_QueueHandler(10, SystemClock()), {}, Redactor(()), FailureLog(log))
+    world.shared.logs = logs
+    world.source.age = 2.34567
+    assert world.beside.view() == {
+        "feed_age_seconds": 2.346,
+        "venues": {
+            "demo-7": {"connected": False, "calls": 0, "errors": 0, "latency_ms": None}
+        },
+        "queues": {"notifications": 0, "logs": 0, "market_store": 0},
+    }  # fmt: skip
+    logs._intake.emit(log.makeRecord(log.name, 20, "file", 1, "said", (), None))
+    for k in range(3):
+        world.beside.candles(MarketSlice(START_MS + k * FIVE_MINUTES, (None, None)))
+    assert world.beside.view()["queues"] == {"notifications": 0, "logs": 1, "market_store": 3}
 
 
 def test_candles_and_prices_are_in_the_database_when_all_is_closed(world: World) -> None:

@@ -209,7 +209,11 @@ def test_a_long_korean_subject_arrives_and_lines_are_short() -> None:
 
 
 def test_text_and_html_say_the_same() -> None:
-    mail = mailed(a_message("가격 < 60,000 & <b>굵게</b>\n  둘째 줄", language=Language.KOREAN))
+    mail = mailed(
+        a_message(
+            "가격 < 60,000 & <b>굵게</b>\n  둘째 줄", title="제목 <i>", language=Language.KOREAN
+        )
+    )
     plain, html = mail.body("plain"), mail.body("html")
     assert "가격 < 60,000 & <b>굵게</b>\n  둘째 줄" in plain
     assert "가격 &lt; 60,000 &amp; &lt;b&gt;굵게&lt;/b&gt;<br>\n&nbsp;&nbsp;둘째 줄" in html
@@ -217,6 +221,7 @@ def test_text_and_html_say_the_same() -> None:
         assert said in plain
         assert said in html
     assert '<html lang="ko">' in html
+    assert "제목 &lt;i&gt;</h1>" in html
     assert "http" not in html  # nothing is loaded from anywhere
     assert "$" not in html
 

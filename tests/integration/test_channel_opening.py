@@ -1,19 +1,18 @@
 """Which channels are opened, and what is said of the others."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
-from config.environment import Environment
+from config.environment import SHIPPED, Environment
 from config.loading import load
 from config.notifications import Channel
 from tests.channels import SENDING, a_message, opened
 from utils.channels import Undelivered
 from utils.channels.opening import open_channels
 from utils.redaction import Redactor, secrets_of
-
-ALL = {f"channels.{channel.value}.enabled": True for channel in SENDING}
 
 
 def problems(*channels: Channel, environ: dict[str, str], **settings: object) -> list[str]:
@@ -26,6 +25,16 @@ def problems(*channels: Channel, environ: dict[str, str], **settings: object) ->
 def test_nothing_is_opened_that_is_off() -> None:
     found = open_channels(load(environ={}), Environment.read({}))
     assert (dict(found.channels), found.problems) == ({}, ())
+
+
+def test_a_file_of_before_slack_and_webhook_is_still_good(tmp_path: Path) -> None:
+    for file in SHIPPED.glob("*.json"):
+        tree = json.loads(file.read_text(encoding="utf-8"))
+        for channel in ("slack", "webhook"):
+            tree.get("channels", {}).pop(channel, None)
+        (tmp_path / file.name).write_text(json.dumps(tree), encoding="utf-8")
+    channels = load(tmp_path, environ={}).channels
+    assert [channels.is_enabled(c) for c in (Channel.SLACK, Channel.WEBHOOK)] == [False, False]
 
 
 def test_everything_that_is_on_and_complete_is_opened() -> None:

@@ -1,6 +1,7 @@
 """Discord, Slack, Telegram and the webhook: what each is sent, and what is its own."""
 
 import asyncio
+import doctest
 import hmac
 import json
 from datetime import timedelta
@@ -26,13 +27,13 @@ from tests.channels import (
     one,
 )
 from tests.telegram_peer import TelegramPeer, refused, too_many
-from utils.channels import Message, NeverDelivered, Undelivered
+from utils.channels import Message, NeverDelivered, Undelivered, webhook
 from utils.clocks import SystemClock
 from utils.texts import Language
 
 LONG: Final = "x_" * 10_000
 SEVERITIES: Final = {
-    "info": "#3d84f7", "warning": "#d0801c", "error": "#e5484d", "critical": "#c8202b",
+    "info": "#2f6fdb", "warning": "#a8620b", "error": "#d13438", "critical": "#c8202b",
 }  # fmt: skip
 
 
@@ -118,7 +119,7 @@ def test_slack_shows_a_heading_and_blocks_beside_a_bar_of_colour() -> None:
     body = asked.json()
     (attachment,) = body["attachments"]
     assert body["text"] == "[error] Trade executed"
-    assert attachment["color"] == "#e5484d"
+    assert attachment["color"] == "#d13438"
     section, context = attachment["blocks"]
     assert section["text"] == {"type": "plain_text", "text": "a <!channel> & b", "emoji": False}
     assert context["elements"][0]["text"] == (
@@ -178,6 +179,11 @@ def test_the_webhook_is_signed_over_its_time_and_body() -> None:
     expected = hmac.new(OUT_SECRET.encode(), stamp.encode() + b"." + asked.body, sha256).hexdigest()
     assert asked.headers["x-ctp-signature"] == f"sha256={expected}"
     assert asked.headers["idempotency-key"] == "ctp-12"
+
+
+def test_the_documented_signature_is_the_one_made() -> None:
+    result = doctest.testmod(webhook)
+    assert (result.attempted, result.failed) == (1, 0)
 
 
 def test_a_second_try_of_a_webhook_has_the_same_key() -> None:

@@ -71,7 +71,10 @@ def test_what_is_no_answer_is_tried_again_and_then_said(
             living.source.history(BTC, MINUTE, START_MS, START_MS + MINUTE)
         assert "\n" not in str(error.value)
         # 503, a page, and four tries of garbage; the dropped one is sent again below the library
-        assert living.source.health().errors == 6
+        health = living.source.health()
+        assert health.errors == 6
+        assert health.latency_ms is not None
+        assert 0 < health.latency_ms < 10_000  # the newest request's; its time-out is 10 s
 
 
 @one_of_three("okx")

@@ -150,6 +150,15 @@ def test_the_capital_of_a_strategy_is_for_all_its_positions(database: Database) 
     assert (code(answer), answer.data["symbol"]) == ("refused.position_open", BTC)
 
 
+def test_a_strategy_without_capital_may_still_close(database: Database) -> None:
+    life = a_session(database)
+    signal(life)
+    at(life, 2, 5, 100)
+    answer = signal(life, "buy", ETH, capital="0")
+    assert (code(answer), answer.data["lots"]) == ("refused.position_size", 0)
+    assert signal(life, "close", capital="0").data["positions"] == 1
+
+
 def test_what_is_too_small_is_refused_with_its_numbers(database: Database) -> None:
     """One lot is 100 USDT; the venue's smallest order is 250 USDT here."""
     life = a_session(database, least="250")

@@ -12,11 +12,13 @@ from auto_trading import why
 from auto_trading.reexecution import reexecuted
 from auto_trading.session_replay import repeat
 from crypto_trader_pro.domain.enums import CommandKind
+from database.auto_trading_db import unit_of_work
+from database.decisions import seen_before
 from tests.builders import finished
 from tests.control_plane import NOW, SYMBOL
 from tests.engines import Row, read
 from tests.processes import DATABASE
-from tests.recorded import FLAT, Recording, closed, recording_in, tick
+from tests.recorded import FLAT, Recording, close_of, closed, recording_in, tick
 from utils.texts import Language
 
 K = CommandKind
@@ -66,7 +68,8 @@ def test_the_session_did_what_it_was_asked(recording: Recording) -> None:
              for r in read(recording.var_dir / DATABASE, "orders")]  # fmt: skip
     assert kinds.count(("limit", "entry", "", "filled")) == 1
     assert kinds.count(("market", "exit", "webhook", "filled")) == 1
-    assert kinds.count(("market", "exit", "operator_gradual", "filled")) == 3
+    # one step at once; the other two are due when the next candle closes, and go together
+    assert kinds.count(("market", "exit", "operator_gradual", "filled")) == 2
     assert recording.session.engine.parts.positions.open_count == 0
     finished(recording.session.engine.compare_books())
 
@@ -83,6 +86,17 @@ def test_every_decision_is_made_again_the_same(recording: Recording) -> None:
         again = reexecuted(recording.database, recording.var_dir, row["id"])
         everything = (*again.columns, *again.inputs, *again.signals)
         assert [one.name for one in everything if not one.is_same] == []
+
+
+def test_a_decision_between_candles_is_none_of_a_candle(recording: Recording) -> None:
+    """What a strategy keeps between two decisions is taken by those of candles alone."""
+    rows = decisions(recording)
+    outside = [r["at_ms"] for r in rows if (r["strategy"] or "").startswith("webhook:")]
+    closes = sorted({r["at_ms"] for r in rows} - set(outside))
+    assert closes == [close_of(k) for k in range(5, 10)]
+    with unit_of_work(recording.database) as session:
+        found = [seen_before(session, recording.run_id, SYMBOL, at) for at in closes]
+    assert found == [None, *closes[:-1]]
 
 
 def test_why_says_plainly_what_it_did_not_decide_again(recording: Recording) -> None:

@@ -80,6 +80,47 @@ def test_commands_are_done_in_order_and_before_the_market(stage: Stage) -> None:
     assert [type(item).__name__ for _, item in stage.taken[:3]] == ["Command"] * 3
 
 
+def test_a_worker_tells_how_long_its_cycles_take(stage: Stage) -> None:
+    made = stage.worker()
+    assert worker.cycles_view(made.rhythm()) == {
+        "count": 0, "failed": 0, "last_ms": None, "slowest_ms": None,
+    }  # fmt: skip
+    naps = iter([_nap])
+
+    async def first_naps(item: Input) -> None:
+        for nap in naps:
+            await nap(item)
+
+    stage.on_take = only_slices(first_naps)  # the first takes 50 ms
+    stage.market.put(*(a_slice(k) for k in range(1, 4)))
+    made.start()
+    until(lambda: made.rhythm().cycles == 3)
+    rhythm = made.rhythm()
+    assert rhythm.failed == 0
+    assert rhythm.last is not None
+    assert rhythm.slowest is not None
+    assert 0 < rhythm.last < 0.05 <= rhythm.slowest
+    shown = worker.cycles_view(rhythm._replace(last=0.00126, slowest=0.0512))
+    assert shown == {"count": 3, "failed": 0, "last_ms": 1.3, "slowest_ms": 51.2}
+    assert made.close(5.0)
+
+
+def test_entries_are_forbidden_from_a_pause_until_it_is_stored(stage: Stage) -> None:
+    """The session refuses them from then on; nothing of the switchboard has to be lifted."""
+    with stage.supervised():
+        stage.supervisor.submit(command(START))
+        until(lambda: stage.switchboard.reason() == "")
+        stage.on_take = only(CommandKind.PAUSE, _nap, times=1)
+        stage.supervisor.submit(command(CommandKind.PAUSE))
+        while "pause" not in stage.answered:
+            assert stage.switchboard.reason() == "trading_stopped"
+        until(lambda: stage.switchboard.reason() == "")
+        found = stage.supervisor.worker
+        assert found is not None
+        assert found.seen is not None
+        assert found.seen.report["trading_state"] == "reducing"
+
+
 def test_closing_does_what_waits_first(stage: Stage) -> None:
     """Emergency stop and then SIGTERM: the stop is not lost with the process."""
     made = stage.worker()

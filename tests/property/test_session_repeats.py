@@ -72,7 +72,8 @@ commands = st.builds(
     Asked,
     st.sampled_from(
         (*KINDS, *[CommandKind.START] * 8, *[CommandKind.CLOSE_POSITION] * 2,
-         *[CommandKind.CANCEL_ORDER] * 2, *[CommandKind.REARM] * 2)
+         *[CommandKind.CANCEL_ORDER] * 2, *[CommandKind.REARM] * 2, *[CommandKind.SIGNAL] * 8,
+         *[CommandKind.CLOSE_ALL] * 2, *[CommandKind.RESUME] * 2)
     ),
     st.integers(0, 2), st.integers(0, 20),
     st.sampled_from((-1,) * 30 + tuple(range(len(NONSENSE)))),
@@ -181,6 +182,18 @@ def _inputs(k: int, candle: Candle, price: list[int]) -> Iterator[Input]:
         yield Connection(close_ms, candle.lost == 1)
 
 
+def alert(asked: Asked) -> dict[str, Any]:
+    """Return what one of two strategies outside wishes."""
+    actions = ("buy", "sell", "buy", "sell", "close", "close_all", "cancel")
+    limit = {"order_type": "limit", "price": str(97 + asked.order % 7), "valid_seconds": 100}
+    return {
+        "strategy": ("alice", "bob")[asked.order % 2], "action": actions[asked.order % 7],
+        "symbol": SYMBOLS[asked.symbol], "stop_pct": "3", "capital": "3000",
+        **({"quantity": str(asked.order)} if asked.cooldown == 1 and asked.order else {}),
+        **(limit if asked.cooldown > 1 else {}),
+    }  # fmt: skip
+
+
 def named(asked: Asked, life: Life, number: int) -> Command:
     """Return a command that names what the session has."""
     orders = list(life.parts.executor.orders)
@@ -191,6 +204,10 @@ def named(asked: Asked, life: Life, number: int) -> Command:
         "trigger": asked.trigger.value,
         "confirm": "REARM",
     }
+    if asked.kind is CommandKind.CLOSE_ALL:
+        payload = {"over_seconds": asked.order * 10, "slices": 1 + asked.cooldown}
+    elif asked.kind is CommandKind.SIGNAL:
+        payload = alert(asked)
     if asked.nonsense >= 0:
         payload = NONSENSE[asked.nonsense]
     at_ms = life.session.engine.now_ms

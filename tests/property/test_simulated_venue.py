@@ -237,7 +237,10 @@ def check_price(fill: Fill, order: Order, bar: Bar | None) -> None:
             market = max(order.price, bar.open) if sign > 0 else min(order.price, bar.open)
         elif order.order_type is OrderType.STOP_MARKET and order.role is OrderRole.ENTRY:
             market = bar.low if sign > 0 else bar.high
-        assert (fill.price - market) * sign * 100 >= market or fill.price == 1
+        is_limit = order.order_type is OrderType.LIMIT  # it never pays more than it said
+        assert not is_limit or (fill.price - order.price) * sign <= 0
+        capped = is_limit and fill.price == order.price
+        assert (fill.price - market) * sign * 100 >= market or fill.price == 1 or capped
 
 
 @often

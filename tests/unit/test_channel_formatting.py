@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from config.loading import load
 from config.notifications import Severity
 from tests.channels import AT, a_message
-from utils.channels.formatting import Origin, fit, local_time, one_line, printable, shown
+from tests.unit.test_contrast import GRAPHICS, TEXT, contrast
+from utils.channels.formatting import (
+    COLOURS,
+    Origin,
+    fit,
+    local_time,
+    one_line,
+    printable,
+    shown,
+)
 from utils.channels.formatting import test_message as a_test_message
 from utils.texts import Language
 
@@ -45,6 +54,13 @@ def test_every_severity_has_a_word_and_a_colour() -> None:
     assert found[3].subject == "[critical] Trade executed"
 
 
+@pytest.mark.parametrize("colour", COLOURS.values())
+def test_a_colour_can_be_written_on_and_stands_out(colour: str) -> None:
+    assert contrast("#ffffff", colour) >= TEXT
+    for ground in ("#ffffff", "#171c23"):  # of the mail, light and dark
+        assert contrast(ground, colour) >= GRAPHICS
+
+
 @pytest.mark.parametrize(
     ("at", "zone", "said"),
     [
@@ -62,7 +78,7 @@ def test_time_is_that_of_the_trading_day(at: datetime, zone: str, said: str) -> 
 def test_a_test_message_says_that_it_is_one(language: Language) -> None:
     message = a_test_message(language, AT)
     assert (message.kind, message.severity, message.at) == ("TEST_MESSAGE", "info", AT)
-    assert message.key == "ctp-test-20261121215243000000"
+    assert message.key == "ctp-test-message-20261121215243000000"
     assert "테스트" in message.text or "시험" in message.text or "test" in message.text
 
 

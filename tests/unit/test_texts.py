@@ -190,6 +190,10 @@ EVENTS = (
         for c in said(("tell",), 2, "code", "auto_trading/watch.py")
         if c.startswith("risk.")
     }
+    | said(("notify", "_tell", "_add"), 2, "code", "auto_trading/reach")
+    | said(("_tell",), 1, "code", "auto_trading/reach/running.py")
+    | said(("Trouble",), 0, "code", "auto_trading/reach/silence.py")
+    | {"database_silent"}  # told directly
     | {"books_differ", "books_agree"}  # by name, in job_tasks
 )
 FINDINGS = said(("Finding",), 0, "code", "auto_trading")

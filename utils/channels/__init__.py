@@ -53,8 +53,9 @@ class Message(NamedTuple):
     @property
     def key(self) -> str:
         """The same for every try of one message, so that who has it already can tell."""
-        stamp = f"{self.at:%Y%m%d%H%M%S%f}"
-        return f"ctp-{self.number}" if self.number else f"ctp-test-{stamp}"
+        if self.number:
+            return f"ctp-{self.number}"
+        return f"ctp-{self.kind.lower().replace('_', '-')}-{self.at:%Y%m%d%H%M%S%f}"
 
 
 class Channel(Protocol):

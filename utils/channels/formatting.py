@@ -18,10 +18,11 @@ from utils.texts import Language, say
 
 PRODUCT: Final = "Crypto Trader Pro"
 ELLIPSIS: Final = "…"
+# white on them is legible (4.5 : 1), and they stand out from light and dark (3 : 1)
 COLOURS: Final[dict[Severity, str]] = {
-    Severity.INFO: "#3d84f7",
-    Severity.WARNING: "#d0801c",
-    Severity.ERROR: "#e5484d",
+    Severity.INFO: "#2f6fdb",
+    Severity.WARNING: "#a8620b",
+    Severity.ERROR: "#d13438",
     Severity.CRITICAL: "#c8202b",
 }
 # they turn the order of letters around, or are not seen: a name could pretend to be another

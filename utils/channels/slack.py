@@ -39,13 +39,14 @@ class SlackNotification:
 
     async def send(self, message: Message) -> None:
         """As `SendingChannel.send`."""
-        await deliver(_NAME, self._post(payload_of(message, self._origin)))
+        await deliver(_NAME, self._post(message))
 
     async def close(self) -> None:
         """As `SendingChannel.close`."""
         await self._client.aclose()
 
-    async def _post(self, payload: dict[str, Any]) -> None:
+    async def _post(self, message: Message) -> None:
+        payload = payload_of(message, self._origin)
         response = await self._client.post(self._url, json=payload)
         said = response.text.strip() if len(response.content) < 100 else ""
         detail = said if _CODE.fullmatch(said) else ""

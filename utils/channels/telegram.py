@@ -19,7 +19,6 @@ from config.notifications import Channel
 from utils.channels import Message, NeverDelivered, Undelivered
 from utils.channels.formatting import Origin, fit, shown
 from utils.channels.trouble import (
-    LIMIT_SECONDS,
     OwnWords,
     Reached,
     Verdict,
@@ -54,12 +53,7 @@ class _Request(HTTPXRequest):
     __slots__ = ("_words",)
 
     def __init__(self, tls: ssl.SSLContext, words: OwnWords) -> None:
-        # the library sets a time limit for each call, below ours for the whole delivery
-        super().__init__(
-            read_timeout=LIMIT_SECONDS, write_timeout=LIMIT_SECONDS, connect_timeout=LIMIT_SECONDS,
-            pool_timeout=LIMIT_SECONDS, media_write_timeout=LIMIT_SECONDS,
-            httpx_kwargs=options(tls),
-        )  # fmt: skip
+        super().__init__(httpx_kwargs=options(tls))  # the time limit is that of `deliver`
         self._words = words
 
     async def do_request(

@@ -60,8 +60,7 @@ async def deliver(
     """
     verdict = await _verdict(name, work, LIMIT_SECONDS - spared, library, judge)
     if verdict is not None:
-        verdict.__cause__ = verdict.__context__ = None
-        raise verdict.with_traceback(None)
+        raise verdict.with_traceback(None)  # outside of any `except`: no error hangs on it
 
 
 async def _verdict(

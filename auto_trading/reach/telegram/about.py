@@ -6,15 +6,19 @@ from typing import Final
 
 from sqlmodel import Session, text
 
-from auto_trading.reach.telegram.answers import Answer, Button, age, escaped, pairs
+from auto_trading import engine_file
+from auto_trading.reach.telegram.answers import Answer, Button, bold, escaped, pairs
 from auto_trading.reach.telegram.desk import Desk
 from auto_trading.reach.telegram.seeing import menu, trading
+from auto_trading.reach.tools import ReachTools
 from config.settings import Settings
 from database import runs
 from database.migrations import REVISIONS
 from database.outbox import OutboxStatus
 from database.views.outbox import outbox_counts
+from utils.texts import say
 
+WITHOUT_DATABASE: Final = ("status", "health")
 _LIST: Final = 6  # names of one list
 
 
@@ -61,6 +65,30 @@ def health(desk: Desk) -> Answer:
     return desk.framed(desk.say("telegram.title_health"), pairs(rows), buttons=((button,),))
 
 
+def without_database(tools: ReachTools, trouble: str) -> Answer:
+    """Return what the engine's own file tells, for when the database does not answer.
+
+    Args:
+        trouble: what the database said.
+    """
+    language = tools.language()
+    found = engine_file.read(tools.environment.var_dir)
+    alive = found is not None and found.is_alive
+    rows = [(say(language, "telegram.database"), tools.redactor.text(trouble)[:200])]
+    if found is None or not alive:
+        rows.append((say(language, "telegram.engine"), say(language, "telegram.gone")))
+    else:
+        observed = say(language, f"telegram.observed_{found.observed_state}")
+        trading = say(language, f"state.{found.trading_state}")
+        rows += [
+            (say(language, "telegram.engine"), observed),
+            (say(language, "telegram.trading"), trading),
+            (say(language, "telegram.entries"), found.entries),
+        ]
+    foot = escaped(say(language, "telegram.without_database"))
+    return Answer(f"{bold(say(language, 'telegram.title_status'))}\n{pairs(rows)}\n{foot}")
+
+
 def version(desk: Desk) -> Answer:
     """Return which versions run."""
     run = desk.found_run
@@ -98,7 +126,7 @@ def _heartbeat(desk: Desk) -> str:
     if engine is None:
         return desk.say("telegram.never")
     code = "alive" if engine.alive else "gone"
-    return desk.say(f"telegram.heartbeat_{code}", age=age(engine.heartbeat_age_seconds))
+    return desk.say(f"telegram.heartbeat_{code}", age=desk.age(engine.heartbeat_age_seconds))
 
 
 def _database(session: Session) -> str:
@@ -118,4 +146,6 @@ def _outbox(desk: Desk) -> str:
 def _bot(desk: Desk) -> str:
     if desk.serving_since is None:
         return desk.say("telegram.none")
-    return desk.say("telegram.serving", age=age((desk.now - desk.serving_since).total_seconds()))
+    return desk.say(
+        "telegram.serving", age=desk.age((desk.now - desk.serving_since).total_seconds())
+    )

@@ -54,6 +54,13 @@ class Incoming:
         return self.refusal in _UNKNOWN
 
     @property
+    def shown(self) -> str:
+        """What was said, as people know it: a pressed button by the command that it stands for."""
+        if not self.press:
+            return self.text[:64]
+        return f"/{self.words[1]}" if self.words[0] in ("a", "v") and self.words[1:] else "…"
+
+    @property
     def command(self) -> str:
         return self.words[0] if self.words else ""
 

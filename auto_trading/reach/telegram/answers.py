@@ -137,22 +137,6 @@ def local(at: datetime | None, zone: str) -> str:
     return at.astimezone(ZoneInfo(zone)).strftime("%m-%d %H:%M %Z")
 
 
-def age(seconds: float) -> str:
-    """Return a time span in its two largest units that count.
-
-    >>> age(5.2), age(3_725), age(200_000)
-    ('5 s', '1 h 2 min', '2 d 7 h')
-    """
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
-
-
 def _padded(cell: str, width: int, *, left: bool) -> str:
     gap = " " * (width - columns(cell))
     return cell + gap if left else gap + cell

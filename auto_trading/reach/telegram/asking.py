@@ -47,7 +47,7 @@ def close(desk: Desk) -> Answer | Question:
     held = {p.symbol: p for p in open_positions(desk.session, desk.run.id)}
     if not held:
         return desk.framed(
-            desk.say("ask.close_position"), escaped(desk.say("telegram.no_positions"))
+            desk.say("telegram.title_positions"), escaped(desk.say("telegram.no_positions"))
         )
     if not desk.words:
         allowed = ", ".join(held)
@@ -93,8 +93,9 @@ def acknowledgement(numbers: str, language: Language) -> Wish | None:
 
 
 def _question(desk: Desk, what: str, text: str) -> str:
-    limit = desk.say("telegram.confirm_within")
-    return f"{bold(what)}\n{escaped(desk.mark())}\n{escaped(text)}\n<i>{escaped(limit)}</i>"
+    head = bold(what[:1].upper() + what[1:])
+    limit = escaped(desk.say("telegram.confirm_within"))
+    return f"{head}\n{escaped(desk.mark())}\n{escaped(text)}\n<i>{limit}</i>"
 
 
 def _minutes(desk: Desk) -> int:

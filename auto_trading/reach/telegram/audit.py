@@ -4,7 +4,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Engine as Database
 from sqlmodel import Session
@@ -27,6 +27,13 @@ _TEXT: Final = 256
 _WHAT: Final = "the audit of the chat"
 
 _Settled = tuple[Outcome, str | None]
+
+
+class Recorded(NamedTuple):
+    """Numbers of the updates that never came before, and whether their rows are there."""
+
+    new: set[int]
+    is_stored: bool
 
 
 class Audit:
@@ -66,11 +73,8 @@ class Audit:
 
         return await self._threads.call(self._pace.store_seconds, call)
 
-    async def record(self, incoming: Sequence[Incoming], seconds: float) -> set[int] | None:
-        """Store what came; return the numbers that are new.
-
-        None: the database did not take it within `seconds`; it is stored as soon as it does.
-        """
+    async def record(self, incoming: Sequence[Incoming], seconds: float) -> Recorded:
+        """Store what came, within `seconds`; what the database does not take is stored later."""
         new = [one for one in incoming if one.update_id not in self._seen]
         for one in new:
             self._seen[one.update_id] = None
@@ -82,12 +86,12 @@ class Audit:
         except TradingError as error:
             self._trouble.failed(_WHAT, f"{_WHAT} cannot be stored now: {error}")
             self._keep(new)
-            return None
+            return Recorded({one.update_id for one in new}, is_stored=False)
         self._trouble.recovered(_WHAT)
         for number in (one.update_id for one in waiting):
             self._unstored.pop(number, None)
         self._forget(settled)
-        return stored & {one.update_id for one in new}
+        return Recorded(stored & {one.update_id for one in new}, is_stored=True)
 
     async def settle(self, update_id: int, outcome: Outcome, command_id: str | None = None) -> None:
         """Note what became of an update; kept while the database is away."""

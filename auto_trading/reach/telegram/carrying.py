@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
-from auto_trading.reach.telegram import asking
+from auto_trading.reach.telegram import about, asking
 from auto_trading.reach.telegram.admission import Incoming
 from auto_trading.reach.telegram.answers import Answer, Button, Buttons, escaped
 from auto_trading.reach.telegram.asking import URGENT
@@ -23,7 +23,7 @@ from auto_trading.reach.telegram.pace import Pace
 from auto_trading.reach.telegram.threads import Threads
 from auto_trading.reach.tools import ReachTools
 from crypto_trader_pro.domain.enums import NotificationType
-from crypto_trader_pro.domain.errors import InputError, TradingError
+from crypto_trader_pro.domain.errors import InputError, RetryableError, TradingError
 from database.auto_trading_db import translated
 from database.chat import Outcome
 from utils.failure_log import FailureLog
@@ -103,7 +103,7 @@ class Carrier:
         await self._tell_and_settle(one, outcome, f"⚠️ {escaped(shown)}")
 
     async def _tell_and_settle(self, one: Incoming, outcome: Outcome, text: str) -> None:
-        told = self._noticed(one) if one.press else asyncio.sleep(0)
+        told = self.noticed(one) if one.press else asyncio.sleep(0)
         await asyncio.gather(
             self._audit.settle(one.update_id, outcome), self.tell(one.chat_id, text), told
         )
@@ -125,7 +125,12 @@ class Carrier:
         message_id: int | None = None,
     ) -> None:  # fmt: skip
         seconds = _SLOW.get(name, self._pace.read_seconds)
-        found = await self._threads.read(seconds, lambda: self._read(look, words))
+        try:
+            found = await self._threads.read(seconds, lambda: self._read(look, words))
+        except RetryableError as error:  # the database is away
+            if name not in about.WITHOUT_DATABASE:
+                raise
+            found = about.without_database(self._tools, str(error))
         if isinstance(found, Question):
             await self._question(one, found)
             return
@@ -172,18 +177,18 @@ class Carrier:
         known = COMMANDS.get(rest[0]) if rest else None
         if kind == "a" and rest and rest[0] in URGENT:
             wish = asking.urgent_wish(rest[0], self._tools.language())
-            await asyncio.gather(self._ask(one, wish, one.update_id), self._noticed(one))
+            await asyncio.gather(self._ask(one, wish, one.update_id), self.noticed(one))
         elif kind == "v" and known is not None and known.look is not None:
             await asyncio.gather(
-                self._look(one, rest[0], known.look, (), one.message_id), self._noticed(one)
+                self._look(one, rest[0], known.look, (), one.message_id), self.noticed(one)
             )
         elif kind == "c" and len(rest) == 2:
             await self._confirmed(one, rest[0], is_yes=rest[1] == "y")
         elif kind == "k" and (wish_ := asking.acknowledgement(rest[0], self._tools.language())):
-            await asyncio.gather(self._ask(one, wish_, one.update_id), self._noticed(one))
+            await asyncio.gather(self._ask(one, wish_, one.update_id), self.noticed(one))
         else:  # a button of another version of this bot
             await asyncio.gather(
-                self._noticed(one, self._say("telegram.old_button")),
+                self.noticed(one, self._say("telegram.old_button")),
                 self._audit.settle(one.update_id, Outcome.PRESS),
             )
 
@@ -191,21 +196,22 @@ class Carrier:
         found = self._confirmations.take(token, one.user_id, one.chat_id)
         if isinstance(found, str):
             await asyncio.gather(
-                self._noticed(one, self._say(f"telegram.press_{found}"), is_alert=True),
+                self.noticed(one, self._say(f"telegram.press_{found}"), is_alert=True),
                 self._audit.settle(one.update_id, Outcome.PRESS),
             )
             return
         wish, asked_by = found
         if is_yes:
-            await asyncio.gather(self._ask(one, wish, asked_by, one.message_id), self._noticed(one))
+            await asyncio.gather(self._ask(one, wish, asked_by, one.message_id), self.noticed(one))
             return
         text = self._say("telegram.canceled", what=f"{wish.what} {wish.about}".strip())
         await asyncio.gather(
             self.tell(one.chat_id, escaped(text), message_id=one.message_id),
-            self._noticed(one), self._audit.settle(one.update_id, Outcome.CANCELED),
+            self.noticed(one), self._audit.settle(one.update_id, Outcome.CANCELED),
         )  # fmt: skip
 
-    async def _noticed(self, one: Incoming, text: str = "", *, is_alert: bool = False) -> None:
+    async def noticed(self, one: Incoming, text: str = "", *, is_alert: bool = False) -> None:
+        """End the waiting sign of a pressed button."""
         try:
             await self._link.noticed(one.press, text, is_alert=is_alert)
         except Trouble as error:  # the sign of waiting goes by itself

@@ -90,6 +90,18 @@ class Desk:
             return "–"
         return instant.astimezone(ZoneInfo(self.zone)).strftime("%m-%d %H:%M")
 
+    def age(self, seconds: float) -> str:
+        """Return a time span in the two largest units that count."""
+        whole = max(0, int(seconds))
+        if whole < 60:
+            return self.say("telegram.age_s", seconds=whole)
+        minutes, hours = whole // 60 % 60, whole // 3600
+        if whole < 3600:
+            return self.say("telegram.age_m", minutes=minutes)
+        if hours < 24:
+            return self.say("telegram.age_h", hours=hours, minutes=minutes)
+        return self.say("telegram.age_d", days=hours // 24, hours=hours % 24)
+
     def framed(self, title: str, *parts: str, buttons: Buttons = ()) -> Answer:
         """Return an answer with its heading, the mark of its money, and the time.
 

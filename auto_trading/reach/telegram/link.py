@@ -36,7 +36,8 @@ class Trouble(TelegramError):  # noqa: N818  named as what has happened
     """The Bot API did not do what it was asked; one line without secrets.
 
     Attributes:
-        kind: `token` and `conflict` take a person; `refused` never works; the others may later.
+        kind: `token` and `conflict` take a person; `refused` is an answer to this one call; the
+            others go by.
         pause: seconds that the server asked for; None: it did not.
     """
 
@@ -110,16 +111,19 @@ class Link:
             await self._once(self._bot.set_my_commands(known, language_code=language or None))
         return me.username or ""
 
-    async def updates(self, offset: int | None, limit: int) -> list[Update]:
-        """Wait for updates from number `offset` on; what is no update at all is left out.
+    async def updates(self, offset: int | None, limit: int, seconds: int) -> list[Update]:
+        """Return updates from number `offset` on; what is no update at all is left out.
+
+        Args:
+            seconds: that the server waits for the first one; 0 returns what is there.
 
         Raises:
             Trouble: not now.
         """
         work = self._bot.raw_updates(
-            offset=offset, limit=limit, timeout=self._pace.poll_seconds, allowed_updates=ALLOWED
+            offset=offset, limit=limit, timeout=seconds, allowed_updates=ALLOWED
         )
-        found = await self._once(work, self._pace.poll_seconds)
+        found = await self._once(work, seconds)
         if not isinstance(found, list):
             raise Trouble("garbage", "the answer is no list of updates")
         return [u for u in found if isinstance(u, dict) and type(u.get("update_id")) is int]

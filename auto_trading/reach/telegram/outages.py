@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from auto_trading.reach.telegram.link import Kind, Trouble
+from auto_trading.reach.telegram.link import Trouble
 from auto_trading.reach.telegram.pace import Pace
 
-_FOR_A_PERSON: Final[tuple[Kind, ...]] = ("token", "conflict", "refused")
-_TOLD_AFTER: Final = 3  # failures in a row: one lost poll is no news
+# failures in a row: one lost poll is no news, nor is a conflict with ourselves after a kill
+_TOLD_AFTER: Final = 3
 
 
 class Tell(Protocol):
@@ -41,7 +41,7 @@ class Outages:
         if not self._failures:
             self._since = self._clock()
         self._failures += 1
-        for_person = trouble.kind in _FOR_A_PERSON
+        for_person = trouble.kind == "token"
         if for_person or self._failures >= _TOLD_AFTER:
             self._say(trouble)
         if for_person:

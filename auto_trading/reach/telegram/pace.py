@@ -11,7 +11,7 @@ class Pace:
         poll_seconds: that the server holds an empty poll.
         call_seconds: that one step of a call may take.
         first_pause, longest_pause: after failed polls; the pause doubles.
-        person_pause: after what takes a person: a wrong token, a second poller.
+        person_pause: after what takes a person: a wrong token.
         send_pauses: between tries to send.
         longest_limit: of a pause between tries that the server asks for.
         look_seconds: between looks whether the bot is switched on.

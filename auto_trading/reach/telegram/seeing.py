@@ -7,7 +7,6 @@ from auto_trading.reach.telegram.answers import (
     Answer,
     Button,
     Buttons,
-    age,
     block,
     escaped,
     exact,
@@ -126,9 +125,9 @@ def _engine(desk: Desk) -> str:
     if engine is None:
         return desk.say("telegram.never")
     if not engine.alive:
-        return desk.say("telegram.engine_gone", age=age(engine.heartbeat_age_seconds))
+        return desk.say("telegram.engine_gone", age=desk.age(engine.heartbeat_age_seconds))
     if engine.heartbeat_age_seconds > _STALE_SECONDS:
-        return desk.say("telegram.engine_silent", age=age(engine.heartbeat_age_seconds))
+        return desk.say("telegram.engine_silent", age=desk.age(engine.heartbeat_age_seconds))
     return desk.say(f"telegram.observed_{engine.observed.value}")
 
 

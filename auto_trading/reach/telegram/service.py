@@ -61,9 +61,14 @@ class TelegramService:
         """Serve until cancelled."""
         for logger in _LOUD:
             logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
+        lacks_token = False
         while True:
             token = self._token()
             if token is None:
+                is_on = self._tools.settings().channels.telegram.enabled
+                if is_on and not lacks_token:
+                    log.warning("Telegram is enabled, and CTP_TELEGRAM_BOT_TOKEN is not set")
+                lacks_token = is_on
                 await asyncio.sleep(self._pace.look_seconds)
                 continue
             async with asyncio.TaskGroup() as tasks:
@@ -161,8 +166,10 @@ class _Poller:
 
     async def _poll(self, is_on: IsOn) -> None:
         limit = 1 if self._outages.failing else _BATCH  # a batch may be what cannot be read
+        # what has waited is fetched without waiting for more, so that it can be told from the new
+        seconds = self._pace.poll_seconds if self._is_drained() else 0
         try:
-            updates = await self._link.updates(self._offset, limit)
+            updates = await self._link.updates(self._offset, limit, seconds)
         except Trouble as trouble:
             self._since = None
             await asyncio.sleep(self._outages.failed(trouble))
@@ -181,43 +188,38 @@ class _Poller:
         came = [admission.read(update, rules) for update in updates]
         urgent = any(is_urgent(one) and one.refusal is None for one in came)
         seconds = self._pace.stop_seconds if urgent else self._pace.store_seconds
-        new = await self._audit.record(came, seconds)
+        recorded = await self._audit.record(came, seconds)
         self._offset = max(one.update_id for one in came) + 1
         for one in came:
-            if new is None:
-                await self._without_audit(one)
-            elif one.update_id in new:
-                await self._hand_on(one)
-            else:
+            if one.update_id not in recorded.new:
                 log.warning("chat update %d came again and was not obeyed", one.update_id)
+            elif recorded.is_stored or one.refusal is not None or is_urgent(one):
+                self._hand_on(one)  # a stop does not wait for a database
+            else:
+                self._busy(one, "telegram.no_database")
 
-    async def _hand_on(self, one: Incoming) -> None:
+    def _hand_on(self, one: Incoming) -> None:
         if one.refusal is not None:
-            await self._refuse(one)
+            self._refuse(one)
         elif is_urgent(one):
             self._spawn(self._carrier.carry_out(one))
         elif self._turns.full():
-            await self._busy(one, "telegram.too_many")
+            self._busy(one, "telegram.too_many")
         else:
             self._turns.put_nowait(one)
 
-    async def _without_audit(self, one: Incoming) -> None:
-        """Stop even so; everything else waits for a database that keeps it."""
-        if one.refusal is not None or is_urgent(one):
-            await self._hand_on(one)
-        else:
-            await self._busy(one, "telegram.no_database")
-
-    async def _busy(self, one: Incoming, code: str) -> None:
-        text = say(self._tools.language(), code, text=one.text[:64])
+    def _busy(self, one: Incoming, code: str) -> None:
+        text = say(self._tools.language(), code, text=one.shown)
         self._spawn(self._audit.settle(one.update_id, Outcome.BUSY))
         self._spawn(self._write(one.chat_id, f"⚠️ {escaped(text)}"))
 
-    async def _refuse(self, one: Incoming) -> None:
+    def _refuse(self, one: Incoming) -> None:
         code = self._refusals.answer_to(one)
         if code is not None:
-            text = escaped(say(self._tools.language(), code, text=one.text[:64]))
+            text = escaped(say(self._tools.language(), code, text=one.shown))
             self._spawn(self._write(one.chat_id, text))
+            if one.press:
+                self._spawn(self._carrier.noticed(one))
 
     async def _write(self, chat: int, text: str) -> None:
         await self._carrier.tell(chat, text)
@@ -228,9 +230,12 @@ class _Poller:
             await self._carrier.carry_out(await self._turns.get())
 
     def _rules(self) -> Rules:
-        fresh = self._pace.fresh_seconds
-        drained = self._drained_at
         return Rules(
             self._tools.settings().channels.telegram, self._username, self._tools.now(),
-            timedelta(seconds=fresh), drained is not None and time.monotonic() - drained <= fresh,
+            timedelta(seconds=self._pace.fresh_seconds), self._is_drained(),
         )  # fmt: skip
+
+    def _is_drained(self) -> bool:
+        """True when whatever the server has now came in the last minute."""
+        at = self._drained_at
+        return at is not None and time.monotonic() - at <= self._pace.fresh_seconds
