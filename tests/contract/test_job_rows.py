@@ -51,6 +51,24 @@ def test_failures_in_a_row_are_counted_and_the_last_error_stays(database: Engine
     assert row.started_at == after(1)
 
 
+def test_a_job_of_another_process_is_asked_for_once(database: Engine) -> None:
+    names = ["digest", "escalation"]
+    with unit_of_work(database) as session:
+        assert not job_rows.is_any_asked(session, names)
+        for minutes in (1, 2):
+            job_rows.ask(session, "digest", after(minutes))  # it has never run
+        job_rows.ask(session, "train", T0)
+    assert the_job(database, "digest").status == "asked"
+    assert the_job(database, "digest").asked_at == after(1)
+    with unit_of_work(database) as session:
+        assert job_rows.is_any_asked(session, names)
+        assert job_rows.take_asked(session, names) == ["digest"]
+        assert job_rows.take_asked(session, names) == []
+        job_rows.begun(session, "digest", after(3))
+        job_rows.ended(session, "digest", after(3), after(3), None)
+    assert the_job(database, "digest").status == "ok"
+
+
 def test_a_run_that_a_dead_process_left_is_marked(database: Engine) -> None:
     with unit_of_work(database) as session:
         job_rows.begun(session, "train", T0)

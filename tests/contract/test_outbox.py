@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from config.notifications import Channel
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.errors import InputError, JournalUnavailable
 from crypto_trader_pro.domain.ports import Delivery, Notice, Outbox
@@ -136,6 +137,18 @@ def test_a_table_that_is_not_there_is_said_in_one_line(empty_url: str) -> None:
     outbox.close()
 
 
+def test_a_notice_that_is_added_again_is_there_once(database: Engine, outbox: Outbox) -> None:
+    """Who cannot see whether a commit went through adds once more."""
+    first = a_notice(SHOWN, MAIL, key="k1", image=b"png")
+    outbox.add([first])
+    outbox.add([first, a_notice(MAIL, key="k2"), a_notice(MAIL, key="k2")])
+    found = [(row.channel, row.key, row.image) for row in rows(database)]
+    assert found == [("dashboard", "k1", None), ("email", "k1", b"png"), ("email", "k2", None)]
+    assert len(alerts(database)) == 1
+    outbox.add([a_notice(MAIL), a_notice(MAIL)])  # without a key they are two
+    assert len(rows(database)) == 5
+
+
 # --- sent -----------------------------------------------------------------------------------------
 
 
@@ -151,6 +164,83 @@ def test_due_is_what_waits_for_the_channel_and_whose_time_has_come(
     assert ids(database, "email", after(60)) == [first_held, *waiting]
     assert ids(database, "dashboard", after(60)) == []
     assert ids(database, "discord", after(60)) == []
+
+
+def test_critical_messages_and_tests_come_first_and_a_digest_leaves_the_milder_ones(
+    database: Engine, outbox: Outbox
+) -> None:
+    grave = a_notice(MAIL, severity="critical")
+    outbox.add([a_notice(MAIL), a_notice(MAIL, severity="info"), grave])
+    outbox.add([a_notice(MAIL, severity="info", kind=NotificationType.DAILY_SUMMARY)])
+    error, info, critical, summary = (row.id for row in rows(database))
+    with unit_of_work(database) as session:
+        tested = messages.enqueue_test(session, Channel.EMAIL, T0).id
+    assert ids(database, "email", T0) == [critical, tested, error, info, summary]
+    assert ids(database, "email", T0, urgent_only=True) == [critical, tested]
+    mild = ("info", "warning")
+    assert ids(database, "email", T0, collected=mild) == [critical, tested, error, summary]
+    with unit_of_work(database) as session:
+        assert [r.id for r in messages.collectable(session, "email", T0, mild, 9)] == [info]
+        assert messages.channels_waiting(session, T0) == {"email"}
+        assert messages.channels_waiting(session, T0 - timedelta(seconds=1)) == set()
+
+
+def test_several_messages_become_one_that_they_point_to(database: Engine, outbox: Outbox) -> None:
+    outbox.add([a_notice(MAIL, message="a"), a_notice(MAIL, message="b")])
+    with unit_of_work(database) as session:
+        two = messages.due(session, "email", T0)
+    with unit_of_work(database) as session:  # rows of another transaction
+        whole = messages.merge(session, two, "a, b", "error", after(1))
+    *merged, last = rows(database)
+    assert {(row.status, row.digest_id) for row in merged} == {("digested", whole.id)}
+    assert (last.kind, last.message, last.status, last.data) == (
+        "DIGEST", "a, b", "waiting", {"count": 2},
+    )  # fmt: skip
+    assert ids(database, "email", after(1)) == [last.id]
+
+
+def test_what_failed_is_tried_at_once_and_what_was_given_up_once_more(
+    database: Engine, outbox: Outbox
+) -> None:
+    row_id = a_stored_mail(database, outbox)
+    with unit_of_work(database) as session:
+        messages.failed(session, row_id, "down", T0, retry_after=timedelta(hours=1))
+        assert messages.retry_now(session, after(1), "slack") == 0
+        assert messages.retry_now(session, after(1), "email") == 1
+    assert ids(database, "email", after(1)) == [row_id]
+    with unit_of_work(database) as session:
+        with pytest.raises(InputError, match=f"message {row_id} is waiting, allowed: one that has"):
+            messages.send_again(session, row_id, after(2))
+        assert messages.give_up(session, "email", "switched off") == 1
+    assert (rows(database)[0].status, rows(database)[0].last_error) == ("failed", "switched off")
+    with unit_of_work(database) as session:
+        row = messages.send_again(session, row_id, after(3))
+        assert (row.status, row.attempts, row.next_try_at) == ("waiting", 0, after(3))
+
+
+def test_a_test_message_is_for_a_channel_that_sends(database: Engine) -> None:
+    with unit_of_work(database) as session:
+        row = messages.enqueue_test(session, Channel.SLACK, T0)
+        assert (row.channel, row.kind, row.status) == ("slack", "TEST_MESSAGE", "waiting")
+        with pytest.raises(InputError, match=r"^channel was 'dashboard', allowed: email, discord"):
+            messages.enqueue_test(session, Channel.DASHBOARD, T0)
+
+
+def test_work_is_what_was_sent_or_tried_since(database: Engine, outbox: Outbox) -> None:
+    row_id = a_stored_mail(database, outbox)
+    outbox.add([a_notice(SHOWN)])
+
+    def worked(since: datetime) -> bool:
+        with unit_of_work(database) as session:
+            return messages.worked_since(session, since)
+
+    assert not worked(T0)
+    with unit_of_work(database) as session:
+        messages.failed(session, row_id, "down", after(1))
+    assert worked(after(1))
+    with unit_of_work(database) as session:
+        messages.sent(session, row_id, after(2))
+    assert (worked(after(2)), worked(after(3))) == (True, False)
 
 
 def test_what_was_sent_is_sent_once(database: Engine, outbox: Outbox) -> None:
