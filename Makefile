@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+# a worker that has done its share takes of what the other has left
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help run down setup lock test test-all check format screenshots clean
+.PHONY: help run down setup lock test test-all check types kernel format screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -33,17 +35,23 @@ lock: ## compile the requirement files from pyproject.toml
 	uv pip compile -q pyproject.toml --extra dev -c requirements.txt -o requirements-dev.txt --python-version 3.11 --no-emit-index-url --no-annotate
 
 test: setup ## the tests, on SQLite and on a PostgreSQL that comes as a package
-	$(BIN)/python -m pytest -n 2
+	$(PYTEST)
 
 test-all: setup ## the slow ones too
-	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 check: setup ## format, lint, types, layers, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
+	@$(MAKE) --no-print-directory -j 2 types kernel
+	$(PYTEST) --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+types:
+	$(BIN)/mypy
+
+kernel: # what the tests would begin with; one core is enough for it and one for the types
+	$(BIN)/python -m tests.compiled
 
 format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -13,13 +13,12 @@ from sqlalchemy import make_url
 
 from auto_trading import engine_file
 from auto_trading.flags import Flags
-from auto_trading.reach import reach_file
 from config.environment import Environment
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import TradingError
 from database import lease
 from database.auto_trading_db import open_database, schema_state, unit_of_work
-from utils import consoles
+from utils import consoles, reach_file
 from utils.processes import ProcessId, is_gone, own_process
 
 FLAG_SECONDS: Final = 6.0  # for an orderly end after the flag

@@ -189,10 +189,16 @@ def send_again(session: Session, row_id: int, now: datetime) -> OutboxRow:
     return row
 
 
-def give_up(session: Session, channel: str, error: str) -> int:
-    """End every message that waits for `channel`, for one reason; return how many there were."""
+def give_up(session: Session, channel: str, error: str, before: datetime) -> int:
+    """End every message that waits for `channel`, for one reason; return how many there were.
+
+    Args:
+        before: only those that were stored until then.
+    """
     row = OutboxRow
-    waiting = update(row).where(col(row.status).in_(_OPEN), col(row.channel) == channel)
+    waiting = update(row).where(
+        col(row.status).in_(_OPEN), col(row.channel) == channel, col(row.created_at) <= before
+    )
     given_up = waiting.values(status=OutboxStatus.FAILED.value, last_error=error)
     return session.exec(given_up).rowcount
 

@@ -68,14 +68,11 @@ def accept(session: Session, arrival: Arrival, payload: Mapping[str, Any]) -> We
     Raises:
         InputError: the payload lacks what every signal has.
     """
-    found = accepted(session, arrival.strategy_id, arrival.alert_id)
-    if found is not None:
-        return duplicate(session, arrival, found)
     row = _row(arrival, WebhookStatus.ACCEPTED, command_id=_command_id(arrival))
     try:
         with session.begin_nested():
             session.add(row)
-    except IntegrityError:  # another process has stored it in this moment
+    except IntegrityError:  # it is there already
         found = accepted(session, arrival.strategy_id, arrival.alert_id)
         if found is None:
             raise

@@ -15,12 +15,15 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import text
 
 from auto_trading.operations import Answer
+from crypto_trader_pro.cli.asked_text import answer_text
 from crypto_trader_pro.domain.enums import CommandKind, EmergencyTrigger, OrderRole
+from crypto_trader_pro.domain.messages import MarketSlice
 from crypto_trader_pro.risk.config import RiskLimits
 from database.auto_trading_db import open_database, prepare
 from tests.builders import USDT, a_round_instrument, finished
 from tests.engines import WIDE, Plan, Script, wish
 from tests.sessions import Life, a_life, closed, repeated, tick
+from utils.texts import Language, catalogue
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 BTC_SPOT = "BTC/USDT"
@@ -107,3 +110,30 @@ def it_repeats(life: Life) -> None:
     """Play the record once more: the same to the last unit."""
     outcome = life.outcome()
     assert repeated(life).outcome() == outcome
+
+
+def signal(life: Life, action: str = "buy", symbol: str | None = BTC, **more: Any) -> Answer:
+    """Let an outside strategy, alice if no other is named, wish something; check the answer."""
+    strategy = more.pop("strategy", "alice")
+    payload = {"strategy": strategy, "action": action, "symbol": symbol, **more}
+    answer = life.ask(CommandKind.SIGNAL, payload)
+    the_books_agree(life)
+    for language in Language:  # every answer has its words
+        said = answer_text(answer.data, language)
+        assert code(answer) in catalogue(language)
+        assert "{" not in said
+        assert str(answer.data["code"]) not in said
+    return answer
+
+
+def decided_outside(life: Life) -> list[tuple[Any, ...]]:
+    """Return what was decided about outside wishes, times in ms after the second candle."""
+    return rows(
+        life, "SELECT at_ms - 1704067320000, symbol, outcome, first_refusal, lots, strategy"
+        " FROM decisions WHERE run_id = :run AND strategy LIKE 'webhook:%' ORDER BY id",
+    )  # fmt: skip
+
+
+def no_candle(life: Life) -> MarketSlice:
+    """Return the third candle, which came for no symbol."""
+    return closed(2, *(None for _ in life.lots))

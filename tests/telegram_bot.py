@@ -217,8 +217,8 @@ def add_account(database: Engine, *, alive: bool = True, **view: Any) -> int:
     )  # fmt: skip
     stored(
         database,
-        an_equity(run, at=NOW - timedelta(hours=30), equity=Decimal(100_000)),
-        an_equity(run, at=NOW - timedelta(minutes=4), equity=Decimal("100004.94")),
+        an_equity(run, at=NOW - timedelta(hours=30), equity="100000"),
+        an_equity(run, at=NOW - timedelta(minutes=4), equity="100004.94"),
         a_position(run, current_price=Decimal(42_100), stop_price=Decimal(41_000)),
         an_order(run, "r1o2", side="SELL", role="stop", order_type="stop_market",
                  status="working", price=Decimal(41_000), filled_size=Decimal(0)),

@@ -1,5 +1,7 @@
-"""What a sender of signals puts into its alerts, ready to be copied."""
+"""What a sender of signals puts into its alerts, and how it signs them."""
 
+import hashlib
+import hmac
 import json
 from typing import Final
 
@@ -21,3 +23,9 @@ def tradingview_message() -> str:
     `timestamp` makes two alerts of one kind two signals.
     """
     return json.dumps(_TRADINGVIEW, indent=2)
+
+
+def signature_of(secret: str, stamp: str, body: bytes) -> str:
+    """Return the signature of a body that was sent at `stamp`, as the header has it."""
+    signed = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256)
+    return f"sha256={signed.hexdigest()}"

@@ -47,7 +47,8 @@ class Bench:
         work = partial(self._work, loop, future, call)
         threading.Thread(target=work, name=f"http-{self._name}", daemon=True).start()
         try:
-            return await asyncio.wait_for(future, seconds)
+            async with asyncio.timeout(seconds):
+                return await future
         except TimeoutError:
             raise NoAnswer(f"{self._name}: no answer within {seconds:g} s") from None
 

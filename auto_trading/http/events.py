@@ -176,7 +176,8 @@ class Events:
             await _tell(socket, event)
         while True:
             try:
-                event = await asyncio.wait_for(listener.queue.get(), HEARTBEAT_SECONDS)
+                async with asyncio.timeout(HEARTBEAT_SECONDS):  # wait_for may swallow a cancel
+                    event = await listener.queue.get()
             except TimeoutError:
                 event = {"type": "heartbeat", "id": None, "data": {}}
             await _tell(socket, event)

@@ -1,6 +1,5 @@
 """What is decided about a signal before anything is stored: who sent it, what it says, how old."""
 
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from crypto_trader_pro.domain.errors import InputError
 from database.models import StrategyRow
 from database.strategies import number, signing_secret
 from database.webhooks import Arrival
+from utils.signal_messages import signature_of
 
 SIGNED_AT: Final = "x-ctp-timestamp"
 SIGNATURE: Final = "x-ctp-signature"
@@ -97,12 +97,6 @@ def judge(strategy: StrategyRow, incoming: Incoming, rules: Rules) -> Judged:
         alert_id="" if read is None else read.alert_id, body=_printable(incoming.body),
     )  # fmt: skip
     return Judged(strategy, arrival, payload, refusal)
-
-
-def signature_of(secret: str, stamp: str, body: bytes) -> str:
-    """Return the signature of a body that was sent at `stamp`, as the header has it."""
-    signed = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256)
-    return f"sha256={signed.hexdigest()}"
 
 
 def _check_address(strategy: StrategyRow, remote: str) -> None:

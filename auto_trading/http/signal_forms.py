@@ -123,15 +123,15 @@ def _of_tradingview(given: Mapping[str, Any]) -> dict[str, Any]:
 def _action(given: Mapping[str, Any]) -> Any:
     """Return what an order of a TradingView strategy means: into a position, or out of it."""
     action, position = given.get("action"), given.get("market_position", "")
-    if not isinstance(action, str) or not isinstance(position, str):
+    if position not in ("", _FLAT, *_HOLDS):
+        raise InputError(f"market_position was {shown(position)}, allowed: long, short, flat")
+    if not isinstance(action, str):
         return action
     action = action.lower()
     if position == "" or action not in ("buy", "sell"):
         return action
     if position == _FLAT:
         return "close"
-    if position not in _HOLDS:
-        raise InputError(f"market_position was {shown(position)}, allowed: long, short, flat")
     if _HOLDS[position] != action:
         raise InputError(
             f"action was {action} and the position stays {position}: a part of a position cannot"

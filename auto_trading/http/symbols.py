@@ -1,16 +1,19 @@
 """What others call a symbol, turned into what the configuration calls it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from auto_trading.http.strict_json import shown
 from crypto_trader_pro.domain.errors import InputError
 
-_LONGEST: Final = 48
-_PERPETUAL: Final = re.compile(r"(?:\.P|PERP|[-_]PERP|[-_]SWAP)$")
-_EXCHANGE: Final = re.compile(r"^[A-Z0-9_]+:(?=.*[A-Z])")
-_SEPARATORS: Final = re.compile(r"[/_-]")
+_EXCHANGE: Final = re.compile(r"^[A-Z0-9_]+:")
+_SPOT: Final = ("{0}/{1}", "{0}{1}", "{0}-{1}", "{0}_{1}")
+_PERPETUAL: Final = (
+    "{0}/{1}:{1}", "{0}{1}.P", "{0}{1}PERP", "{0}{1}-PERP", "{0}-{1}-PERP", "{0}_{1}_PERP",
+    "{0}-{1}-SWAP",
+)  # fmt: skip
 
 
 def configured(ticker: str, allowed: Sequence[str]) -> str:
@@ -23,23 +26,26 @@ def configured(ticker: str, allowed: Sequence[str]) -> str:
     Raises:
         InputError: none of `allowed`.
     """
+    forms = _forms(tuple(allowed))
     name = ticker.strip().upper()
-    if ticker in allowed:
-        return ticker
-    if 0 < len(name) <= _LONGEST:
-        exact = [symbol for symbol in allowed if symbol.upper() == name]
-        if exact:
-            return exact[0]
-        bare = _EXCHANGE.sub("", name) if "/" not in name.partition(":")[0] else name
-        means_perpetual = bool(_PERPETUAL.search(bare)) or ":" in bare
-        pair = _SEPARATORS.sub("", _PERPETUAL.sub("", bare).partition(":")[0])
-        found = [symbol for symbol in allowed if _pair(symbol) == pair]
-        found.sort(key=lambda symbol: (":" in symbol) != means_perpetual)
-        if found:
-            return found[0]
-    listed = ", ".join(allowed) or "none is configured"
-    raise InputError(f"symbol was {shown(ticker)}, allowed: {listed}")
+    found = forms.get(name) or forms.get(_EXCHANGE.sub("", name, count=1))
+    if found is None:
+        listed = ", ".join(allowed) or "none is configured"
+        raise InputError(f"symbol was {shown(ticker)}, allowed: {listed}")
+    return found
 
 
-def _pair(symbol: str) -> str:
-    return _SEPARATORS.sub("", symbol.partition(":")[0]).upper()
+@lru_cache(maxsize=64)
+def _forms(allowed: tuple[str, ...]) -> Mapping[str, str]:
+    """Return symbol by form; the forms of its own kind go before those of the other."""
+    own: dict[str, str] = {}
+    other: dict[str, str] = {}
+    for symbol in allowed:
+        pair, _, settled = symbol.upper().partition(":")
+        parts = pair.split("/")
+        kinds = (_PERPETUAL, _SPOT) if settled else (_SPOT, _PERPETUAL)
+        for into, forms in zip((own, other), kinds, strict=True):
+            for form in forms:
+                into.setdefault(form.format(*parts), symbol)
+        own[symbol.upper()] = symbol
+    return {**other, **own}

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 SEND_SECONDS: Final = 15.0  # a channel gives up by itself after ten
 LONGEST_GATE: Final = timedelta(seconds=60)  # between two tries of a channel that fails
+# the engine goes by new settings a moment before this process: a message may be early
+GRACE: Final = timedelta(seconds=5)
 _AT_ONCE: Final = 50  # messages that are fetched
 _MERGED: Final = 500  # messages that go into one
 _FEWEST: Final = 2  # messages that are worth it
@@ -176,7 +178,7 @@ class Lane:
 
     def _end_all(self, session: Session) -> None:
         reason = say(self._tools.language(), "outbox.switched_off")
-        if outbox.give_up(session, self.name.value, reason):
+        if outbox.give_up(session, self.name.value, reason, self._tools.now() - GRACE):
             log.warning("channel %s is switched off: its messages end", self.name.value)
         self._health.forget(session)
 

@@ -13,14 +13,13 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 from sqlalchemy import Engine as Database
 
 from auto_trading import ending
-from auto_trading.reach import reach_file
-from auto_trading.reach.reach_file import ReachFile
 from auto_trading.reach.services import SERVICES, keep_all
 from auto_trading.reach.settings_in_force import LOOK_SECONDS, SettingsInForce
 from auto_trading.reach.tools import ReachTools
@@ -37,6 +36,7 @@ from database import wishes
 from database.auto_trading_db import open_database
 from database.log_rows import LogTable
 from database.outbox import DatabaseOutbox
+from utils import reach_file
 from utils.clocks import SystemClock
 from utils.flags import put_flag
 from utils.hurry import within
@@ -44,6 +44,7 @@ from utils.locks import exclusive
 from utils.logging import setup_logging
 from utils.notifications import NotificationManager
 from utils.processes import own_process
+from utils.reach_file import ReachFile
 from utils.redaction import Redactor, secrets_of
 from utils.texts import Language, language_of
 
@@ -91,6 +92,7 @@ def run_reach(environment: Environment, services: Mapping[str, str] = SERVICES) 
         )  # fmt: skip
         stack.callback(logs.close, _CLOSE_SECONDS)
         _take_turn(environment, stack)
+        home = _number_of(environment.var_dir)
         _show_life(environment)  # whoever ended for us sees why
         reader = _opened(environment, stack, read_only=True)
         writer = _opened(environment, stack)
@@ -99,7 +101,7 @@ def run_reach(environment: Environment, services: Mapping[str, str] = SERVICES) 
         stack.callback(outbox.close)
         messages = NotificationManager(settings(), outbox, clock, secrets=secrets)
         stack.callback(messages.close, _CLOSE_SECONDS)
-        made = _Making(environment, settings, reader, writer, messages)
+        made = _Making(environment, settings, reader, writer, messages, home)
         log.info("process %d sends messages now", os.getpid())
         loop = asyncio.new_event_loop()  # not asyncio.run: it would wait for threads that hang
         stack.callback(loop.close)
@@ -143,8 +145,9 @@ class _Making:
 
     def __init__(
         self, environment: Environment, settings: SettingsInForce, reader: Database,
-        writer: Database, messages: NotificationManager,
+        writer: Database, messages: NotificationManager, home: int,
     ) -> None:  # fmt: skip
+        self.home = home  # number of the var folder
         self.environment = environment
         self._settings = settings
         self._reader = reader
@@ -194,7 +197,7 @@ async def _served(
     tools: ReachTools, made: _Making, asked: _Ending, services: Mapping[str, str]
 ) -> None:
     tasks = [
-        asyncio.create_task(_pulse(tools.environment, asked), name="pulse"),
+        asyncio.create_task(_pulse(tools.environment, made.home, asked), name="pulse"),
         asyncio.create_task(_following(made), name="settings"),
         asyncio.create_task(keep_all(tools, services), name="services"),
     ]
@@ -207,21 +210,30 @@ async def _served(
     reach_file.remove(tools.environment.var_dir, own_process())
 
 
-async def _pulse(environment: Environment, asked: _Ending) -> None:
+async def _pulse(environment: Environment, home: int, asked: _Ending) -> None:
     """Show that the process lives; without its folder there is nothing to live for."""
     trouble = ""
     while True:
+        if _number_of(environment.var_dir) != home:
+            log.warning("%s is gone", environment.var_dir)
+            asked.ask()
+            return
         try:
             _show_life(environment)
             trouble = ""
         except OSError as e:
-            if not environment.var_dir.is_dir():
-                asked.ask()
-                return
             if str(e) != trouble:
                 log.warning("reach.json cannot be written: %s", e.strerror)
             trouble = str(e)
         await asyncio.sleep(_PULSE_SECONDS)
+
+
+def _number_of(folder: Path) -> int:
+    """Return what tells a folder from a later one of its name; 0 where there is none."""
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _show_life(environment: Environment) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from auto_trading.launching import output_file
-from auto_trading.reach import reach_file
 from config.environment import Environment
 from crypto_trader_pro.domain.errors import ConfigError
+from utils import reach_file
 from utils.processes import ProcessId
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class ReachProcess:
         self._tell: Tell = lambda *_: None
         self._closing = threading.Event()
         self._left = False
-        self._child: subprocess.Popen[bytes] | None = None
+        self.child: subprocess.Popen[bytes] | None = None
         self._failures = 0  # in a row
         self._thread = threading.Thread(target=self._watch, name="reach", daemon=True)
 
@@ -67,7 +67,7 @@ class ReachProcess:
         self._closing.set()
         if self._thread.ident is not None:
             self._thread.join(1.0)
-        child = self._child
+        child = self.child
         if self._left or child is None or child.poll() is not None:
             return
         child.terminate()
@@ -99,12 +99,12 @@ class ReachProcess:
     def _one_life(self) -> str:
         """Start the child and wait for its end; return why it ended, "" where another serves."""
         other = self._other()
-        if other is not None and self._child is not None:  # the first one takes over
+        if other is not None and self.child is not None:  # the first one takes over
             log.info("process %d sends the messages of this folder", other.pid)
             self._wait_while(lambda: self._other() is not None)
             return ""
         try:
-            child = self._child = self._started()
+            child = self.child = self._started()
         except (OSError, ConfigError) as e:
             return str(e)
         log.info("the process for messages is %d", child.pid)
@@ -129,7 +129,7 @@ class ReachProcess:
     def _other(self) -> ProcessId | None:
         """Return a living process that serves this folder and is not the child."""
         found = reach_file.living(self._var_dir)
-        child = self._child
+        child = self.child
         is_ours = found is not None and child is not None and found.pid == child.pid
         return None if is_ours else found
 

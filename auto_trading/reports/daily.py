@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from auto_trading.reports.day_figures import DayFigures, day_figures
 from auto_trading.reports.report import Report
-from auto_trading.reports.wording import amount, hours, percent, share, signed
+from auto_trading.reports.wording import amount, fall, hours, percent, signed
 from config.settings import Settings
 from database.views.trades import ClosedTrade
 from utils.texts import Language, say
@@ -26,7 +26,11 @@ def daily_report(
     Raises:
         InputError: there are no figures of that day.
     """
-    figures = day_figures(session, settings, day, mode)
+    return report_of(day_figures(session, settings, day, mode), settings, language)
+
+
+def report_of(figures: DayFigures, settings: Settings, language: Language) -> Report:
+    """Return the words of a day's figures."""
     title = say(language, "report.daily_title", day=figures.date.isoformat(), mode=figures.mode)
     zone = ZoneInfo(settings.engine.trading_day_timezone)
     return Report(title, "\n".join(_lines(figures, language, zone)), figures)
@@ -71,7 +75,7 @@ def _money(figures: DayFigures, language: Language) -> list[str]:
             unrealized=signed(money.unrealized), fees=amount(money.fees),
             funding=signed(money.funding),
         ),
-        say(language, "report.day_drawdown", drawdown=share(money.max_drawdown)),
+        say(language, "report.day_drawdown", drawdown=fall(money.max_drawdown)),
     ]  # fmt: skip
 
 

@@ -119,13 +119,15 @@ class DayFigures(View):
 
 
 def day_figures(
-    session: Session, settings: Settings, day: Day | None = None, mode: str | None = None
-) -> DayFigures:
+    session: Session, settings: Settings, day: Day | None = None, mode: str | None = None,
+    until: datetime | None = None,
+) -> DayFigures:  # fmt: skip
     """Return the figures of a trading day.
 
     Args:
         day: None: the day of the newest figure.
         mode: tag of the daily books; None: that of the newest session of an engine.
+        until: only what was before, trading time.
 
     Raises:
         InputError: there are none of that day.
@@ -142,7 +144,9 @@ def day_figures(
         trading_day = calendar.day_of(to_ms(newest.at) - 1)
     else:
         trading_day = day_named(settings, day)
-    return _figures(session, tag, run, calendar, trading_day)
+    end = to_datetime(trading_day.end_ms)
+    limit = end if until is None else min(until, end)
+    return _figures(session, tag, run, calendar, trading_day, limit)
 
 
 def day_named(settings: Settings, day: Day) -> TradingDay:
@@ -153,17 +157,18 @@ def day_named(settings: Settings, day: Day) -> TradingDay:
 
 
 def _figures(
-    session: Session, tag: str, newest_run: RunRow, calendar: TradingCalendar, day: TradingDay
+    session: Session, tag: str, newest_run: RunRow, calendar: TradingCalendar, day: TradingDay,
+    limit: datetime,
 ) -> DayFigures:  # fmt: skip
     named = date.fromisoformat(day.name)
     row = daily.summary_of(session, named, tag)
     run = (session.get(RunRow, row.run_id) if row else None) or newest_run
     run_id = run.id or 0
     start, end = to_datetime(day.start_ms), to_datetime(day.end_ms)
-    if row is not None and report_rows.is_final(session, tag, named):
+    if row is not None and limit == end and report_rows.is_final(session, tag, named):
         money, until = _of_row(row), end
     else:
-        money, until = _so_far(session, run_id, tag, calendar, day)
+        money, until = _so_far(session, run_id, tag, calendar, day, limit)
     closed = closed_trades(session, run_id, start, until, limit=_MOST)
     ranked = sorted(closed, key=lambda trade: (trade.realized_pnl, trade.id))
     return DayFigures(
@@ -171,9 +176,9 @@ def _figures(
         is_simulated=run.kind != "live", since=start, until=until, is_over=until >= end,
         money=money, best=ranked[-1] if ranked else None, worst=ranked[0] if ranked else None,
         open_positions=tuple(report_rows.held_at(session, run_id, until)),
-        refused=_refused(session, run_id, day),
+        refused=_refused(session, run_id, day.start_ms, to_ms(limit)),
         seconds=_seconds(report_rows.states(session, run_id, start, until), start, until),
-        alerts=_alerts(report_rows.alert_counts(session, run_id, start, end)),
+        alerts=_alerts(report_rows.alert_counts(session, run_id, start, limit)),
         before=_before(report_rows.days_before(session, tag, named, BEFORE)),
     )  # fmt: skip
 
@@ -186,10 +191,11 @@ def _of_row(row: DailyAccountSummaryRow) -> Money:
 
 
 def _so_far(
-    session: Session, run_id: int, tag: str, calendar: TradingCalendar, day: TradingDay
+    session: Session, run_id: int, tag: str, calendar: TradingCalendar, day: TradingDay,
+    limit: datetime,
 ) -> tuple[Money, datetime]:  # fmt: skip
     """Sum up a day that goes on, or that was left before it ended."""
-    point = daily.last_point(session, run_id, to_datetime(day.end_ms))
+    point = daily.last_point(session, run_id, limit)
     if point is None or to_ms(point.at) <= day.start_ms:
         raise InputError(_no_figures(session, tag, day))
     found = DailyBooks(run_id, tag, calendar).until(session, to_ms(point.at))
@@ -209,11 +215,11 @@ def _no_figures(session: Session, tag: str, day: TradingDay) -> str:
     return f"day was {day.name}, days with figures of {tag}: {allowed}"
 
 
-def _refused(session: Session, run_id: int, day: TradingDay) -> tuple[Refused, ...]:
+def _refused(session: Session, run_id: int, start_ms: int, end_ms: int) -> tuple[Refused, ...]:
     """Return the rules that refused most; hours are UTC's, which a zone may cut in two."""
     counts: Counter[str] = Counter()
-    for found in refusals_by_hour(session, run_id, day.start_ms, width_ms=HOUR_MS):
-        if found.start_ms < day.end_ms:
+    for found in refusals_by_hour(session, run_id, start_ms, width_ms=HOUR_MS):
+        if found.start_ms < end_ms:
             counts[found.rule] += found.decisions
     ranked = sorted(counts.items(), key=lambda x: (-x[1], x[0]))
     return tuple(Refused(rule, n) for rule, n in ranked[:_TOP])

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Engine
 
-from auto_trading.reports.daily import daily_report
+from auto_trading.reports.chart_data import CHART
+from auto_trading.reports.daily import report_of
+from auto_trading.reports.day_figures import day_figures
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.errors import TradingError
@@ -31,9 +33,16 @@ def text_of(
     try:
         day, mode = date.fromisoformat(data["date"]), str(data["mode"])
         with unit_of_work(reader, "the report of a day") as session:
-            report = daily_report(session, settings, language, day, mode)
+            figures = day_figures(session, settings, day, mode, _until(data))
     except (TradingError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         line = " ".join(str(error).split())
         log.warning("a daily summary goes in short: %s: %s", type(error).__name__, line)
         return None
+    report = report_of(figures, settings, language)
     return f"{report.title}\n{report.text}"
+
+
+def _until(data: Mapping[str, Any]) -> datetime | None:
+    """Return up to when the stored message tells: sent late, it says the same."""
+    chart = data.get(CHART)
+    return None if chart is None else datetime.fromisoformat(chart["to"])

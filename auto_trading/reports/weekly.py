@@ -9,6 +9,7 @@ from auto_trading.reports.week_figures import FEW, Closed, WeekFigures, week
 from auto_trading.reports.wording import (
     NOTHING,
     amount,
+    fall,
     percent,
     share,
     signed,
@@ -67,7 +68,7 @@ def _days(figures: WeekFigures, language: Language) -> list[str]:
         named = f"{day.date:%m-%d} {weekday(day.date, language)}"
         wins = f"{day.wins}/{day.losses}"
         rows.append(
-            [named, signed(day.net), percent(day.fraction), share(day.max_drawdown), wins]
+            [named, signed(day.net), percent(day.fraction), fall(day.max_drawdown), wins]
         )  # fmt: skip
     return table(rows)
 
@@ -76,7 +77,7 @@ def _money(figures: WeekFigures, language: Language) -> list[str]:
     return [
         say(
             language, "report.week_net", net=signed(figures.net), currency=figures.currency,
-            percent=percent(figures.growth), drawdown=share(figures.max_drawdown),
+            percent=percent(figures.growth), drawdown=fall(figures.max_drawdown),
         ),
         _costs(figures, language),
     ]  # fmt: skip

@@ -53,6 +53,15 @@ def share(fraction: Decimal | float | None) -> str:
     return f"{(Decimal(fraction) * 100).quantize(_TENTH)} %"
 
 
+def fall(fraction: Decimal) -> str:
+    """Return a drawdown in percent; it has no sign.
+
+    >>> fall(Decimal("0.01234"))
+    '1.23 %'
+    """
+    return f"{amount(fraction * 100)} %"
+
+
 def hours(seconds: int, language: Language) -> str:
     """Return a length of time in hours and minutes."""
     minutes = round(seconds / 60)

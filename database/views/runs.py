@@ -97,6 +97,6 @@ def told_of(session: Session, run_id: int, now: datetime) -> Mapping[str, Any] |
     None: no engine holds the lease with this run at `now`, system time.
     """
     row = lease.read(session)
-    if row is None or row.run_id != run_id or not row.owner or row.expires_at < row.heartbeat_at:
+    if row is None or row.run_id != run_id or not row.owner or row.expires_at <= now:
         return None
     return row.view

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -446,6 +448,22 @@ def test_a_script_works_from_any_folder(tmp_path: Path, database: Engine) -> Non
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["end"] == "nothing"
+
+
+def test_what_a_script_starts_finds_the_platform_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that is started from any folder is a process of its own."""
+    door = runpy.run_path(str(ROOT / "scripts" / "door.py"))
+    seen: list[tuple[list[str], str]] = []
+    monkeypatch.setattr(
+        "crypto_trader_pro.cli.entry.main",
+        lambda: seen.append((list(sys.argv), os.environ["PYTHONPATH"])),
+    )
+    monkeypatch.setattr(sys, "path", ["/nowhere", *sys.path])
+    monkeypatch.setattr(sys, "argv", ["halt_new_orders.py", "--json"])
+    monkeypatch.setenv("PYTHONPATH", "/own")
+    door["run"]("halt-new-orders")
+    assert seen == [(["halt_new_orders.py", "halt-new-orders", "--json"], f"{ROOT}:/own")]
+    assert sys.path[0] == str(ROOT)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,13 @@ from tests.browser.visits import Visit as Visit  # so that a test finds it here 
 from tests.engines import command
 from tests.market_data import ROOT
 
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # where the consoles are
+]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip every test of this folder where no browser is installed."""
@@ -72,12 +79,6 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")  # no longer: while it is open, no test may run a loop of its own
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # the consoles
-            ],  # fmt: skip
-        )
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield found
         found.close()

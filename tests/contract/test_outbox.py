@@ -211,7 +211,8 @@ def test_what_failed_is_tried_at_once_and_what_was_given_up_once_more(
     with unit_of_work(database) as session:
         with pytest.raises(InputError, match=f"message {row_id} is waiting, allowed: one that has"):
             messages.send_again(session, row_id, after(2))
-        assert messages.give_up(session, "email", "switched off") == 1
+        assert messages.give_up(session, "email", "switched off", T0 - timedelta(seconds=1)) == 0
+        assert messages.give_up(session, "email", "switched off", T0) == 1
     assert (rows(database)[0].status, rows(database)[0].last_error) == ("failed", "switched off")
     with unit_of_work(database) as session:
         row = messages.send_again(session, row_id, after(3))

@@ -146,7 +146,7 @@ def test_the_text_of_a_day(database: Engine, monday: int) -> None:
         "The day so far, until 21:00 KST.",
         "Equity: 10,000.00 -> 10,060.00 USDT, +60.00 (+0.60 %).",
         "Realised +60.00 (after fees 3.50, funding +0.50), unrealised -2.00.",
-        "Largest drawdown of the day: 1.0 %.",
+        "Largest drawdown of the day: 1.00 %.",
         "Nothing was closed.",  # these orders carry no result of their own
         "Open positions: 1 (ETH/USDT short -1.50).",
         "Refused most often by: waiting after an exit 2, daily loss 1.",
@@ -252,11 +252,11 @@ SIMULATED: no real money was at stake.
 2024-01-01 to 2024-01-07, 3 trading days with figures.
 
 day            net    change  drawdown  won/lost
-01-01 Mon  +100.00  +10.00 %     1.0 %       1/1
-01-02 Tue   -50.00   -4.55 %     1.0 %       1/1
-01-07 Sun   +30.00   +2.86 %     1.0 %       1/1
+01-01 Mon  +100.00  +10.00 %    1.00 %       1/1
+01-02 Tue   -50.00   -4.55 %    1.00 %       1/1
+01-07 Sun   +30.00   +2.86 %    1.00 %       1/1
 
-Net: +80.00 USDT (+8.00 %), largest drawdown 10.0 %.
+Net: +80.00 USDT (+8.00 %), largest drawdown 10.00 %.
 Costs: fees 10.00, funding -1.00; fees are 145.77 bp of the traded value and take 11.0 % of the \
 gross result of +91.00.
 Hit rate: 1 of 3 positions, 33.3 % (95 % interval 6.1 % to 79.2 %).
@@ -389,6 +389,12 @@ def test_the_picture_and_the_full_text_of_a_daily_summary(
     full = text_of(database, "DAILY_SUMMARY", data, ENGLISH, SETTINGS)
     assert full is not None
     assert full.startswith("Trading day 2024-01-01 (paper-exchange)\nSIMULATED")
+    assert "-> 10,060.00 USDT" in full
+    stored(database, a_summary(monday, 1, "10000", "10400"), final(1))  # the day went on
+    late = {**data, "chart": equity_data(monday, after(-9 * HOUR), after(4 * HOUR))}
+    told = text_of(database, "DAILY_SUMMARY", late, ENGLISH, SETTINGS)
+    assert told is not None
+    assert "until 12:00 KST.\nEquity: 10,000.00 -> 9,999.00 USDT" in told  # as of 03:00 UTC
     assert caplog.records == []
 
 

@@ -154,8 +154,9 @@ def test_what_silence_skipped_is_made_up_for(database: Database) -> None:
     life.ask(K.CLOSE_ALL, OVER_90)
     at(life, 2, 6, 100)
     at(life, 2, 45, 100)  # steps 2 to 5 are due: 4 of the 9 that are left
-    at(life, 2, 46, 100)
-    assert life.lots[0] == 5
+    for second in (46, 47, 48):
+        at(life, 2, second, 100)
+        assert life.lots[0] == 5
     close(life, 4, 100)  # a candle counts as well: all of it is due
     at(life, 5, 1, 100)
     assert life.lots[0] == 0
@@ -203,6 +204,23 @@ def test_a_position_that_came_later_is_left_alone(database: Database) -> None:
     at(life, 6, 30, 100)
     at(life, 6, 50, 100)
     assert life.lots[1] == 9
+
+
+def test_a_reversal_in_the_same_instant_is_another_position(database: Database) -> None:
+    life = a_session(database)
+    alice = {"strategy": "alice", "symbol": BTC, "stop_pct": "20", "target_pct": "20"}
+    life.ask(K.SIGNAL, {**alice, "action": "buy"})
+    at(life, 2, 5, 100)
+    life.ask(K.CLOSE_ALL, OVER_90)
+    life.ask(K.RESUME)
+    at(life, 2, 6, 100)
+    assert code(life.ask(K.SIGNAL, {**alice, "action": "sell"})) == "answer.proposed"
+    for second in (16, 30, 59):
+        at(life, 2, second, 100)
+        the_books_agree(life)
+    assert life.lots[0] == -9
+    assert account_report(life.session)["leaving"] == []
+    it_repeats(life)
 
 
 def test_a_stop_out_that_fills_in_part_drops_the_rest(database: Database) -> None:

@@ -93,8 +93,12 @@ def engine(site: Site) -> Engine:
     return Engine(site, run)
 
 
+@pytest.fixture(autouse=True)
+def _read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auto_trading.http.metrics.READ_SECONDS", 0.0)
+
+
 def _metrics(site: Site) -> dict[str, float]:
-    time.sleep(1.05)  # a reading is kept for a second
     answer = site.http.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     return {
@@ -161,10 +165,10 @@ def test_a_locked_database_takes_no_signal(site: Site) -> None:
     assert site.post(key, a_signal()).status_code == 202
     file = site.folder / "database.db"
     with locked(file):
-        answer = site.post(key, a_signal(alert_id="not now"))
+        answer = site.post(key, a_signal(alert_id="later"))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert [row.alert_id == "not now" for row in site.journal(strategy)] == [False]
-    assert site.post(key, a_signal(alert_id="not now")).status_code == 202
+    assert [row.alert_id == "later" for row in site.journal(strategy)] == [False]
+    assert site.post(key, a_signal(alert_id="later")).status_code == 202
 
 
 def test_everything_that_trading_needs_is_named(site: Site, engine: Engine) -> None:
@@ -263,10 +267,23 @@ def test_a_port_in_use_is_one_line_and_tried_again(
 def test_outside_of_loopback_details_need_a_token(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    with a_site(tmp_path_factory.mktemp("outside"), host="0.0.0.0") as open_site:
+    folder = tmp_path_factory.mktemp("outside")
+    with a_site(folder, host="0.0.0.0") as open_site:  # noqa: S104  the case in question
         assert open_site.http.get("/metrics").status_code == 401
         assert open_site.http.get("/health").json() == {"status": "down"}
         assert open_site.http.get("/ready").json() == {"ready": False}
         headers = {"authorization": f"Bearer {open_site.token('prometheus')}"}
         assert open_site.http.get("/metrics", headers=headers).status_code == 200
         assert "engine" in open_site.http.get("/health", headers=headers).json()
+
+
+def test_a_reading_is_kept_for_a_second(
+    site: Site, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auto_trading.http.metrics.READ_SECONDS", 60.0)
+    engine.beat()
+    first = _metrics(site)
+    engine.beat({**VIEW, "equity": "1"})
+    assert _metrics(site)["ctp_equity['USDT']"] == first["ctp_equity['USDT']"] == 99998.75
+    monkeypatch.setattr("auto_trading.http.metrics.READ_SECONDS", 0.0)
+    assert _metrics(site)["ctp_equity['USDT']"] == 1

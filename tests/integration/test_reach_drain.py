@@ -30,6 +30,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look often, and wait a tenth of a second where five are waited."""
     monkeypatch.setattr(drain, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(outbox, "FIRST_PAUSE", timedelta(seconds=0.1))
+    monkeypatch.setattr(lane, "GRACE", timedelta(seconds=0.3))
 
 
 @pytest.fixture
@@ -236,7 +237,8 @@ def test_a_channel_is_rebuilt_when_its_settings_change(world_of: Maker, peer: Ht
         return True
 
     world.write("too early")
-    play(world, lambda: world.states() == ["failed"], on, more,
+    # the engine goes by the new settings first, and tells a message at once
+    play(world, lambda: world.states() == ["failed"], more, on,
          lambda: world.states() == ["failed", "sent"])  # fmt: skip
     assert texts(peer) == ["later"]
 

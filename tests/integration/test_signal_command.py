@@ -10,19 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import Engine as Database
 
-from auto_trading.operations import Answer
 from auto_trading.session_inputs import Connection
-from crypto_trader_pro.cli.asked_text import answer_text
 from crypto_trader_pro.domain.enums import CommandKind, OrderRole
 from crypto_trader_pro.risk.rules import CODES, RiskInputs, evaluate
-from tests.builders import MINUTE, START_MS, finished
+from tests.builders import MINUTE, START_MS
 from tests.reaching import (
     BTC,
-    BTC_SPOT,
     ETH,
     TENTH,
     a_database,
@@ -30,13 +25,14 @@ from tests.reaching import (
     at,
     close,
     code,
+    decided_outside,
     it_repeats,
+    no_candle,
     orders,
     rows,
-    the_books_agree,
-    with_a_long,
+    signal,
 )
-from tests.sessions import Life, closed, tick
+from tests.sessions import tick
 from utils.texts import Language, catalogue
 
 K = CommandKind
@@ -48,26 +44,6 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     folder: Path = tmp_path_factory.mktemp("signals")
     with a_database(folder) as made:
         yield made
-
-
-def signal(life: Life, action: str = "buy", symbol: str | None = BTC, **more: Any) -> Answer:
-    strategy = more.pop("strategy", "alice")
-    payload = {"strategy": strategy, "action": action, "symbol": symbol, **more}
-    answer = life.ask(K.SIGNAL, payload)
-    the_books_agree(life)
-    for language in Language:  # every answer has its words
-        said = answer_text(answer.data, language)
-        assert code(answer) in catalogue(language)
-        assert "{" not in said
-        assert str(answer.data["code"]) not in said
-    return answer
-
-
-def decisions(life: Life) -> list[tuple[Any, ...]]:
-    return rows(
-        life, "SELECT at_ms - 1704067320000, symbol, outcome, first_refusal, lots, strategy"
-        " FROM decisions WHERE run_id = :run AND strategy LIKE 'webhook:%' ORDER BY id",
-    )  # fmt: skip
 
 
 # --- an entry -----------------------------------------------------------------------------------
@@ -83,7 +59,7 @@ def test_a_buy_goes_the_way_of_every_other_wish(database: Database) -> None:
         "order_type": "market", "quantity": "10", "price": "100",
     }  # fmt: skip
     # one ms after the candle's close, at which the strategies' decisions are stored
-    assert decisions(life) == [(1, BTC, "ordered", None, 10, "webhook:alice")]
+    assert decided_outside(life) == [(1, BTC, "ordered", None, 10, "webhook:alice")]
     at(life, 2, 5, 100)
     assert life.lots == [10, 0]
     query = "SELECT role, order_type, price, strategy, status FROM orders WHERE run_id = :run"
@@ -200,22 +176,17 @@ def test_new_risk_is_refused_and_the_decision_stored(
         life.take(Connection(NOW, is_lost=True))
     elif way == "dark":
         life.take(tick(2, 59, 100))
-        life.take(_gap(life))
+        life.take(no_candle(life))
     elif way == "old":  # 2 candles without one are too many: the price's time has gone on
         life.session.engine.now_ms += 2 * MINUTE + 1
     assert code(signal(life)) == expected
-    (stored,) = decisions(life)
+    (stored,) = decided_outside(life)
     outcome = "dark" if way == "dark" else "refused"
     refusal = {"refused.safety": "safety", "refused.data_gate": "data_gate",
                "refused.no_candle": None}.get(expected, "trading_state")  # fmt: skip
     assert stored[2:4] == (outcome, refusal)
     assert not life.parts.executor.orders
     it_repeats(life)
-
-
-def _gap(life: Life) -> Any:
-
-    return closed(2, *(None for _ in life.lots))
 
 
 NONSENSE = [
@@ -276,7 +247,7 @@ def test_a_second_entry_on_the_same_candle_is_refused(database: Database) -> Non
     assert code(again) == "refused.duplicate_bar"
     close(life, 2, 100)
     assert code(signal(life)) == "answer.proposed"
-    instants = [row[0] for row in decisions(life)]
+    instants = [row[0] for row in decided_outside(life)]
     assert len(set(instants)) == len(instants) == 5
     it_repeats(life)
 
@@ -302,7 +273,7 @@ def test_a_thousand_wishes_in_one_instant_are_stored_one_by_one(database: Databa
     life.session.engine.now_ms = START_MS + 3 * MINUTE - 1
     for _ in range(4):
         signal(life, stop_pct="0.000001", strategy="bob")
-    instants = [row[0] - MINUTE for row in decisions(life)]
+    instants = [row[0] - MINUTE for row in decided_outside(life)]
     assert instants == [-1, 1, 2, 3]
     close(life, 2, 100)
     it_repeats(life)
@@ -317,271 +288,3 @@ def test_copies_of_one_alert_are_one_intent(database: Database) -> None:
                         command_id="alert-7")  # fmt: skip
         assert copy == first
     assert len(orders(life, OrderRole.ENTRY)) == 1
-
-
-# --- the other way round ------------------------------------------------------------------------
-
-
-def test_a_sale_of_own_coins_closes_and_opens_nothing(database: Database) -> None:
-    life = a_session(database, symbols=(BTC_SPOT,))
-    assert code(signal(life, "sell", BTC_SPOT)) == "refused.direction"
-    signal(life, "buy", BTC_SPOT)
-    at(life, 2, 5, 100)
-    foreign = signal(life, "sell", BTC_SPOT, strategy="bob")
-    assert code(foreign) == "refused.position_open"
-    answer = signal(life, "sell", BTC_SPOT)
-    assert (code(answer), answer.data["quantity"]) == ("answer.position_closing", "10")
-    again = signal(life, "sell", BTC_SPOT)
-    assert again.data["client_order_id"] == answer.data["client_order_id"]
-    at(life, 2, 6, 100)
-    assert life.lots == [0]
-    assert [row[2] for row in decisions(life)] == [
-        "refused", "ordered", "refused", "closed", "hold"
-    ]  # fmt: skip
-    it_repeats(life)
-
-
-def test_on_a_perpetual_the_opposite_reverses(database: Database) -> None:
-    life = a_session(database)
-    signal(life)
-    at(life, 2, 5, 100)
-    answer = signal(life, "sell", capital="1100")  # what leaves frees the capital
-    assert (code(answer), answer.data["quantity"]) == ("answer.proposed", "9")
-    assert answer.data["closing"] != answer.data["client_order_id"]
-    at(life, 2, 6, 100)
-    assert life.lots == [-9, 0]
-    the_books_agree(life)
-    it_repeats(life)
-
-
-@pytest.mark.parametrize("way", ["paused", "stopped"])
-def test_the_opposite_closes_even_where_nothing_may_be_entered(
-    database: Database, way: str
-) -> None:
-    life = a_session(database)
-    signal(life)
-    at(life, 2, 5, 100)
-    life.ask(K.PAUSE if way == "paused" else K.STOP)
-    answer = signal(life, "sell")
-    assert (code(answer), answer.data["refusal"]) == ("answer.position_closing", "trading_state")
-    at(life, 2, 6, 100)
-    assert life.lots == [0, 0]
-    it_repeats(life)
-
-
-# --- close and cancel ---------------------------------------------------------------------------
-
-
-def test_a_strategy_closes_its_own_and_nothing_else(database: Database) -> None:
-    life = with_a_long(database)  # the script's
-    signal(life, symbol=ETH)
-    at(life, 2, 6, 100)
-    assert life.lots == [10, 9]
-    assert code(signal(life, "close", BTC)) == "refused.not_owned"
-    assert code(signal(life, "close", ETH, strategy="bob")) == "refused.not_owned"
-    answer = signal(life, "close_all", None)
-    assert (code(answer), answer.data["positions"]) == ("answer.own_closing", 1)
-    at(life, 2, 7, 100)
-    assert life.lots == [10, 0]
-    assert signal(life, "close_all", None).data["positions"] == 0
-    assert orders(life, OrderRole.EXIT) == [(ETH, "filled", "webhook")]
-    it_repeats(life)
-
-
-@pytest.mark.parametrize("way", ["paused", "stopped", "lost", "old", "dark", "halted"])
-def test_only_an_emergency_keeps_a_strategy_from_closing(database: Database, way: str) -> None:
-    life = a_session(database, flatten_on=())
-    signal(life)
-    at(life, 2, 5, 100)
-    if way == "lost":
-        life.take(Connection(NOW, is_lost=True))
-    elif way == "old":
-        life.session.engine.now_ms += 10 * MINUTE
-    elif way == "dark":
-        life.take(_gap(life))
-    else:
-        kinds = {"paused": K.PAUSE, "stopped": K.STOP, "halted": K.EMERGENCY_STOP}
-        life.ask(kinds[way])
-    answer = signal(life, "close")
-    if way == "halted":
-        assert answer.data == {"code": "refused.latched", "trigger": "MANUAL_STOP"}
-        assert code(signal(life, "sell")) == "refused.latched"
-        return
-    assert code(answer) == "answer.own_closing"
-    at(life, 13, 6, 100)
-    assert life.lots == [0, 0]
-    it_repeats(life)
-
-
-def test_own_entries_are_taken_back_and_no_others(database: Database) -> None:
-    life = a_session(database, buys=True)  # the script's entry of BTC works
-    signal(life, symbol=ETH, order_type="limit", price="90")
-    assert signal(life, "cancel", BTC).data["count"] == 0
-    assert signal(life, "cancel", None, strategy="bob").data["count"] == 0
-    assert signal(life, "cancel", None).data["count"] == 1
-    assert orders(life, OrderRole.ENTRY) == [
-        (BTC, "working", ""), (ETH, "canceled", "asked")
-    ]  # fmt: skip
-    signal(life, symbol=ETH, order_type="limit", price="90", strategy="bob")
-    answer = signal(life, "close", ETH, strategy="bob")  # not filled yet: it will not be
-    assert answer.data["canceled"] == 1
-    it_repeats(life)
-
-
-# --- limit orders -------------------------------------------------------------------------------
-
-
-def test_a_limit_rests_until_the_market_trades_through_it(database: Database) -> None:
-    life = a_session(database)
-    answer = signal(life, order_type="limit", price="95.9", quantity="5", stop_pct="10")
-    assert (answer.data["order_type"], answer.data["price"]) == ("limit", "95")  # a buy: down
-    for k in range(2, 6):  # it outlives any entry to the market
-        at(life, k, 5, 95)
-        close(life, k, 96)
-    assert life.lots == [0, 0]
-    assert life.parts.executor.busy(0)
-    life = life.reborn()
-    at(life, 6, 5, 94)
-    assert life.lots == [5, 0]
-    query = "SELECT order_type, price, status FROM orders WHERE run_id = :run ORDER BY 1"
-    # 10 % of 95 are up to whole units 10; 2 % are 2
-    assert rows(life, query) == [
-        ("limit", "95", "filled"),
-        ("stop_market", "85", "working"),
-        ("take_profit", "97", "working"),
-    ]
-    assert rows(life, "SELECT price, is_maker, fee FROM fills WHERE run_id = :run") == [
-        ("95", 1, "0.2375"),  # 475 at 0.05 %
-    ]
-    assert life.parts.risk.state()["_reserved"] == 0
-    it_repeats(life)
-
-
-def test_a_limit_that_the_market_is_beyond_takes_what_is_there(database: Database) -> None:
-    """A tenth of 20 lots is 2: the rest is taken at the following prices, below the limit too."""
-    life = a_session(database)
-    signal(life, order_type="limit", price="105", quantity="5", stop_pct="50", target_pct="20")
-    close(life, 2, 100, volume=20)
-    for second, price in ((5, 100), (6, 101), (7, 106), (8, 105), (9, 104)):
-        at(life, 3, second, price)
-    found = rows(life, "SELECT size, price, is_maker FROM fills WHERE run_id = :run ORDER BY id")
-    assert found == [("2", "100", 0), ("2", "101", 0), ("1", "105", 1)]
-    assert life.lots == [5, 0]
-    it_repeats(life)
-
-
-def test_a_limit_of_a_sale_is_rounded_up(database: Database) -> None:
-    life = a_session(database)
-    answer = signal(life, "sell", order_type="limit", price="104.1", quantity="5")
-    assert answer.data["price"] == "105"
-    at(life, 2, 5, 105)
-    assert life.lots == [0, 0]
-    at(life, 2, 6, 106)
-    assert life.lots == [-5, 0]
-
-
-def test_a_limit_ends_with_its_time_even_after_a_restart(database: Database) -> None:
-    life = a_session(database)
-    signal(life, order_type="limit", price="95", valid_seconds=90, stop_pct="10")
-    at(life, 3, 29, 100)
-    life = life.reborn()
-    assert len(life.parts.executor.orders) == 3
-    at(life, 3, 30, 94)  # of what comes in the same instant it is filled
-    assert life.lots == [10, 0]
-    late = a_session(database)
-    signal(late, order_type="limit", price="95", valid_seconds=90)
-    at(late, 3, 30, 100)
-    at(late, 3, 31, 94)
-    assert late.lots == [0, 0]
-    assert orders(late, OrderRole.ENTRY) == [(BTC, "canceled", "time_to_live")]
-    assert late.parts.risk.state()["_reserved"] == 0
-    for one in (life, late):
-        it_repeats(one)
-
-
-def test_a_limit_outside_the_collar_is_refused(database: Database) -> None:
-    """5 % of 100: 95 is at its edge, 94 is not."""
-    life = a_session(database, TENTH._replace(collar_rate=5_000_000))
-    answer = signal(life, order_type="limit", price="94")
-    assert (code(answer), answer.data["price"], answer.data["reference"]) == (
-        "refused.price_collar", "94", "100"
-    )  # fmt: skip
-    assert code(signal(life, order_type="limit", price="95")) == "answer.proposed"
-
-
-def test_a_limit_is_sized_at_its_own_price(database: Database) -> None:
-    """A tenth of 10,000 at 80 is 12 lots; two whole tenths of leverage would be too much."""
-    life = a_session(database)
-    answer = signal(life, order_type="limit", price="80")
-    assert answer.data["quantity"] == "12"
-    assert life.parts.executor.reserved_by("webhook:alice") == 96_096_000_000  # 960 and 0.1 %
-
-
-# --- whatever happens ---------------------------------------------------------------------------
-
-PRICES = st.integers(80, 120)
-WISHES = st.fixed_dictionaries(
-    {"action": st.sampled_from(["buy", "sell", "buy", "sell", "close", "close_all", "cancel"]),
-     "symbol": st.sampled_from([BTC, ETH]), "strategy": st.sampled_from(["alice", "bob"])},
-    optional={
-        "quantity": st.integers(1, 30).map(str), "size_pct": st.integers(1, 100).map(str),
-        "capital": st.integers(50, 3000).map(str), "stop_pct": st.integers(1, 50).map(str),
-        "limit": PRICES.map(str), "valid_seconds": st.integers(1, 100),
-    },
-)  # fmt: skip
-COMMANDS = st.sampled_from([K.PAUSE, K.RESUME, K.CLOSE_ALL, K.STOP, K.START, K.CANCEL_ENTRIES])
-EVENTS = st.lists(
-    st.one_of(
-        st.tuples(st.just("wish"), WISHES),
-        st.tuples(st.just("price"), PRICES),
-        st.tuples(st.just("candle"), PRICES),
-        st.tuples(st.just("command"), COMMANDS),
-        st.tuples(st.just("reborn"), st.just(0)),
-    ),
-    min_size=4, max_size=16,
-)  # fmt: skip
-
-
-@settings(
-    max_examples=15, deadline=None, derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
-@given(events=EVENTS)
-def test_no_wish_is_larger_than_it_may_be_and_the_books_agree(
-    database: Database, events: list[tuple[str, Any]]
-) -> None:
-    life = a_session(database)
-    candle, second = 2, 1
-    for what, value in events:
-        if what == "wish":
-            wished = dict(value)
-            limit = wished.pop("limit", None)
-            if limit is not None:
-                wished |= {"order_type": "limit", "price": limit}
-            _check(life, signal(life, **wished), wished)
-        elif what == "price":
-            at(life, candle, second, value)
-            second = min(59, second + 2)
-        elif what == "candle":
-            close(life, candle, value)
-            candle, second = candle + 1, 1
-        elif what == "command":
-            life.ask(value, {"over_seconds": 20} if value is K.CLOSE_ALL else {})
-        else:
-            life = life.reborn()
-        the_books_agree(life)
-    finished(life.session.settle())
-    it_repeats(life)
-
-
-def _check(life: Life, answer: Answer, wished: dict[str, Any]) -> None:
-    if code(answer) != "answer.proposed":
-        return
-    lots = int(answer.data["quantity"])
-    price = int(answer.data["price"])
-    equity = life.parts.risk.equity // 10**8
-    assert 1 <= lots * price <= equity / 10 + 1
-    assert lots <= int(wished.get("quantity", lots))
-    capital = int(wished.get("capital", 10**9))
-    assert lots * price <= capital
-    assert lots * price <= min(capital, equity + 1) * int(wished.get("size_pct", 100)) / 100

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from auto_trading import why
+from auto_trading.parity.comparing import compare
 from auto_trading.reexecution import reexecuted
 from auto_trading.session_replay import repeat
 from crypto_trader_pro.domain.enums import CommandKind
@@ -78,6 +79,7 @@ def test_the_record_repeats_it(recording: Recording) -> None:
     answer = repeat(recording.database, "r1", recording.var_dir, lambda: NOW)
     assert answer["identical"] is True
     assert answer["decisions"] == len(decisions(recording)) // 2
+    assert compare(recording.database, "r1", recording.var_dir).repeats  # `parity` plays it too
 
 
 def test_every_decision_is_made_again_the_same(recording: Recording) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -81,7 +82,7 @@ def test_an_empty_list_denies(file: Path, peer: TelegramPeer) -> None:
 
 
 def test_who_is_known_hears_why_it_was_refused_once_in_a_while(bot: Bot) -> None:
-    refusals = [
+    refusals: list[tuple[dict[str, Any], str]] = [
         ({"forward_origin": {"type": "user"}}, "forwarded messages"),
         ({"via_bot": BOT}, "messages of other bots"),
         ({"at": NOW - timedelta(seconds=61)}, "came too late"),

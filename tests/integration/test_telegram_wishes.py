@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from auto_trading import engine_file
+from auto_trading.engine_file import EngineFile
 from crypto_trader_pro.domain.enums import CommandKind
 from database.auto_trading_db import open_database
 from tests.rows import an_alert, stored
 from tests.telegram_bot import FAST, OTHER, Bot, add_account, later
 from tests.telegram_peer import HANG, TelegramPeer, button_update, text_update
+from utils.processes import own_process
 
 YES, NO = "✅ Yes, do it", "✖ Cancel"
 
@@ -247,8 +250,9 @@ def test_a_stop_does_not_wait_for_the_database(
         assert "asked" in bot.answer(1)
         assert bot.flagged == [CommandKind.EMERGENCY_STOP]
         assert (file.parent / "control" / "emergency_stop").exists()
-        assert "Without the database only this is known." in bot.asked("/health")
         before = len(peer.texts())
+        bot.say("/health")  # it says how things are, whatever becomes of its row
+        bot.wait(lambda: any("<b>Health</b>" in t for t in peer.texts()))
         bot.say("/closeall")
         bot.wait(lambda: any("not done, the database does not answer" in t
                              for t in peer.texts()[before - 1 :]))  # fmt: skip
@@ -258,6 +262,23 @@ def test_a_stop_does_not_wait_for_the_database(
         texts = [(row.text, row.outcome) for row in bot.audit()]
         assert ("/emergency", "asked") in texts  # stored as soon as the database was back
         assert ("/closeall", "refused_busy") in texts
+
+
+def test_without_tables_the_engines_own_file_is_told(
+    rows: Engine, file: Path, peer: TelegramPeer
+) -> None:
+    me = own_process()
+    content = EngineFile(
+        me.host, me.pid, me.started, 1, "running", "active", "allowed", later(0).isoformat()
+    )
+    engine_file.write(file.parent, content)
+    with Bot(file, peer) as bot, sqlite3.connect(file) as direct:
+        direct.execute("ALTER TABLE engine_lease RENAME TO gone")
+        direct.commit()
+        status = bot.asked("/status")
+        assert "Without the database only this is known." in status
+        assert "Engine    running\nTrading   active\nEntries   allowed" in status
+        assert "⚠️" in bot.asked("/positions")
 
 
 def test_a_stop_overtakes_what_waits(rows: Engine, file: Path, peer: TelegramPeer) -> None:

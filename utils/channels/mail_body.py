@@ -73,6 +73,8 @@ font-size:13px;line-height:20px">$at<br>$product · $automatic</div>
 </body>
 </html>
 """)
+# where letters have one width; 49 of them fit on a phone
+_COLUMNS: Final = "font-family:Consolas,Menlo,D2Coding,monospace;font-size:12px;white-space:nowrap"
 _IMAGE: Final = Template("""\
 <tr><td class="cell" style="padding:16px 28px 0">
 <img src="cid:$cid" alt="$name" width="544" style="display:block;width:100%;max-width:544px;\
@@ -107,6 +109,8 @@ def text_of(seen: Shown, language: Language) -> str:
 
 
 def _indented(line: str) -> str:
-    """Keep the spaces that a line begins with: HTML would drop them."""
+    """Keep the spaces that a line begins with: HTML would drop them. Columns keep all of theirs."""
     text = line.lstrip(" ")
+    if "  " in text:  # a row of a table
+        return f'<span style="{_COLUMNS}">{line.replace(" ", "&nbsp;")}</span>'
     return "&nbsp;" * (len(line) - len(text)) + text

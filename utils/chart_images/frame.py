@@ -28,13 +28,13 @@ _UP_DOWN: Final = {
 }
 _DPI: Final = 100
 _POINT: Final = 72 / _DPI  # of a pixel
-_TITLE, _TEXT, _SMALL = 30, 20, 18  # heights of letters in pixels: read on a phone, too
+_TITLE, _TEXT, _SMALL = 34, 24, 22  # heights of letters in pixels: read on a phone, too
 _EDGE: Final = 22  # pixels around everything
-_HEAD: Final = 130  # pixels above the panels: title, subtitle, unit
-_FOOT: Final = 96  # pixels below them: words of the time axis, the zone
-_RIGHT: Final = 20  # pixels beside them: half of the last word below
+_HEAD: Final = 144  # pixels above the panels: title, subtitle, unit
+_FOOT: Final = 112  # pixels below them: words of the time axis, the zone
+_RIGHT: Final = 26  # pixels beside them: half of the last word below
 _GAP: Final = 10
-_BETWEEN: Final = 32  # pixels between two panels: unit of the lower one
+_BETWEEN: Final = 36  # pixels between two panels: unit of the lower one
 
 
 class Frame:
@@ -60,7 +60,7 @@ class Frame:
         places, words = ticks.of_values(low, high, count)
         panel.set_yticks(places, words, **self._font(_TEXT, MUTED))
         panel.annotate(
-            drawable(unit), (0, 1), (-8, 6), xycoords="axes fraction", textcoords="offset pixels",
+            drawable(unit), (0, 1), (-8, 12), xycoords="axes fraction", textcoords="offset pixels",
             ha="right", va="bottom", parse_math=False, **self._font(_SMALL, MUTED),
         )  # fmt: skip
 

@@ -50,6 +50,12 @@ def is_urgent(one: Incoming) -> bool:
     return one.command in URGENT
 
 
+def needs_database(one: Incoming) -> bool:
+    """False for stops, and for what tells whether all is well: they work without their row."""
+    asked = one.words[1] if one.press and one.words[0] == "v" and one.words[1:] else one.command
+    return not is_urgent(one) and asked not in about.WITHOUT_DATABASE
+
+
 class Carrier:
     """Carries out commands and presses of buttons.
 
@@ -229,7 +235,7 @@ class Carrier:
         """
         command_id, by = command_id_of(self._audit.bot, update_id), f"telegram:{one.user_id}"
         await self._threads.call(
-            2 * self._pace.call_seconds,
+            self._pace.ask_seconds,
             lambda: self._tools.ask(wish.kind, wish.payload, by, command_id),
         )
         what = f"{wish.what} {wish.about}".strip()

@@ -52,11 +52,8 @@ class _Request(HTTPXRequest):
 
     __slots__ = ("_words",)
 
-    def __init__(self, tls: ssl.SSLContext, words: OwnWords, seconds: float) -> None:
-        super().__init__(
-            read_timeout=seconds, write_timeout=seconds, connect_timeout=seconds,
-            pool_timeout=seconds, media_write_timeout=seconds, httpx_kwargs=options(tls),
-        )  # fmt: skip
+    def __init__(self, tls: ssl.SSLContext, words: OwnWords) -> None:
+        super().__init__(media_write_timeout=None, httpx_kwargs=options(tls))  # no limit but ours
         self._words = words
 
     async def do_request(
@@ -76,8 +73,7 @@ class _Bot(Bot):
     """Hands updates over as they came: one that the library cannot read does not hide others."""
 
     async def raw_updates(self, **data: Any) -> Any:
-        seconds = float(data["timeout"]) + (self.request.read_timeout or 0.0)
-        return await self._post("getUpdates", data, read_timeout=seconds)
+        return await self._post("getUpdates", data, read_timeout=None)  # the caller has a limit
 
 
 class Link:
@@ -90,7 +86,7 @@ class Link:
     def __init__(self, token: str, base_url: str, tls: ssl.SSLContext, pace: Pace) -> None:
         self._pace = pace
         words = OwnWords([token])
-        self._requests = [_Request(tls, words, pace.call_seconds) for _ in range(2)]
+        self._requests = [_Request(tls, words) for _ in range(2)]
         self._bot = _Bot(
             token, base_url=base_url,
             get_updates_request=self._requests[0], request=self._requests[1],
@@ -196,7 +192,7 @@ class Link:
 
     async def _once(self, work: Awaitable[_T], more: float = 0.0) -> _T:
         try:
-            async with asyncio.timeout(2 * self._pace.call_seconds + more):
+            async with asyncio.timeout(self._pace.call_seconds + more):
                 return await work
         except Trouble as error:
             trouble = error

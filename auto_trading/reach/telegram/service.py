@@ -18,7 +18,7 @@ from auto_trading.reach.telegram import admission
 from auto_trading.reach.telegram.admission import Incoming, Rules
 from auto_trading.reach.telegram.answers import escaped, local
 from auto_trading.reach.telegram.audit import Audit
-from auto_trading.reach.telegram.carrying import Carrier, is_urgent
+from auto_trading.reach.telegram.carrying import Carrier, is_urgent, needs_database
 from auto_trading.reach.telegram.confirming import Confirmations
 from auto_trading.reach.telegram.link import Link, Trouble, Update
 from auto_trading.reach.telegram.menu import registered
@@ -193,8 +193,8 @@ class _Poller:
         for one in came:
             if one.update_id not in recorded.new:
                 log.warning("chat update %d came again and was not obeyed", one.update_id)
-            elif recorded.is_stored or one.refusal is not None or is_urgent(one):
-                self._hand_on(one)  # a stop does not wait for a database
+            elif recorded.is_stored or one.refusal is not None or not needs_database(one):
+                self._hand_on(one)
             else:
                 self._busy(one, "telegram.no_database")
 
@@ -218,8 +218,8 @@ class _Poller:
         if code is not None:
             text = escaped(say(self._tools.language(), code, text=one.shown))
             self._spawn(self._write(one.chat_id, text))
-            if one.press:
-                self._spawn(self._carrier.noticed(one))
+        if one.press and not one.is_stranger:
+            self._spawn(self._carrier.noticed(one))
 
     async def _write(self, chat: int, text: str) -> None:
         await self._carrier.tell(chat, text)
