@@ -144,14 +144,7 @@ def _test(one: Sender) -> None:
     if shown is not None and shown.strategy_id == one.strategy.id:
         return  # its button stands beside the key
     with st.expander(text("signals_in.test_open"), icon=":material/send:"):
-        signals_test.typed(one.strategy.id, _secret(one.strategy.id))
-
-
-def _secret(strategy_id: int) -> str:
-    def find(session: Session) -> str:
-        return outside.secret_of(strategies.find(session, strategy_id))
-
-    return read(("signals secret", strategy_id), find).value or ""
+        signals_test.typed(one.strategy.id)
 
 
 def _rotate(strategy_id: int, where: str) -> None:

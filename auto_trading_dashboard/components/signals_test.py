@@ -13,12 +13,14 @@ from typing import Final
 
 import httpx
 import streamlit as st
+from sqlmodel import Session
 
-from auto_trading_dashboard import services
+from auto_trading_dashboard import outside, services
 from auto_trading_dashboard.components import figures, signals_reach, signals_words
 from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.queries import signals_in
 from auto_trading_dashboard.reading import read
+from database import strategies
 from utils.signal_messages import signature_of
 
 _SECONDS: Final = 5.0  # that the server may take; it steps back from a signal after 2.5
@@ -59,7 +61,7 @@ def button(strategy_id: int, key: str, secret: str) -> None:
     outcome(strategy_id)
 
 
-def typed(strategy_id: int, secret: str) -> None:
+def typed(strategy_id: int) -> None:
     """Draw the test of a key that only its keeper knows: it is typed and forgotten at once."""
     with st.form(f"signals_test_{strategy_id}", border=False, clear_on_submit=True):
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -69,7 +71,7 @@ def typed(strategy_id: int, secret: str) -> None:
             )  # fmt: skip
             st.form_submit_button(
                 text("signals_in.test"), key=f"signals_test_send_{strategy_id}",
-                icon=":material/send:", on_click=_send_typed, args=(strategy_id, secret),
+                icon=":material/send:", on_click=_send_typed, args=(strategy_id,),
             )  # fmt: skip
     outcome(strategy_id)
 
@@ -108,10 +110,13 @@ def _engine(number: int) -> str:
     return head if found is None else f"{head} {signals_words.became(found)}"
 
 
-def _send_typed(strategy_id: int, secret: str) -> None:
+def _send_typed(strategy_id: int) -> None:
+    def secret(session: Session) -> str:
+        return outside.secret_of(strategies.find(session, strategy_id))
+
     key = str(st.session_state.get(_FIELD, "")).strip()
     if _KEY.fullmatch(key):
-        _send(strategy_id, key, secret)
+        _send(strategy_id, key, read(("signals secret", strategy_id), secret).value or "")
     else:
         st.session_state[_TEST] = Sent(strategy_id, "", trouble=text("signals_in.test_no_key"))
 
