@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from auto_trading_dashboard import navigation, preferences, services
-from auto_trading_dashboard.components import ages, asking, figures, style
+from auto_trading_dashboard.components import ages, asking, figures, signals_key, style
 from auto_trading_dashboard.components.live import HEAD_SECONDS, guarded, live
 from auto_trading_dashboard.preferences import text
 from auto_trading_dashboard.queries import overview
@@ -42,6 +42,8 @@ def show() -> None:
         st.error(figures.escaped(text("page.folder", why=folder_fault)), icon=":material/error:")
     if fault := services.configuration_fault():
         st.error(figures.escaped(text("page.configuration", why=fault)), icon=":material/error:")
+    if page.url_path != "signals":
+        signals_key.leave()
     guarded(page.run)()
 
 
@@ -124,6 +126,9 @@ def _badges(reading: Reading[overview.Head]) -> list[str]:
             ),
             figures.badge(text(f"mode.{engine.mode}"), "blue", "school"),
         ]  # fmt: skip
+        if engine.account is not None and engine.account.get("paused"):
+            paused = figures.badge(text("head.paused"), "gray" if stale else "orange", "pause")
+            shown.insert(2, paused)
     if view is not None and view.source:
         colour = "orange" if view.source == "demo" else "blue"
         shown.append(figures.badge(text(f"source.{view.source}"), colour, "candlestick_chart"))

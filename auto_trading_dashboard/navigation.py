@@ -24,6 +24,7 @@ SECTIONS: Final = {
     "operate": (
         PageEntry("control", "control_panel.py", "", "tune"),
         PageEntry("monitoring", "monitoring.py", "monitoring", "candlestick_chart"),
+        PageEntry("signals_in", "signals_in.py", "signals", "cell_tower"),
         PageEntry("alerts", "alerts_view.py", "alerts", "notifications"),
     ),
     "analyse": (

@@ -34,6 +34,7 @@ REACH_SCHEDULE: Final[Mapping[str, Turn]] = {
     "digest": Turn(20, ("digest",), quiet=True),
     "escalation": Turn(30, ("escalation",), quiet=True),
     "engine_silence": Turn(60, ("engine_silence",), quiet=True),
+    "weekly_report": Turn(60, ("weekly_report",), quiet=True),
     "webhook_retention": Turn(3600, ("webhook_retention",), quiet=True),
 }
 REACH_JOBS: Final = tuple(name for turn in REACH_SCHEDULE.values() for name in turn.names)

@@ -14,6 +14,7 @@ from auto_trading.jobs import JobRunner, RunnerTools
 from auto_trading.reach import digests, escalation, silence
 from auto_trading.reach.silence import SilenceWatch
 from auto_trading.reach.tools import ReachTools
+from auto_trading.reports.weekly_sending import weekly_report_due
 from config.job_schedule import REACH_SCHEDULE, Turn
 from crypto_trader_pro.domain.errors import TradingError
 from database import job_rows, outbox
@@ -76,6 +77,7 @@ class ReachTasks:
             "digest": self.digest,
             "escalation": self.escalation,
             "engine_silence": self.engine_silence,
+            "weekly_report": self.weekly_report,
             "webhook_retention": self.webhook_retention,
         }
 
@@ -104,6 +106,11 @@ class ReachTasks:
         with unit_of_work(self._tools.reader, "the engine's silence") as session:
             row = session.get(ReachStateRow, silence.STATE)
         return row is not None and row.updated_at >= since
+
+    def weekly_report(self, asked: bool) -> bool:
+        """Put the report of the week that has ended into the outbox, once."""
+        tools = self._tools
+        return weekly_report_due(tools.reader, tools.writer, tools.settings(), tools.now())
 
     def webhook_retention(self, asked: bool) -> bool:
         """Delete journals of what came from outside that need not be kept any longer."""

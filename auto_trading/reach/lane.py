@@ -17,13 +17,14 @@ from sqlmodel import Session
 
 from auto_trading.reach.channel_health import ChannelHealth
 from auto_trading.reach.tools import ReachTools
-from auto_trading.reach.wording import gravest, merged_text, message_of, up_to
+from auto_trading.reach.wording import gravest, merged_text, message_of, up_to, whole_message
 from config.notifications import Channel, Severity
 from crypto_trader_pro.domain.enums import NotificationType
+from crypto_trader_pro.domain.errors import TradingError
 from database import chat, outbox
 from database.auto_trading_db import unit_of_work
 from database.models import OutboxRow
-from utils.channels import NeverDelivered, SendingChannel, Undelivered
+from utils.channels import Message, NeverDelivered, SendingChannel, Undelivered
 from utils.texts import say
 
 log = logging.getLogger(__name__)
@@ -152,8 +153,9 @@ class Lane:
         if not _is_urgent(row):
             self._sent_at.append(time.monotonic())
         try:
+            message = await self._message(row)
             async with asyncio.timeout(SEND_SECONDS):
-                await channel.send(message_of(row, self._tools.language()))
+                await channel.send(message)
         except NeverDelivered as e:
             return Outcome(row, str(e), is_final=True)
         except Undelivered as e:
@@ -166,6 +168,15 @@ class Lane:
         return Outcome(row)
 
     # --- in the lane's thread ---------------------------------------------------------------
+
+    async def _message(self, row: OutboxRow) -> Message:
+        """Return what is sent; one whose report cannot be made goes as it is stored."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, whole_message, row, self._tools)
+        except (ImportError, TradingError) as e:
+            log.warning("message %d goes as it is stored: %s", row.id or 0, e)
+            return message_of(row, self._tools.language())
 
     async def _db(self, work: Callable[[Session], T], *, read_only: bool = False) -> T:
         database = self._tools.reader if read_only else self._tools.writer

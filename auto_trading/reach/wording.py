@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from auto_trading.reach.tools import ReachTools
+from auto_trading.reports.chart_data import CHART
 from config.notifications import Severity
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import NotificationType
@@ -13,6 +15,7 @@ from utils.notifications import title_of
 from utils.texts import Language, say
 
 SHOWN: Final = 40  # messages that are told one by one; the console has them all
+_PICTURE: Final = "chart.png"
 _LONGEST: Final = 200  # characters of one of them
 RANKS: Final = {severity.value: rank for rank, severity in enumerate(Severity)}  # mild to grave
 
@@ -22,11 +25,32 @@ def message_of(row: OutboxRow, language: Language) -> Message:
     text = row.message
     if row.kind == NotificationType.TEST_MESSAGE and not text:
         text = say(language, "channels.test_text")
-    images = () if row.image is None else (Image("chart.png", row.image),)
+    images = () if row.image is None else (Image(_PICTURE, row.image),)
     return Message(
         row.kind, row.severity, _title(row.kind, language), text, row.data, language,
         row.created_at, row.id or 0, images,
     )  # fmt: skip
+
+
+def whole_message(row: OutboxRow, tools: ReachTools) -> Message:
+    """Return a message with what is made only when it is sent: a report's text, a picture.
+
+    May take a second; not for the loop.
+    """
+    language = tools.language()
+    message = message_of(row, language)
+    if row.data is None or not (CHART in row.data or row.kind == NotificationType.DAILY_SUMMARY):
+        return message
+    # drawing takes a second to import, and few messages have a picture
+    from auto_trading.reports.charts import image_of  # noqa: PLC0415
+    from auto_trading.reports.messages import text_of  # noqa: PLC0415
+
+    settings = tools.settings()
+    text = text_of(tools.reader, row.kind, row.data, language, settings)
+    if text is not None:
+        message = message._replace(text=tools.redactor.text(text))
+    png = None if message.images else image_of(tools.reader, row.data, language, settings)
+    return message if png is None else message._replace(images=(Image(_PICTURE, png),))
 
 
 def merged_text(rows: Sequence[OutboxRow], settings: Settings, language: Language) -> str:

@@ -173,6 +173,10 @@ def _lines(alert: Alert) -> list[str]:
     )
     if told := alerts_words.advice(alert.code, alert.kind, spoken):
         lines.append(f":gray[:material/arrow_forward: {figures.escaped(told)}]")
+    if alert.escalated_at is not None:
+        again = figures.local(alert.escalated_at, here)
+        told = text("alerts.escalated", at=again, count=alert.escalations)
+        lines.append(f":orange[:material/campaign: {figures.escaped(told)}]")
     if seen := _seen(alert):
         lines.append(f":gray[{figures.escaped(seen)}]")
     return lines

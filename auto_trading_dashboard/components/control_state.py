@@ -7,13 +7,15 @@ from typing import Final
 import streamlit as st
 
 from auto_trading_dashboard import actions
-from auto_trading_dashboard.components import ages, asking, control_words, figures
+from auto_trading_dashboard.components import ages, asking, confirming, control_words, figures
 from auto_trading_dashboard.preferences import palette, text, zone
 from auto_trading_dashboard.queries.control import Books, Panel
-from crypto_trader_pro.domain.enums import CommandKind, Mode
+from crypto_trader_pro.domain.enums import CommandKind, Mode, TradingState
 from crypto_trader_pro.domain.errors import InputError
 from database.wishes import REARM_WORD
 
+RESUME_WORD: Final = "RESUME"
+_RESUME: Final = "control_resuming"
 _COLOURS: Final = {"info": "blue", "good": "green", "wait": "orange", "bad": "red"}
 _ICONS: Final = {
     "info": "info", "good": "check_circle", "wait": "hourglass_top", "bad": "error",
@@ -57,7 +59,9 @@ def states(panel: Panel | None, now: datetime) -> None:
             figures.coloured(text(f"observed.{observed.value}"), figures.observed_colour(observed)),
         )
         trading = figures.MISSING
-        if engine.alive:  # of an engine that is gone it is a memory
+        if panel is not None and panel.is_paused and engine.trading is TradingState.REDUCING:
+            trading = figures.coloured(text("control.paused"), "orange")
+        elif engine.alive:  # of an engine that is gone it is a memory
             colour = figures.trading_colour(engine.trading)
             trading = figures.coloured(text(f"state.{engine.trading.value}"), colour)
         st.metric(text("control.trading"), trading, help=text("control.trading_help"))
@@ -77,7 +81,24 @@ def buttons(panel: Panel | None, *, fresh: bool) -> None:
             text("page.stop"), key="control_stop", icon=":material/stop:",
             on_click=asking.ask, args=(CommandKind.STOP,),
         )  # fmt: skip
+        if panel is None or not panel.is_paused:
+            st.button(
+                text("page.pause"), key="control_pause", icon=":material/pause:",
+                on_click=asking.ask, args=(CommandKind.PAUSE,),
+            )  # fmt: skip
+        else:
+            st.button(
+                text("page.resume"), key="control_resume", icon=":material/resume:",
+                on_click=confirming.ask, args=(_RESUME,), disabled=confirming.is_asking(_RESUME),
+            )  # fmt: skip
         st.caption(why or text("control.buttons"))
+    if panel is None or not panel.is_paused:
+        confirming.leave(_RESUME)
+    elif confirming.is_asking(_RESUME):
+        confirming.typed(
+            text("control.resume", word=RESUME_WORD), RESUME_WORD, asking.ask, CommandKind.RESUME,
+            key=_RESUME, label=text("page.resume"),
+        )  # fmt: skip
 
 
 def why_no_start(panel: Panel | None) -> str:

@@ -103,6 +103,8 @@ def _on_its_way(panel: Panel, engine: EngineState, now: datetime) -> Said | None
 
 
 def _as_wanted(panel: Panel, engine: EngineState) -> Said:
+    if panel.is_paused and engine.trading is not TradingState.HALTED:
+        return Said("paused", "wait")
     if engine.trading is TradingState.REDUCING:
         return Said("reducing", "bad")
     if engine.trading is TradingState.HALTED:

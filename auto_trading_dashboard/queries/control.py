@@ -74,6 +74,7 @@ class Safety:
         failing: safety checks that fail, with their numbers (money units).
         volatile: symbols that move too much to be entered.
         locks: symbol -> trading time until which it is not entered.
+        paused: by a person, until a person resumes.
     """
 
     halt_reason: str = ""
@@ -82,6 +83,7 @@ class Safety:
     failing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     volatile: int = 0
     locks: Mapping[str, datetime] = field(default_factory=dict)
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +117,18 @@ class Panel:
         return self.safety is not None and bool(self.safety.halt_reason)
 
     @property
+    def is_paused(self) -> bool:
+        """True while a living engine enters nothing because a person said so."""
+        return self.alive and self.safety is not None and self.safety.paused
+
+    @property
     def can_rearm(self) -> bool:
         """True while a re-arm would lift something."""
         if self.is_latched:
             return True
+        if self.is_paused and self.engine is not None:
+            # a re-arm ends no pause; a ladder below it is offered once that is over
+            return self.engine.trading is TradingState.HALTED
         return self.alive and self.engine is not None and (
             self.engine.trading is not TradingState.ACTIVE
         )  # fmt: skip
@@ -213,6 +223,7 @@ def _safety(view: Mapping[str, Any]) -> Safety | None:
         daily_level=int(view.get("daily_level") or 0), flattening=bool(view.get("flattening")),
         failing=view["safety"] or {}, volatile=int(view.get("volatile") or 0),
         locks={s: datetime.fromisoformat(until) for s, until in locks.items()},
+        paused=bool(view.get("paused")),
     )  # fmt: skip
 
 

@@ -37,6 +37,8 @@ class Alert(View):
         raised_at: when it was stored, system time.
         acknowledged_at: system time; None while it is open.
         is_asked: somebody has asked for its acknowledgement, and no engine has done it yet.
+        escalated_at: when it was told again because nobody acknowledged it; None: never.
+        escalations: how often that was.
     """
 
     id: int
@@ -50,6 +52,8 @@ class Alert(View):
     acknowledged_at: datetime | None
     acknowledged_by: str
     is_asked: bool
+    escalated_at: datetime | None = None
+    escalations: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -131,5 +135,5 @@ def _view(row: AlertRow, asked: set[int]) -> Alert:
     return Alert(
         number, f"r{row.run_id}" if row.run_id else "", row.kind, row.severity, row.code,
         row.numbers, row.at, row.raised_at, row.acknowledged_at, row.acknowledged_by or "",
-        row.acknowledged_at is None and number in asked,
+        row.acknowledged_at is None and number in asked, row.escalated_at, row.escalations,
     )  # fmt: skip

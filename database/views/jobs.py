@@ -36,6 +36,7 @@ class Job(View):
         failures: in a row.
         error: of the last run that failed, which may be before the last.
         next_by: the next turn comes by then; None where no engine lives or the job is quiet.
+        asked_at: since when a person waits for a run; None: nobody does.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Job(View):
     failures: int
     error: str
     next_by: datetime | None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,8 @@ EVENTS = (
         if c.startswith("risk.")
     }
     | said(("notify", "_tell", "_add"), 2, "code", "auto_trading/reach")
+    | said(("_tell",), 1, "code", "auto_trading/reach/telegram/outages.py")
+    | said(("notify",), 2, "code", "auto_trading/http")
     | said(("_tell",), 1, "code", "auto_trading/reach/running.py")
     | said(("Trouble",), 0, "code", "auto_trading/reach/silence.py")
     | {"database_silent"}  # told directly
