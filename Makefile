@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+# bytecode is kept, or each child process of a test would compile every module again
+unexport PYTHONDONTWRITEBYTECODE
 # a worker that has done its share takes of what the other has left
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help run down setup lock test test-all check types kernel format screenshots clean
+.PHONY: help run down setup lock test test-all check types warm format screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -44,14 +46,17 @@ check: setup ## format, lint, types, layers, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory -j 2 types kernel
+	@$(MAKE) --no-print-directory -j 2 types warm
 	$(PYTEST) --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 types:
 	$(BIN)/mypy
 
-kernel: # what the tests would begin with; one core is enough for it and one for the types
+# what both workers of the tests would begin with: machine code of the kernel, bytecode of the rest
+warm:
 	$(BIN)/python -m tests.compiled
+	@mkdir -p .pytest_cache; $(BIN)/python -m pytest --collect-only > .pytest_cache/warm.txt \
+		|| { tail -40 .pytest_cache/warm.txt; false; }
 
 format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -142,9 +142,7 @@ class Beside:
         return None if worker is None or worker.seen is None else worker.seen.model
 
     def _training_failed(self, line: str) -> None:
-        self._shared.notifications.send_notification(
-            NotificationType.SYSTEM_ERROR, line, severity="error"
-        )
+        self._shared.tell_of("error", "training_failed", {"error": line})
 
     # --- jobs -------------------------------------------------------------------------------
 

@@ -143,7 +143,7 @@ class _Process:
         self._inbox.start()
         stack.callback(self._inbox.close, 1.0)
         if shared.settings.reach.enabled:
-            self._reach.start(shared.say)
+            self._reach.start(shared.tell_of)
         try:
             self._serve()
         except Exception as e:

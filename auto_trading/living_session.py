@@ -302,9 +302,7 @@ class LivingSession:
 
     def _faulted(self, line: str) -> None:
         self._shared.last_error = line
-        self._shared.notifications.send_notification(
-            NotificationType.SYSTEM_ERROR, line, severity="error"
-        )
+        self._shared.tell_of("error", "engine_fault", {"error": line})
 
     # --- commands ---------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ class Shared:
     signals: list[CommandKind] = field(default_factory=list)
     last_error: str = ""
 
-    def say(self, severity: str, code: str, numbers: Mapping[str, Any]) -> None:
+    def tell_of(self, severity: str, code: str, numbers: Mapping[str, Any]) -> None:
         """Tell people of trouble with this platform itself; returns at once."""
         language = language_of(self.settings.engine.language, os.environ)
         self.notifications.send_notification(

@@ -198,7 +198,10 @@ class Trainer:
         """Run the child to its end; return its exit code, None when closing."""
         spec = request.spec.write(folder)
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)}
+        environment = {
+            **os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths),
+            DATABASE_URL: request.spec.database_url,
+        }  # fmt: skip
         with (folder / "output").open("wb") as output:
             process = subprocess.Popen(  # noqa: S603  our own command, no shell
                 [*self._command, str(spec)], env=environment, close_fds=True,

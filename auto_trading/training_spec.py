@@ -37,21 +37,25 @@ class TrainingSpec:
     symbols: tuple[str, ...]
     cutoff_ms: int
     var_dir: str
-    database_url: str
+    database_url: str = field(repr=False)
     deadline_seconds: float
     gives_way: bool = True
 
     def write(self, folder: Path) -> Path:
-        """Write it into a folder and return the file."""
+        """Write it into a folder and return the file.
+
+        The database's address may hold a password: it goes through the environment.
+        """
         path = folder / SPEC
-        write_json(path, asdict(self))
+        write_json(path, {k: v for k, v in asdict(self).items() if k != "database_url"})
         return path
 
     @classmethod
     def read(cls, path: Path) -> "TrainingSpec":
-        """Return what `write` has written."""
+        """Return what `write` has written, with the database of this process's environment."""
         content = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{**content, "symbols": tuple(content["symbols"])})
+        url = os.environ[DATABASE_URL]
+        return cls(**{**content, "symbols": tuple(content["symbols"]), "database_url": url})
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -47,14 +47,16 @@ class ShownKey:
     is_new: bool
 
 
-def written(where: str, write: Callable[[Session], T]) -> T | None:
+def written(where: str, write: Callable[[Session], T], click: str = "") -> T | None:
     """Write in a transaction and return what `write` does; None: it failed, see `trouble`.
 
     Args:
-        where: part of the page that says what went wrong; a double click writes once.
+        where: part of the page that says what went wrong.
+        click: what was clicked there; a double click on it writes once.
     """
     clicked: dict[str, float] = st.session_state.setdefault(_CLICKED, {})
-    if time.monotonic() - clicked.get(where, -_DOUBLE_CLICK) < _DOUBLE_CLICK:
+    clicked_on = f"{where}/{click}"
+    if time.monotonic() - clicked.get(clicked_on, -_DOUBLE_CLICK) < _DOUBLE_CLICK:
         return None
 
     def store() -> T:
@@ -67,7 +69,7 @@ def written(where: str, write: Callable[[Session], T]) -> T | None:
     except (InputError, TimeoutError, RetryableError) as e:
         refuse(where, str(e))
         return None
-    clicked[where] = time.monotonic()
+    clicked[clicked_on] = time.monotonic()
     return found
 
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from auto_trading_dashboard import frame, services
 from auto_trading_dashboard.components import (
+    channel_test,
     figures,
     page,
     settings_changes,
@@ -44,6 +45,8 @@ def editor(form: state.Form) -> None:
         if searched and not paths:
             page.nothing("settings.not_found", searched=searched)
         settings_fields.draw(form, paths)
+        if any(path[0] == "channels" for path in paths):
+            channel_test.buttons()
     with right:
         head = frame.head().value
         settings_changes.draw(form, alive=head is not None and head.alive)

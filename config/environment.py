@@ -1,6 +1,7 @@
 """What comes from the environment: places, ports and secrets, read in one function."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -26,6 +27,7 @@ CONSOLE_PORT: Final = "CTP_CONSOLE_PORT"
 HTTP_PORT: Final = "CTP_HTTP_PORT"
 TELEGRAM_API_URL: Final = "CTP_TELEGRAM_API_URL"
 TELEGRAM_API: Final = "https://api.telegram.org"
+EXCHANGE_KEYS: Final = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
 SECRETS: Final = (
     "CTP_SMTP_PASSWORD", "CTP_DISCORD_WEBHOOK_URL", "CTP_TELEGRAM_BOT_TOKEN",
     "CTP_SLACK_WEBHOOK_URL", "CTP_WEBHOOK_OUT_URL", "CTP_WEBHOOK_OUT_SECRET",
@@ -37,6 +39,8 @@ OWN_NAMES: Final = (
 )  # fmt: skip
 TEST_PREFIX: Final = "CTP_TEST_"  # the tests' own; no setting
 _ALIASES: Final = {DATABASE_URL: "DATABASE_URL"}
+# as SQLAlchemy reads it: a password may hold "/", "?" and "#", which end it for urllib
+_AUTHORITY: Final = re.compile(r"([\w+]+)://(?:[^:/]*(?::([^@]*))?@)?")
 _SCHEMES: Final = ("sqlite", "postgresql", "postgresql+psycopg")
 
 
@@ -121,9 +125,13 @@ class Environment:
     @property
     def database_label(self) -> str:
         """The database's address without user and password, to be shown."""
-        parts = urlsplit(self.database_url)
-        host = parts.netloc.rpartition("@")[2]
-        return f"{parts.scheme}://{host}{parts.path}"
+        return _AUTHORITY.sub(r"\1://", self.database_url, count=1).partition("?")[0]
+
+    @property
+    def database_password(self) -> str:
+        """The password in the database's address as it is written there, "" without one."""
+        found = _AUTHORITY.match(self.database_url)
+        return (found and found[2]) or ""
 
 
 def config_folder(environ: Mapping[str, str], dotenv: Mapping[str, str] = NOTHING) -> Path:

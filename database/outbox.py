@@ -189,6 +189,16 @@ def send_again(session: Session, row_id: int, now: datetime) -> OutboxRow:
     return row
 
 
+def send_all_again(session: Session, channel: str, now: datetime) -> int:
+    """Let all messages of a channel that were given up wait once more; return how many."""
+    row = OutboxRow
+    dead = update(row).where(
+        col(row.status) == OutboxStatus.FAILED.value, col(row.channel) == channel
+    )  # fmt: skip
+    again = dead.values(status=OutboxStatus.WAITING.value, attempts=0, next_try_at=now)
+    return session.exec(again).rowcount
+
+
 def give_up(session: Session, channel: str, error: str, before: datetime) -> int:
     """End every message that waits for `channel`, for one reason; return how many there were.
 

@@ -5,13 +5,14 @@ An entry and the command that it asks of the engine are stored in one transactio
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Table, text, tuple_
+from sqlalchemy import select as pick
 from sqlmodel import Session, col, func, select
 
 from crypto_trader_pro.domain.enums import CommandKind
@@ -23,6 +24,9 @@ from database.types import MAX_BIG_ID
 
 REASON: Final = 200
 BY: Final = "webhook:"  # begins who has asked for the command of a signal
+
+
+_logs: Table = WebhookLogRow.__table__  # type: ignore[attr-defined]
 
 
 class WebhookStatus(StrEnum):
@@ -59,57 +63,60 @@ class Filter(NamedTuple):
     until: datetime | None = None
 
 
-def accept(session: Session, arrival: Arrival, payload: Mapping[str, Any]) -> WebhookLogRow:
-    """Store a valid signal with its command; a copy of an accepted one becomes a duplicate.
+class Entry(NamedTuple):
+    """What is to be stored of one request.
 
     Args:
-        payload: of the command of kind SIGNAL.
+        payload: of the command of an accepted signal; None asks nothing of the engine.
+        reason: why it was not taken.
+        command_id: of the signal that it repeats.
+    """
+
+    arrival: Arrival
+    status: WebhookStatus
+    payload: Mapping[str, Any] | None = None
+    reason: str = ""
+    command_id: str | None = None
+
+
+class First(NamedTuple):
+    """The accepted entry of an alert."""
+
+    id: int
+    command_id: str | None
+
+
+def store(session: Session, entries: Sequence[Entry]) -> list[int]:
+    """Store entries with their commands, each table in one statement; return the entries' numbers.
 
     Raises:
-        InputError: the payload lacks what every signal has.
+        IntegrityError: an accepted alert is there already; nothing is stored.
     """
-    row = _row(arrival, WebhookStatus.ACCEPTED, command_id=_command_id(arrival))
-    try:
-        with session.begin_nested():
-            session.add(row)
-    except IntegrityError:  # it is there already
-        found = accepted(session, arrival.strategy_id, arrival.alert_id)
-        if found is None:
-            raise
-        return duplicate(session, arrival, found)
-    wishes.wish_in(
-        session, CommandKind.SIGNAL, payload, by=BY + arrival.strategy,
-        now=arrival.received_at, command_id=row.command_id,
-    )  # fmt: skip
-    return row
+    rows = [_values(entry) for entry in entries]
+    if not rows:
+        return []
+    made = _logs.insert().returning(_logs.c.id, sort_by_parameter_order=True)
+    numbers = list(session.connection().execute(made, rows).scalars())
+    asked = [
+        wishes.Asked(
+            command_id(e.arrival), e.payload, BY + e.arrival.strategy, e.arrival.received_at
+        )
+        for e in entries
+        if e.payload is not None
+    ]
+    wishes.wish_all(session, CommandKind.SIGNAL, asked)
+    return numbers
 
 
-def duplicate(session: Session, arrival: Arrival, first: WebhookLogRow) -> WebhookLogRow:
-    """Store a copy of an accepted signal; nothing is asked of the engine."""
-    row = _row(
-        arrival, WebhookStatus.DUPLICATE, reason=f"as entry {first.id}", command_id=first.command_id
+def accepted(session: Session, alerts: Collection[tuple[int, str]]) -> dict[tuple[int, str], First]:
+    """Return the accepted entries of these alerts, by (strategy, alert id)."""
+    c = _logs.c
+    query = pick(c.strategy_id, c.alert_id, c.id, c.command_id).where(
+        tuple_(c.strategy_id, c.alert_id).in_(list(alerts)),
+        text("status = 'accepted'"),  # as the index has it, to the letter
     )
-    session.add(row)
-    session.flush()
-    return row
-
-
-def refuse(session: Session, arrival: Arrival, reason: str) -> WebhookLogRow:
-    """Store a signal that is not taken, and why, in one line."""
-    row = _row(arrival, WebhookStatus.REFUSED, reason=reason)
-    session.add(row)
-    session.flush()
-    return row
-
-
-def accepted(session: Session, strategy_id: int, alert_id: str) -> WebhookLogRow | None:
-    """Return the accepted entry of an alert, or None."""
-    row = WebhookLogRow
-    query = select(row).where(
-        row.strategy_id == strategy_id, row.alert_id == alert_id,
-        row.status == WebhookStatus.ACCEPTED.value,
-    )  # fmt: skip
-    return session.exec(query).first()
+    found = session.connection().execute(query)
+    return {(number, alert): First(entry, command) for number, alert, entry, command in found}
 
 
 def find(session: Session, entry_id: int) -> WebhookLogRow:
@@ -175,8 +182,9 @@ def replay(session: Session, entry_id: int, by: str, now: datetime) -> WebhookLo
         old.strategy_id, strategy.name, now, old.remote, old.form,
         f"replay-{uuid.uuid4().hex}", old.body,
     )  # fmt: skip
-    row = _row(arrival, WebhookStatus.ACCEPTED, command_id=_command_id(arrival))
-    row.replay_of, row.replayed_by = old.id, by
+    row = WebhookLogRow(
+        **_values(Entry(arrival, WebhookStatus.ACCEPTED, {})), replay_of=old.id, replayed_by=by
+    )
     session.add(row)
     session.flush()
     payload = {
@@ -201,18 +209,19 @@ def latest(session: Session, strategy_ids: Sequence[int]) -> dict[int, datetime]
     return dict(session.exec(query).all())
 
 
-def _row(
-    arrival: Arrival, status: WebhookStatus, *, reason: str = "", command_id: str | None = None
-) -> WebhookLogRow:
-    return WebhookLogRow(
-        strategy_id=arrival.strategy_id, strategy=arrival.strategy,
-        received_at=arrival.received_at, remote=arrival.remote, form=arrival.form,
-        alert_id=arrival.alert_id, body=arrival.body, status=status.value,
-        reason=reason[:REASON], command_id=command_id,
-    )  # fmt: skip
+def _values(entry: Entry) -> dict[str, Any]:
+    arrival = entry.arrival
+    asks = entry.payload is not None
+    return {
+        "strategy_id": arrival.strategy_id, "strategy": arrival.strategy,
+        "received_at": arrival.received_at, "remote": arrival.remote, "form": arrival.form,
+        "alert_id": arrival.alert_id, "body": arrival.body, "status": entry.status.value,
+        "reason": entry.reason[:REASON],
+        "command_id": command_id(arrival) if asks else entry.command_id,
+    }  # fmt: skip
 
 
-def _command_id(arrival: Arrival) -> str:
+def command_id(arrival: Arrival) -> str:
     """Return the id of the entry's command, 36 characters.
 
     Not from the entry's number: SQLite gives the numbers of deleted rows again.

@@ -6,9 +6,9 @@ Both are stored in one transaction, so that a wish holds with no engine up too.
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Table
 from sqlmodel import Session, col, select
 
 from crypto_trader_pro.domain.enums import CommandKind, DesiredState
@@ -87,6 +87,40 @@ def wish_in(
     if kind in _WANTED and row.status == CommandStatus.ASKED:
         lease.want(session, _WANTED[kind], now)
     return row
+
+
+class Asked(NamedTuple):
+    """One of many commands that are stored together; its id must be new."""
+
+    command_id: str
+    payload: Mapping[str, Any]
+    by: str
+    at: datetime
+
+
+def wish_all(session: Session, kind: CommandKind, asked: Sequence[Asked]) -> None:
+    """Store many new commands of one kind in one statement, within a transaction of the caller's.
+
+    Raises:
+        InputError: a field is missing; or of a kind that is more than its command, as a start.
+        IntegrityError: an id is there already.
+    """
+    if kind in _WANTED:
+        raise InputError(f"commands of kind {kind.value} are asked for one by one")
+    rows = []
+    for one in asked:
+        missing = [name for name in FIELDS.get(kind, ()) if name not in one.payload]
+        if missing:
+            raise InputError(f"command {kind.value} lacks {', '.join(missing)}")
+        expires = None if kind in _LASTING else one.at + _EXPIRES
+        rows.append({
+            "command_id": one.command_id, "kind": kind.value, "payload": dict(one.payload),
+            "requested_by": one.by, "requested_at": one.at, "expires_at": expires,
+            "status": CommandStatus.ASKED.value,
+        })  # fmt: skip
+    if rows:
+        table: Table = CommandRow.__table__  # type: ignore[attr-defined]
+        session.connection().execute(table.insert(), rows)
 
 
 def found(session: Session, command_ids: Sequence[str]) -> list[CommandRow]:

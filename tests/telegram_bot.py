@@ -37,7 +37,7 @@ OTHER: Final = 10  # is on the list too
 NOW: Final = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 FAST: Final = Pace(
     poll_seconds=20, call_seconds=2.0, first_pause=0.02, longest_pause=0.1, person_pause=0.1,
-    send_pauses=(0.02, 0.02), longest_limit=0.05, look_seconds=0.02, read_seconds=20.0,
+    send_pauses=(0.02, 0.02), longest_limit=0.6, look_seconds=0.02, read_seconds=20.0,
     stop_seconds=0.5, store_seconds=2.0, answer_seconds=0.4, follow_pause=0.02,
 )  # fmt: skip
 VIEW: Final = {

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import deque
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,11 +29,16 @@ class Inputs:
         self._random = random.Random(seed)
         self._at = at
         self._number = 0
+        self._recent: deque[bytes] = deque(maxlen=100)
         self._kinds = (self.valid, self.strange, self.mutated, self.mutated, self.noise)
 
     def next(self) -> bytes:
         """Return the next body."""
-        return self._random.choice(self._kinds)()
+        if self._recent and self._random.random() < 0.02:  # the same once more
+            return self._random.choice(self._recent)
+        body = self._random.choice(self._kinds)()
+        self._recent.append(body)
+        return body
 
     def valid(self) -> bytes:
         """Return a body that is a valid signal in one of the forms."""

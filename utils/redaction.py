@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
+from html.entities import html5
 from itertools import islice
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -22,6 +23,10 @@ MAX_TEXT: Final = 16_000  # characters of one text; a page of HTML in an error i
 _MAX_DEPTH: Final = 6
 _MAX_ITEMS: Final = 200
 _SHORTEST: Final = 4  # hiding every "a" would hide the log
+_IN_QUERY: Final = ("password", "sslpassword")  # of PostgreSQL's addresses
+_REST: Final = "[A-Za-z0-9+/_-]?={0,2}"  # of Base64, after the last character that is all known
+_ESCAPE: Final = r"\\{1,8}"  # a text within a text doubles them; bounded, or it takes for ever
+_URL_SAFE: Final = str.maketrans("+/", "-_")
 _SHORTEST_PART: Final = 10  # of an address; "webhooks" and "services" are no secrets
 
 _NAMES: Final = (  # what a secret is called
@@ -39,6 +44,7 @@ _SHAPES: Final = (
         ),
         rf"\1{HIDDEN}",
     ),
+    (re.compile(r"\bctp_[A-Za-z0-9_-]{40,}"), HIDDEN),  # a token of our own API
     # apiKey=abc   "secret": "abc"   X-MBX-APIKEY: abc   OK-ACCESS-SIGN=abc
     (
         re.compile(rf"""({_NAMES}\\?["']?\s*[:=]\s*){_VALUE}""", re.I),
@@ -49,7 +55,7 @@ _SHAPES: Final = (
     (re.compile(r"""(/api/(?:v\d+/)?webhooks/)[^\s"'<>]+""", re.I), rf"\1{HIDDEN}"),  # Discord
     (re.compile(r"""(://)[^\s/?#"'<>]*@"""), rf"\1{HIDDEN}@"),  # user:password@host
 )
-_MARKS: Final = (":", "=", "-----", "webhooks/")  # no shape is without one: most texts are
+_MARKS: Final = (":", "=", "-----", "webhooks/", "ctp_")  # no shape is without one: most texts are
 _SECRET_KEY: Final = re.compile(rf"(?:{_NAMES}|authorization)$", re.I)
 
 
@@ -62,14 +68,24 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
-        longest_first = sorted(forms, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+        known = {secret for secret in secrets if len(secret) >= _SHORTEST}
+        # what no form is without is looked for first: most texts hold none of it
+        self._known = [
+            (hint, re.compile(pattern))
+            for secret in sorted(known, key=len, reverse=True)
+            for hint, pattern in ((_longest_run(secret), _pattern(secret)), *_encoded(secret))
+        ]
+
+    def known(self, text: str) -> str:
+        """Return `text` without the known values; a text within JSON stays one."""
+        for hint, pattern in self._known:
+            if hint in text:
+                text = pattern.sub(HIDDEN, text)
+        return text
 
     def text(self, text: str) -> str:
         """Return `text` without secrets, and not endless."""
-        if self._known is not None:
-            text = self._known.sub(HIDDEN, text)
+        text = self.known(text)
         if any(mark in text for mark in _MARKS):
             for shape, replacement in _SHAPES:
                 text = shape.sub(replacement, text)
@@ -95,10 +111,10 @@ def secrets_of(environment: Environment) -> tuple[str, ...]:
     values = (getattr(environment, field.name) for field in dataclasses.fields(environment))
     found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
     found += [part for value in found for part in _parts_of_address(value)]
-    password = urlsplit(environment.database_url).password
-    if password:
-        found += [password, unquote(password)]
-    return tuple(dict.fromkeys(found))
+    password = environment.database_password
+    query = dict(parse_qsl(environment.database_url.partition("?")[2]))
+    found += [password, unquote(password), *(query.get(name, "") for name in _IN_QUERY)]
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def _parts_of_address(secret: str) -> list[str]:
@@ -110,7 +126,10 @@ def _parts_of_address(secret: str) -> list[str]:
     except ValueError:  # a bracket that is no address
         return []
     values = [value for _, value in parse_qsl(parts.query)]
-    return [p for p in (*parts.path.split("/"), *values) if len(p) >= _SHORTEST_PART]
+    written = [*parts.path.split("/"), *values, parts.query, parts.fragment, parts.username or ""]
+    found = [part for part in written if len(part) >= _SHORTEST_PART]
+    found += filter(None, [parts.password])
+    return [form for part in found for form in (part, unquote(part))]
 
 
 def clean(text: str) -> str:
@@ -163,8 +182,49 @@ def _names_a_secret(key: str) -> bool:
     return _SECRET_KEY.search(key) is not None
 
 
-def _forms(secret: str) -> set[str]:
-    escaped = json.dumps(secret)[1:-1]
-    encoded = base64.b64encode(secret.encode()).decode()
-    found = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), escaped, encoded}
-    return found | {repr(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+def _longest_run(secret: str) -> str:
+    """Return the longest part that every form of `secret` but Base64 holds unchanged."""
+    return max(re.findall("[A-Za-z0-9]+", secret), key=len, default="")
+
+
+def _pattern(secret: str) -> str:
+    """Return what matches `secret` in every mixture of forms: a library quotes what it likes.
+
+    Letters and digits stay what they are in all of them but Base64.
+    """
+    return "".join(map(_in_any_form, secret))
+
+
+@lru_cache(maxsize=256)
+def _in_any_form(character: str) -> str:
+    """Return what one character may look like: as it is, in addresses, JSON, HTML, Python."""
+    if character.isascii() and character.isalnum():
+        return character
+    number, octets = ord(character), character.encode("utf-8", "surrogatepass")
+    halves = character.encode("utf-16-be", "surrogatepass").hex()
+    names = [entity.rstrip(";") for entity, text in html5.items() if text == character]
+    forms = [
+        "".join(f"%(?:25){{0,3}}{octet:02x}" for octet in octets),
+        "".join(rf"{_ESCAPE}x{octet:02x}" for octet in octets),
+        "".join(rf"{_ESCAPE}u{halves[k : k + 4]}" for k in range(0, len(halves), 4)),
+        rf"{_ESCAPE}x{number:02x}", rf"{_ESCAPE}U{number:08x}",
+        f"&(?:amp;){{0,3}}#(?:0*{number}|x0*{number:x});?",
+        *(f"&(?:amp;){{0,3}}{name};?" for name in sorted(set(names), key=len, reverse=True)),
+    ]  # fmt: skip
+    if character == " ":
+        forms.append(r"\+")
+    plain_form = _ESCAPE if character == "\\" else rf"(?:{_ESCAPE})?{re.escape(character)}"
+    return f"(?:(?i:{'|'.join(forms)})|{plain_form})"
+
+
+def _encoded(secret: str) -> list[tuple[str, str]]:
+    """Return the unchanging part and the pattern of `secret` in Base64, wherever it begins there."""
+    found = []
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + secret.encode("utf-8", "surrogatepass"))
+        text = whole.decode().rstrip("=")
+        bits = 8 * (before + len(secret.encode("utf-8", "surrogatepass")))
+        cut = text[-(-8 * before // 6) : bits // 6]  # characters that hold bits of it alone
+        if len(cut) >= _SHORTEST_PART:
+            found += [cut, cut.translate(_URL_SAFE)]
+    return [(cut, f"{re.escape(cut)}{_REST}") for cut in dict.fromkeys(found)]

@@ -9,8 +9,9 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Engine as Database
 from sqlmodel import Session, col, select
@@ -22,8 +23,8 @@ from crypto_trader_pro.domain.errors import InputError, RetryableError
 from crypto_trader_pro.domain.instruments import plain_text
 from database import strategies, webhooks
 from database.auto_trading_db import unit_of_work
-from database.models import StrategyRow, WebhookLogRow
-from database.webhooks import WebhookStatus
+from database.models import StrategyRow
+from database.webhooks import Entry, WebhookStatus
 
 log = logging.getLogger(__name__)
 
@@ -59,16 +60,34 @@ class _Item(NamedTuple):
     answer: "Future[Answer]"
 
 
+@dataclass(slots=True)
+class _Decided:
+    """What becomes of one request.
+
+    Args:
+        entry: its row; None where it gets none.
+        first: the signal that it repeats.
+        number: of its row, once it is stored.
+    """
+
+    status: WebhookStatus | None
+    entry: Entry | None = None
+    refusal: InputError | None = None
+    first: "_Decided | None" = None
+    number: int = 0
+    command_id: str | None = None
+
+
 class JournalWriter:
     """One thread that stores what `submit` is given, in the order it came.
 
     Args:
         database: whose transactions wait only shortly for another writer.
-        accepted: called after the commit with each new entry and its payload; never waits.
+        accepted: called after the commit with each accepted entry and its number; never waits.
     """
 
     def __init__(
-        self, database: Database, accepted: Callable[[WebhookLogRow, Mapping[str, Any]], None],
+        self, database: Database, accepted: Callable[[int, Entry], None],
         tally: Tally,
     ) -> None:  # fmt: skip
         self._database = database
@@ -164,52 +183,66 @@ class JournalWriter:
             self._fail(item, e)
 
     def _store_together(self, items: Sequence[_Item]) -> None:
-        done: list[tuple[_Item, Answer, WebhookLogRow | None]] = []
         with unit_of_work(self._database, "the journal of webhooks") as session:
             session.connection()  # begins the transaction: from here nobody can step back
             begun = [item for item in items if _begin(item.answer)]
-            rows = _strategies(session, begun)
-            capitals = strategies.capitals(session)
-            for item in begun:
-                answer, row = self._decide(session, item.judged, rows, capitals)
-                done.append((item, answer, row))
-        for item, answer, row in done:
-            payload = item.judged.payload
-            if answer.status is WebhookStatus.ACCEPTED and row is not None and payload is not None:
-                self._accepted(row, payload)
-            self._tally.add("unknown" if answer.status is None else answer.status.value)
-            item.answer.set_result(answer)
+            decided = self._decided(session, [item.judged for item in begun])
+            told = [one for one in decided if one.entry is not None]
+            entries = [one.entry for one in told if one.entry is not None]
+            for one, number in zip(told, webhooks.store(session, entries), strict=True):
+                one.number = number
+        for item, one in zip(begun, decided, strict=True):
+            if one.status is WebhookStatus.ACCEPTED and one.entry is not None:
+                self._accepted(one.number, one.entry)
+            self._tally.add("unknown" if one.status is None else one.status.value)
+            number = one.number if one.first is None else one.first.number
+            item.answer.set_result(Answer(one.status, number, one.refusal))
+
+    def _decided(self, session: Session, group: Sequence[Judged]) -> list["_Decided"]:
+        """Decide about a group in its order; of copies within it the first is taken."""
+        rows, capitals = _strategies(session, group), strategies.capitals(session)
+        alerts = {_alert(judged) for judged in group if judged.payload is not None}
+        known = {
+            alert: _Decided(WebhookStatus.ACCEPTED, number=first.id, command_id=first.command_id)
+            for alert, first in webhooks.accepted(session, alerts).items()
+        }
+        decided = []
+        for judged in group:
+            one = self._decide(judged, rows, capitals, known.get(_alert(judged)))
+            if one.status is WebhookStatus.ACCEPTED:
+                known[_alert(judged)] = one
+            decided.append(one)
+        return decided
 
     def _decide(
-        self, session: Session, judged: Judged, rows: Mapping[int, StrategyRow],
-        capitals: Mapping[int, Decimal],
-    ) -> tuple[Answer, WebhookLogRow | None]:  # fmt: skip
+        self, judged: Judged, rows: Mapping[int, StrategyRow], capitals: Mapping[int, Decimal],
+        first: "_Decided | None",
+    ) -> "_Decided":  # fmt: skip
         arrival = judged.arrival
         number = arrival.strategy_id
         row = rows.get(number)
         if row is None or not row.is_active or row.key_hash != judged.strategy.key_hash:
-            return Answer(None, 0), None
+            return _Decided(None)
         if judged.payload is None:
-            return self._refuse(session, judged, judged.refusal), None
-        first = webhooks.accepted(session, number, arrival.alert_id)
+            return self._refused(judged, judged.refusal)
         if first is not None:
-            if self._may_journal(number):
-                webhooks.duplicate(session, arrival, first)
-            return Answer(WebhookStatus.DUPLICATE, first.id or 0), None
+            why = f"as entry {first.number}" if first.number else "as one of the same moment"
+            entry = Entry(arrival, WebhookStatus.DUPLICATE, None, why, first.command_id)
+            is_told = self._may_journal(number)
+            return _Decided(WebhookStatus.DUPLICATE, entry if is_told else None, first=first)
         if self._taken.count(str(number), row.per_minute) >= row.per_minute:
-            why = TooManyError(f"more than {row.per_minute} signals in a minute")
-            return self._refuse(session, judged, why), None
+            why = f"more than {row.per_minute} signals in a minute"
+            return self._refused(judged, TooManyError(why))
         payload = dict(judged.payload)
         if number in capitals:
             payload["capital"] = plain_text(capitals[number])
-        stored = webhooks.accept(session, arrival, payload)
-        return Answer(WebhookStatus(stored.status), stored.id or 0), stored
+        entry = Entry(arrival, WebhookStatus.ACCEPTED, payload)
+        return _Decided(WebhookStatus.ACCEPTED, entry, command_id=webhooks.command_id(arrival))
 
-    def _refuse(self, session: Session, judged: Judged, why: InputError | None) -> Answer:
-        stored = 0
-        if self._may_journal(judged.arrival.strategy_id):
-            stored = webhooks.refuse(session, judged.arrival, str(why or "")).id or 0
-        return Answer(WebhookStatus.REFUSED, stored, why)
+    def _refused(self, judged: Judged, why: InputError | None) -> "_Decided":
+        entry = Entry(judged.arrival, WebhookStatus.REFUSED, None, str(why or ""))
+        is_told = self._may_journal(judged.arrival.strategy_id)
+        return _Decided(WebhookStatus.REFUSED, entry if is_told else None, why)
 
     def _may_journal(self, strategy_id: int) -> bool:
         return self._journaled.count(str(strategy_id), JOURNALED) < JOURNALED
@@ -227,7 +260,11 @@ def _begin(answer: "Future[Answer]") -> bool:
     return answer.running() or answer.set_running_or_notify_cancel()
 
 
-def _strategies(session: Session, items: Sequence[_Item]) -> dict[int, StrategyRow]:
-    numbers = {item.judged.arrival.strategy_id for item in items}
+def _strategies(session: Session, group: Sequence[Judged]) -> dict[int, StrategyRow]:
+    numbers = {judged.arrival.strategy_id for judged in group}
     rows = session.exec(select(StrategyRow).where(col(StrategyRow.id).in_(numbers)))
     return {strategies.number(row): row for row in rows}
+
+
+def _alert(judged: Judged) -> tuple[int, str]:
+    return judged.arrival.strategy_id, judged.arrival.alert_id

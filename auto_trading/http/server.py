@@ -97,7 +97,7 @@ class HttpService:
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio switches Nagle's waiting off only where the protocol is named; it costs 40 ms a request
+    # asyncio ends Nagle's waiting only where the protocol is named; it costs 40 ms a request
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -26,9 +26,9 @@ from auto_trading.http.tally import Tally
 from auto_trading.reach.tools import ReachTools
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.errors import InputError, RetryableError
-from database.models import StrategyRow, WebhookLogRow
+from database.models import StrategyRow
 from database.strategies import number
-from database.webhooks import WebhookStatus
+from database.webhooks import Entry, WebhookStatus
 
 STEP_BACK_SECONDS: Final = 2.5  # TradingView hangs up after three
 _BEGUN_SECONDS: Final = 10.0  # for a transaction that has begun
@@ -145,12 +145,13 @@ class Webhooks:
     def _now(self) -> Any:
         return self._tools.now()
 
-    def _tell_accepted(self, row: WebhookLogRow, payload: Mapping[str, Any]) -> None:
+    def _tell_accepted(self, number: int, entry: Entry) -> None:
+        payload = entry.payload or {}
         self._tools.notify(
             NotificationType.SIGNAL_RECEIVED, "info", "signal_received",
             {
-                "strategy": row.strategy, "action": payload["action"],
-                "symbol": payload.get("symbol") or "-", "entry": row.id,
+                "strategy": entry.arrival.strategy, "action": payload.get("action", "-"),
+                "symbol": payload.get("symbol") or "-", "entry": number,
             },
         )  # fmt: skip
 

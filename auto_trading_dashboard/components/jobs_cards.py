@@ -49,8 +49,8 @@ def _card(job: Job, now: datetime, *, alive: bool) -> None:
         st.markdown("  \n".join(_lines(job, now)))
         st.button(
             text("jobs.run_now"), key=f"job_run_{job.name}", icon=":material/play_arrow:",
-            disabled=not alive or job.seconds is None, on_click=asking.ask,
-            args=(CommandKind.RUN_JOB, {"job": job.name}, job.name),
+            disabled=not alive or job.seconds is None or job.asked_at is not None,
+            on_click=asking.ask, args=(CommandKind.RUN_JOB, {"job": job.name}, job.name),
         )  # fmt: skip
 
 
@@ -65,8 +65,16 @@ def _lines(job: Job, now: datetime) -> list[str]:
     return [
         f"**{figures.escaped(name)}** {state} :gray[{figures.escaped(job.name)}]",
         figures.escaped(what), *_last(job, now), f":gray[{figures.escaped(_rhythm(job, now))}]",
-        *_trouble(job),
+        *_asked(job), *_trouble(job),
     ]  # fmt: skip
+
+
+def _asked(job: Job) -> list[str]:
+    """Return since when a person waits for a run; the process that runs it looks each second."""
+    if job.asked_at is None:
+        return []
+    told = text("jobs.asked", at=figures.local(job.asked_at, zone(), "%H:%M:%S"))
+    return [f":blue[:material/schedule: {figures.escaped(told)}]"]
 
 
 def _last(job: Job, now: datetime) -> list[str]:

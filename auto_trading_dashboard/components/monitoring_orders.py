@@ -39,7 +39,14 @@ def working() -> None:
         chosen = kept_rows.kept(
             rows, _order_columns(work.now), lambda r: r.client_order_id, key="orders"
         )
-        _cancel(chosen)
+        with st.container(horizontal=True, vertical_alignment="center", key="monitoring_orders"):
+            _cancel(chosen)
+            st.button(
+                text("monitoring.cancel_entries"), key="monitoring_cancel_entries",
+                icon=":material/playlist_remove:", help=text("monitoring.cancel_entries_help"),
+                disabled=not any(row.can_be_canceled for row in rows), on_click=asking.ask,
+                args=(CommandKind.CANCEL_ENTRIES,),
+            )  # fmt: skip
 
 
 def _cancel(chosen: WorkingOrder | None) -> None:

@@ -5,7 +5,14 @@ from decimal import Decimal
 
 import streamlit as st
 
-from auto_trading_dashboard.components import ages, asking, figures, kept_rows, monitoring_work
+from auto_trading_dashboard.components import (
+    ages,
+    asking,
+    figures,
+    kept_rows,
+    monitoring_closing,
+    monitoring_work,
+)
 from auto_trading_dashboard.components.live import live
 from auto_trading_dashboard.components.tables import Column
 from auto_trading_dashboard.preferences import palette, text
@@ -33,10 +40,14 @@ def draw() -> None:
             st.empty()
         if not rows or work is None:
             st.caption(text("monitoring.no_positions"))
+            monitoring_closing.leave()
             st.empty()
             return
         chosen = kept_rows.kept(rows, _columns(work.now), lambda r: r.symbol, key="positions")
-        _close(chosen)
+        with st.container(horizontal=True, vertical_alignment="center", key="monitoring_held"):
+            _close(chosen)
+            monitoring_closing.button(len(rows))
+        monitoring_closing.question(len(rows))
 
 
 def _close(chosen: OpenPosition | None) -> None:

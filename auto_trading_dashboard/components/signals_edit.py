@@ -93,4 +93,4 @@ def _store(strategy_id: int, given: Given, key: str, where: str) -> None:
         strategies.set_capital(session, strategy_id, given.capital, outside.BY, now)
 
     st.session_state.pop(f"{key}_waiting", None)
-    outside.written(where, write)
+    outside.written(where, write, str(hash(str(given))))

@@ -38,9 +38,7 @@ def _where(shown: ShownKey) -> None:
     st.markdown(figures.escaped(text("signals_in.address")))
     st.code(f"{place.address}/webhook/{shown.key}", language=None, wrap_lines=True)
     st.caption(
-        figures.escaped(
-            text("signals_in.tradingview", addresses=", ".join(TRADINGVIEW_ADDRESSES))
-        )
+        figures.escaped(text("signals_in.tradingview", addresses=", ".join(TRADINGVIEW_ADDRESSES)))
     )
 
 
@@ -60,5 +58,3 @@ def leave() -> None:
     """Forget key and test: another page is shown."""
     outside.put_key_away()
     signals_test.forget()
-
-

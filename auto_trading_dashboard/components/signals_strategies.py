@@ -13,6 +13,7 @@ from auto_trading_dashboard.components import (
     kept_rows,
     page,
     signals_edit,
+    signals_fields,
     signals_test,
 )
 from auto_trading_dashboard.components.live import live
@@ -72,7 +73,7 @@ def _columns() -> list[Column[Sender]]:
         Column("signals_in.rate", lambda s: str(s.strategy.per_minute), right=True),
         Column(
             "signals_in.capital",
-            lambda s: text("signals_in.no_bound") if s.capital is None else figures.exact(s.capital),
+            lambda s: signals_fields.shown_capital(s.capital),
             right=True,
         ),
         Column("signals_in.key", lambda s: f"…{s.strategy.key_hint}"),
@@ -158,4 +159,4 @@ def _rotate(strategy_id: int, where: str) -> None:
 
 def _switch(strategy_id: int, on: bool, where: str) -> None:
     now = services.clock().now()
-    outside.written(where, lambda s: strategies.set_active(s, strategy_id, on, now))
+    outside.written(where, lambda s: strategies.set_active(s, strategy_id, on, now), str(on))

@@ -63,16 +63,18 @@ def button(strategy_id: int, key: str, secret: str) -> None:
 
 def typed(strategy_id: int) -> None:
     """Draw the test of a key that only its keeper knows: it is typed and forgotten at once."""
-    with st.form(f"signals_test_{strategy_id}", border=False, clear_on_submit=True):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.text_input(
-                text("signals_in.test_key"), key=_FIELD, type="password", width=260,
-                autocomplete="off", help=text("signals_in.test_help"),
-            )  # fmt: skip
-            st.form_submit_button(
-                text("signals_in.test"), key=f"signals_test_send_{strategy_id}",
-                icon=":material/send:", on_click=_send_typed, args=(strategy_id,),
-            )  # fmt: skip
+    with (
+        st.form(f"signals_test_{strategy_id}", border=False, clear_on_submit=True),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        st.text_input(
+            text("signals_in.test_key"), key=_FIELD, type="password", width=260,
+            autocomplete="off", help=text("signals_in.test_help"),
+        )  # fmt: skip
+        st.form_submit_button(
+            text("signals_in.test"), key=f"signals_test_send_{strategy_id}",
+            icon=":material/send:", on_click=_send_typed, args=(strategy_id,),
+        )  # fmt: skip
     outcome(strategy_id)
 
 

@@ -8,12 +8,12 @@ from typing import Any, Final, NamedTuple
 
 from sqlmodel import Session, col, func, select
 
+from crypto_trader_pro.domain.timeframes import to_ms
 from database import decisions, lease, webhooks, wishes
 from database.commands import CommandStatus
 from database.models import CommandRow, RunRow, WebhookLogRow
 from database.views.strategies import OutsideStrategy, outside_strategies
 from database.webhooks import Filter, WebhookStatus
-from crypto_trader_pro.domain.timeframes import to_ms
 
 PAGE: Final = 50  # entries
 COUNTED: Final = timedelta(hours=24)
@@ -149,5 +149,3 @@ def _entry(row: WebhookLogRow, command: CommandRow | None) -> Entry:
         None if command is None else command.claimed_at,
         datetime.fromisoformat(at) if isinstance(at, str) else None,
     )  # fmt: skip
-
-

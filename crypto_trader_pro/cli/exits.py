@@ -1,15 +1,16 @@
 """What the exit code says, and the one place where an exception becomes a line for a person."""
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
 
-from config.environment import Environment
+from config.environment import EXCHANGE_KEYS, SECRETS, Environment
 from config.faults import SettingsError
 from crypto_trader_pro.domain.errors import (
     ConfigError,
@@ -18,6 +19,10 @@ from crypto_trader_pro.domain.errors import (
     TradingError,
 )
 
+if TYPE_CHECKING:
+    from utils.redaction import Redactor
+
+SECRET_NAMES: Final = frozenset({*EXCHANGE_KEYS, *SECRETS})
 ERROR_LOG: Final = "errors.log"
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _INTERRUPTED: Final = "interrupted; what was stored is kept"
@@ -70,7 +75,19 @@ def _unexpected(error: Exception) -> NoReturn:
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         line = f"{error.filename or 'a file'} cannot be written: {error.strerror}"
         _fail(line, Exit.UNAVAILABLE, error)
-    _fail(f"internal error: {error!r}; details in {_logged(error)}", Exit.INTERNAL, error)
+    hidden = _redactor()
+    where = _logged(hidden.text("".join(traceback.format_exception(error))))
+    _fail(f"internal error: {hidden.text(repr(error))}; details in {where}", Exit.INTERNAL, error)
+
+
+def _redactor() -> "Redactor":
+    """Return what takes the secrets out; only those of known shapes where none can be read."""
+    from utils.redaction import Redactor, secrets_of  # noqa: PLC0415  a bug of ours is rare
+
+    try:
+        return Redactor(secrets_of(Environment.current()))
+    except TradingError:
+        return Redactor(value for name, value in os.environ.items() if name in SECRET_NAMES)
 
 
 def _fail(line: str, code: Exit, cause: BaseException) -> NoReturn:
@@ -78,8 +95,7 @@ def _fail(line: str, code: Exit, cause: BaseException) -> NoReturn:
     raise SystemExit(code) from cause
 
 
-def _logged(error: Exception) -> str:
-    text = "".join(traceback.format_exception(error))
+def _logged(text: str) -> str:
     try:
         folder = Environment.current().var_dir / "logs"
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """The engine's background jobs: when they run, and how their last run went."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -68,7 +68,14 @@ def everything(session: Session, now: datetime, is_gone: IsGone) -> Jobs:
     turns = {name: turn for turn in ALL_TURNS.values() for name in turn.names}
     alive = engine is not None and engine.alive
     names = [*turns, *(name for name in rows if name not in turns)]
-    jobs = (_view(name, turns.get(name), rows.get(name), now, alive, since) for name in names)
+    asked = {row.name: row.asked_at for row in known}
+    jobs = (
+        replace(
+            _view(name, turns.get(name), rows.get(name), now, alive, since),
+            asked_at=asked.get(name),
+        )
+        for name in names
+    )
     return Jobs(tuple(jobs), alive)
 
 

@@ -222,7 +222,8 @@ def test_training_begins_by_itself_when_the_session_wants_it(world: World) -> No
 def test_a_failed_training_is_told(world: World) -> None:
     world.beside._training_failed("training: no candles")
     error = NotificationType.SYSTEM_ERROR
-    assert world.notices() == [(error, "error", "training: no candles")]
+    told = "Training a model has failed; the one in use goes on: training: no candles"
+    assert world.notices() == [(error, "error", told)]
 
 
 # --- jobs ---------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from auto_trading import engine_file
 from auto_trading.engine_file import EngineFile
+from auto_trading.reach.telegram.carrying import command_id_of
 from crypto_trader_pro.domain.enums import CommandKind
 from database.auto_trading_db import open_database
 from tests.rows import an_alert, stored
@@ -69,6 +70,7 @@ def test_stopping_is_at_once_and_the_engines_answer_follows(
         assert bot.outcomes(1) == ["asked"]
         (row,) = bot.audit()
         assert (row.update_id, row.command_id, row.text) == (number, wish.command_id, command)
+        assert wish.command_id == command_id_of("4242424242", number)
         assert bot.codes() == ["telegram_asked"]
 
 
@@ -182,19 +184,20 @@ def test_alerts_are_acknowledged_by_their_buttons(rows: Engine, bot: Bot) -> Non
 
 
 def test_an_update_is_carried_out_once_whatever_comes_again(
-    rows: Engine, file: Path, peer: TelegramPeer
+    rows: Engine, file: Path, peer: TelegramPeer, caplog: pytest.LogCaptureFixture
 ) -> None:
     add_account(rows)
     with Bot(file, peer) as bot:
         number = bot.say("/stop")
         bot.wait_for_wish()
+        assert "has not answered" in bot.answer(1)
         assert bot.outcomes(1) == ["asked"]
     again = {"update_id": number, **text_update("/stop", at=later(0))}
     with Bot(file, peer) as bot:
         peer.push(again)  # the place is remembered: it is not even asked for
         bot.asked("/version")
         assert [row.text for row in bot.audit()] == ["/stop", "/version"]
-        assert len(bot.wishes()) == 1
+        assert "came again" not in caplog.text
     with sqlite3.connect(file) as direct:  # the place is lost, the rows are not
         direct.execute("DELETE FROM reach_state")
     with Bot(file, peer) as bot:
@@ -202,7 +205,9 @@ def test_an_update_is_carried_out_once_whatever_comes_again(
         peer.push({"update_id": number + 50, **text_update("/health", at=later(0))})
         bot.outcomes(3)
         assert [row.text for row in bot.audit()] == ["/stop", "/version", "/health"]
+        assert f"chat update {number} came again and was not obeyed" in caplog.text
         assert len(bot.wishes()) == 1
+        assert sum("stop trading" in text for text in peer.texts()) == 2  # asked, not answered
 
 
 def test_what_was_sent_while_no_bot_ran_is_not_done(
@@ -283,7 +288,7 @@ def test_without_tables_the_engines_own_file_is_told(
 
 def test_a_stop_overtakes_what_waits(rows: Engine, file: Path, peer: TelegramPeer) -> None:
     add_account(rows)
-    with Bot(file, peer) as bot:
+    with Bot(file, peer, pace=replace(FAST, call_seconds=30.0)) as bot:
         bot.asked("/version")
         peer.script("sendMessage", HANG)
         bot.say("/status")  # its answer hangs, and with it what comes after

@@ -16,7 +16,7 @@ from crypto_trader_pro.domain.errors import ConfigError, JournalBusy
 from crypto_trader_pro.domain.ports import LogEntry
 from tests.builders import HOUR, START_MS
 from utils import log_files
-from utils.clocks import SimulatedClock
+from utils.clocks import SimulatedClock, SystemClock
 from utils.correlation import correlation
 from utils.log_files import DailyFile
 from utils.logging import LoggingHandle, setup_logging
@@ -457,3 +457,15 @@ def test_a_record_that_cannot_be_kept_does_not_stop_who_logs_it(started: Starter
     handle = started()
     LOG.info("x", extra={"data": Broken(a=1)})
     assert handle.dropped == 1
+
+
+def test_a_process_beside_the_engine_has_files_of_its_own(tmp_path: Path) -> None:
+    """Two processes that put one file aside at midnight would lose lines."""
+    handle = setup_logging(
+        tmp_path, level=logging.INFO, console=False, table_sink=None, clock=SystemClock(),
+        own="reach",
+    )  # fmt: skip
+    logging.getLogger("auto_trading.reach.lane").error("down")
+    handle.close()
+    assert {file.name for file in tmp_path.iterdir()} == {"reach.log", "reach.jsonl"}
+    assert '"component":"NOTIFIER"' in (tmp_path / "reach.jsonl").read_text()

@@ -3,6 +3,7 @@
 import ast
 import string
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -124,17 +125,27 @@ def trees(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
             sorted((ROOT / folder).rglob("*.py")) if (ROOT / folder).is_dir() else [ROOT / folder]
         )
         for file in files:
-            yield file, ast.parse(file.read_text())
+            yield file, tree_of(file)
+
+
+@cache  # each file is asked for by many
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
 
 
 def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            called = node.func.id if isinstance(node.func, ast.Name) else (
-                node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            )  # fmt: skip
-            if called in names:
-                yield node
+    for called, node in calls_of(tree):
+        if called in names:
+            yield node
+
+
+@cache
+def calls_of(tree: ast.AST) -> list[tuple[str, ast.Call]]:
+    """Return every call of a tree that goes by a name, and the name."""
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [(c.func.id, c) for c in found if isinstance(c.func, ast.Name)] + [
+        (c.func.attr, c) for c in found if isinstance(c.func, ast.Attribute)
+    ]
 
 
 def texts(node: ast.AST | None, tree: ast.Module) -> set[str]:
@@ -195,6 +206,8 @@ EVENTS = (
     | said(("notify",), 2, "code", "auto_trading/http")
     | said(("_tell",), 1, "code", "auto_trading/reach/running.py")
     | said(("Trouble",), 0, "code", "auto_trading/reach/silence.py")
+    | said(("tell_of",), 1, "code", "auto_trading/living_session.py")
+    | said(("tell_of",), 1, "code", "auto_trading/beside.py")
     | {"database_silent"}  # told directly
     | {"books_differ", "books_agree"}  # by name, in job_tasks
 )

@@ -35,7 +35,6 @@ class Desk:
 
     Args:
         words: what follows the command.
-        zone: of all times that are shown.
         serving_since: since when the bot has polled without trouble; None: it does not.
     """
 
@@ -49,6 +48,7 @@ class Desk:
 
     @property
     def zone(self) -> str:
+        """That of all times that are shown."""
         return self.settings.engine.trading_day_timezone
 
     @cached_property
