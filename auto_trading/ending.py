@@ -9,15 +9,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import make_url
-
 from auto_trading import engine_file
 from auto_trading.flags import Flags
 from config.environment import Environment
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import TradingError
 from database import lease
-from database.auto_trading_db import open_database, schema_state, unit_of_work
+from database.auto_trading_db import file_of, open_database, schema_state, unit_of_work
 from utils import consoles, reach_file
 from utils.processes import ProcessId, is_gone, own_process
 
@@ -110,10 +108,8 @@ def _holder(environment: Environment) -> ProcessId | None:
 
 
 def _is_own_database(environment: Environment) -> bool:
-    url = make_url(environment.database_url)
-    if url.get_backend_name() != "sqlite" or url.database is None:
-        return False
-    return environment.var_dir in Path(url.database).absolute().parents
+    file = file_of(environment.database_url)
+    return file is not None and environment.var_dir in file.parents
 
 
 def _end_engine(

@@ -16,8 +16,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import make_url
-
 from auto_trading.modes import refusal
 from auto_trading.replay_market import IMPORTED
 from auto_trading.sources import WARM_CANDLES as WARM
@@ -31,7 +29,7 @@ from crypto_trader_pro.domain.errors import InputError, TradingError
 from crypto_trader_pro.domain.instruments import plain, plain_text
 from crypto_trader_pro.simulation.instruments import instrument
 from database import candles
-from database.auto_trading_db import open_database, schema_state, unit_of_work
+from database.auto_trading_db import file_of, open_database, schema_state, unit_of_work
 from database.engine_state import EngineState, engine_state
 from utils import consoles
 from utils.clocks import SystemClock
@@ -147,9 +145,8 @@ def _clock(now: datetime, engine: EngineState | None) -> Iterator[Check]:
 
 def _disk(environment: Environment) -> Iterator[Check]:
     folders = [environment.var_dir]
-    url = make_url(environment.database_url)
-    if url.get_backend_name() == "sqlite" and url.database:
-        folders.append(Path(url.database).absolute().parent)
+    if (file := file_of(environment.database_url)) is not None:
+        folders.append(file.parent)
     for folder in dict.fromkeys(folders):
         if not folder.is_dir():
             continue  # told by the checks of folder and database

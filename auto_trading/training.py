@@ -22,6 +22,7 @@ from auto_trading.live_status import ModelStatus
 from auto_trading.model_shelf import ModelShelf
 from auto_trading.model_window import fingerprint
 from auto_trading.training_spec import TrainingSpec, read_progress, read_result, read_windows
+from config.environment import DATABASE_URL
 from crypto_trader_pro.domain.errors import InputError, TradingError
 
 log = logging.getLogger(__name__)

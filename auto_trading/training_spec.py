@@ -3,12 +3,13 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from config.environment import DATABASE_URL
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.market import CandleSeries
 

@@ -37,7 +37,7 @@ from database.strategies import Changes
 from database.wishes import wish
 from utils.clocks import SystemClock
 
-CONNECTIONS = 32
+CONNECTIONS = 16
 GOAL_MS = 50.0
 
 
@@ -118,13 +118,24 @@ async def _worker(
             f"POST /webhook/{key} HTTP/1.1\r\nHost: localhost\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
         )
-        writer.write(head.encode() + content)
-        answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = int(answer.split("content-length: ")[1].split("\r\n")[0])
-        told = json.loads(await reader.readexactly(length))
+        try:
+            told = await _answered(reader, writer, head.encode() + content)
+        except (ConnectionError, asyncio.IncompleteReadError):  # it was idle for too long
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            told = await _answered(reader, writer, head.encode() + content)
         measured.latencies.append((time.perf_counter() - at) * 1000)
-        measured.answers[f"{answer.split()[1]} {told['status']}"] += 1
+        measured.answers[told] += 1
         due.task_done()
+
+
+async def _answered(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+) -> str:
+    writer.write(request)
+    answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    length = int(answer.split("content-length: ")[1].split("\r\n")[0])
+    told = json.loads(await reader.readexactly(length))
+    return f"{answer.split()[1]} {told['status']}"
 
 
 def _bodies(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:

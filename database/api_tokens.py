@@ -15,6 +15,7 @@ from database.strategies import key_hash
 from database.types import MAX_ID
 
 PREFIX: Final = "ctp_"  # so that scanners of leaked secrets know it
+SHAPE: Final = re.compile(rf"{PREFIX}[\w-]{{43}}", re.ASCII)
 USED_EVERY: Final = timedelta(minutes=1)
 _HINT: Final = 4
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,39}")

@@ -65,6 +65,15 @@ def open_database(
     return engine
 
 
+def file_of(url: str) -> Path | None:
+    """Return the file of an SQLite database; None for PostgreSQL, and where the URL is unusable."""
+    try:
+        address = _address(url)
+    except ConfigError:
+        return None
+    return Path(str(address.database)).absolute() if address.drivername == "sqlite" else None
+
+
 @contextmanager
 def translated(what: str, database: Engine) -> Iterator[None]:
     """Turn an error of the driver into one line: what was tried, which database, why not.
@@ -162,7 +171,8 @@ def _address(url: str) -> URL:
         return address.set(drivername="postgresql+psycopg")
     if scheme != "sqlite":
         raise ConfigError(f"database URL scheme was {scheme!r}, {_ALLOWED}")
-    if address.database in (None, "", ":memory:") or address.query:
+    more = address.query or address.host or address.username or address.password
+    if address.database in (None, "", ":memory:") or more:
         raise ConfigError("an SQLite URL names a file and nothing else, allowed: sqlite:///FILE")
     return address
 

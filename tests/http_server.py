@@ -60,7 +60,8 @@ class Site:
     def tools(self, port: int = 0) -> ReachTools:
         environment = replace(
             Environment.read({}, root=self.folder),
-            var_dir=self.folder, http_port=port, webhook_hmac_secret=SecretStr(MASTER),
+            var_dir=self.folder, http_port=port,
+            database_url=f"sqlite:///{self.folder / 'database.db'}", webhook_hmac_secret=SecretStr(MASTER),
         )  # fmt: skip
         return ReachTools(
             environment=environment, settings=lambda: self.settings, reader=self.reader,
@@ -136,9 +137,10 @@ def a_site(folder: Path, clock: Callable[[], datetime] = now, **reach: Any) -> I
     reader = open_database(url, read_only=True, busy_seconds=1.0)
     site = Site(folder, settings_with(**reach), database, reader, clock=clock)
     site.service = HttpService(site.tools())
-    with running(site.service), httpx.Client(
-        base_url=f"http://127.0.0.1:{site.service.port}", timeout=15
-    ) as client:
+    with (
+        running(site.service),
+        httpx.Client(base_url=f"http://127.0.0.1:{site.service.port}", timeout=15) as client,
+    ):
         site.http = client
         yield site
     reader.dispose()

@@ -85,18 +85,21 @@ def frozen(record: logging.LogRecord, at_ms: int, run_id: int | None) -> logging
         at_ms=at_ms,
         component=_component(record),
         data=data,
-        correlation_id=None if correlation_id is None else clean(str(correlation_id))[:MAX_LENGTH],
+        correlation_id=None if correlation_id is None else clean(str(correlation_id)),
         run_id=getattr(record, "run_id", None) or run_id,
     )
     return found
 
 
 def redact(record: logging.LogRecord, redactor: Redactor) -> None:
-    """Take the secrets out of a frozen record."""
+    """Take the secrets out of a frozen record, and then what is too long of its correlation id."""
     record.msg = redactor.text(str(record.msg))
     if record.exc_text:
         record.exc_text = redactor.text(record.exc_text)
-    data = record.__dict__["data"]
+    own = record.__dict__
+    if own["correlation_id"]:  # it may come from outside; cut last, or half a secret would stay
+        own["correlation_id"] = redactor.text(own["correlation_id"])[:MAX_LENGTH]
+    data = own["data"]
     if data is not None:
         record.__dict__["data"] = redactor.data(data)
 

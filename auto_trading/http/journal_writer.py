@@ -7,6 +7,7 @@ way; one thread stores whatever has gathered while it stored the last.
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ from sqlmodel import Session, col, select
 from auto_trading.http.judging import Judged
 from auto_trading.http.limits import Windows
 from auto_trading.http.tally import Tally
-from crypto_trader_pro.domain.errors import InputError, RetryableError
+from crypto_trader_pro.domain.errors import InputError, JournalBusy, RetryableError
 from crypto_trader_pro.domain.instruments import plain_text
 from database import strategies, webhooks
-from database.auto_trading_db import unit_of_work
+from database.auto_trading_db import open_database, unit_of_work
 from database.models import StrategyRow
 from database.webhooks import Entry, WebhookStatus
 
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 MOST_WAITING: Final = 256
 TOGETHER: Final = 64
 JOURNALED: Final = 60  # refused or repeated entries of one strategy and minute that get a row
+BUSY_SECONDS: Final = 1.0  # that another process may hold the database
+_TRY_AGAIN_SECONDS: Final = 0.001
 _END: Final = None
 
 
@@ -78,11 +81,20 @@ class _Decided:
     command_id: str | None = None
 
 
+def impatient(url: str, writer: Database) -> Database:
+    """Return what `JournalWriter` writes with: on PostgreSQL, where writers do not exclude each
+    other, the pool that there is.
+    """
+    if writer.dialect.name != "sqlite":
+        return writer
+    return open_database(url, durable=False, busy_seconds=0.0)
+
+
 class JournalWriter:
     """One thread that stores what `submit` is given, in the order it came.
 
     Args:
-        database: whose transactions wait only shortly for another writer.
+        database: one that does not wait by itself for another writer, as `impatient` returns.
         accepted: called after the commit with each accepted entry and its number; never waits.
     """
 
@@ -108,6 +120,8 @@ class JournalWriter:
         except queue.Full:
             return
         self._thread.join(seconds)
+        if self._database.dialect.name == "sqlite":
+            self._database.dispose()
 
     @property
     def waiting(self) -> int:
@@ -165,7 +179,7 @@ class JournalWriter:
         if not waiting:
             return
         try:
-            self._store_together(waiting)
+            self._store_in_turn(waiting)
         except RetryableError as e:
             for item in waiting:
                 self._fail(item, e)
@@ -181,6 +195,21 @@ class JournalWriter:
             self._store_together([item])
         except Exception as e:  # noqa: BLE001  it is this request's own and goes to its sender
             self._fail(item, e)
+
+    def _store_in_turn(self, items: Sequence[_Item]) -> None:
+        """Try again each millisecond while another process writes.
+
+        SQLite's own waiting sleeps longer and longer, up to 100 ms; next to an engine that commits
+        often it would hardly ever find the moment between two of its transactions.
+        """
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self._store_together(items)
+            except JournalBusy:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(_TRY_AGAIN_SECONDS)
 
     def _store_together(self, items: Sequence[_Item]) -> None:
         with unit_of_work(self._database, "the journal of webhooks") as session:

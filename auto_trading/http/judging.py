@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -45,6 +45,7 @@ class Incoming:
     body: bytes
     remote: str
     at: datetime
+    hidden: Callable[[bytes], bytes] = bytes  # takes keys and secrets out of a body
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,12 @@ def judge(strategy: StrategyRow, incoming: Incoming, rules: Rules) -> Judged:
     read: Read | None = None
     payload: dict[str, Any] | None = None
     refusal: InputError | None = None
+    body = incoming.hidden(incoming.body)  # the signature is that of what came
     try:
         _check_address(strategy, incoming.remote)
         _check_signature(strategy, incoming, rules)
         _check_type(incoming.headers)
-        read = read_body(_text(incoming.body), number(strategy))
+        read = read_body(_text(body), number(strategy))
         signal = read.signal.checked(_symbols(strategy, rules.symbols))
         signal.check_age(incoming.at, rules.max_age)
         payload = signal.payload(strategy.name, read.alert_id)
@@ -94,7 +96,7 @@ def judge(strategy: StrategyRow, incoming: Incoming, rules: Rules) -> Judged:
     arrival = Arrival(
         strategy_id=number(strategy), strategy=strategy.name, received_at=incoming.at,
         remote=incoming.remote, form="" if read is None else read.form,
-        alert_id="" if read is None else read.alert_id, body=_printable(incoming.body),
+        alert_id="" if read is None else read.alert_id, body=_printable(body),
     )  # fmt: skip
     return Judged(strategy, arrival, payload, refusal)
 

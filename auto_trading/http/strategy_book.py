@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -13,9 +14,11 @@ from database import strategies
 from database.auto_trading_db import unit_of_work
 from database.models import StrategyRow
 from database.strategies import key_hash
+from utils.redaction import HIDDEN
 
 KEPT_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 2.0
+_LIKE_A_KEY: Final = re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])", re.ASCII)
 _NOBODY: Final = key_hash("")
 
 
@@ -46,6 +49,12 @@ class StrategyBook:
         row = self._rows.get(hashed)
         is_right = hmac.compare_digest(hashed, _NOBODY if row is None else row.key_hash)
         return row if is_right else None
+
+    def without_keys(self, text: str) -> str:
+        """Return `text` without the keys of any strategy that is known."""
+        return _LIKE_A_KEY.sub(
+            lambda found: HIDDEN if key_hash(found[0]) in self._rows else found[0], text
+        )
 
     def forget(self) -> None:
         """Read the strategies anew with the next request."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -10,7 +11,13 @@ from fastapi.responses import JSONResponse
 
 from auto_trading.http.addresses import sender
 from auto_trading.http.bodies import BodyRefused, read_bounded
-from auto_trading.http.journal_writer import Answer, JournalWriter, Overloaded, TooManyError
+from auto_trading.http.journal_writer import (
+    Answer,
+    JournalWriter,
+    Overloaded,
+    TooManyError,
+    impatient,
+)
 from auto_trading.http.judging import (
     ElsewhereError,
     Incoming,
@@ -26,9 +33,11 @@ from auto_trading.http.tally import Tally
 from auto_trading.reach.tools import ReachTools
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.errors import InputError, RetryableError
+from database import api_tokens
 from database.models import StrategyRow
 from database.strategies import number
 from database.webhooks import Entry, WebhookStatus
+from utils.redaction import HIDDEN
 
 STEP_BACK_SECONDS: Final = 2.5  # TradingView hangs up after three
 _BEGUN_SECONDS: Final = 10.0  # for a transaction that has begun
@@ -54,7 +63,8 @@ class Webhooks:
         self.book = StrategyBook(tools.reader)
         self._strangers = Strangers()
         self._requests = Windows()
-        self.writer = JournalWriter(tools.writer, self._tell_accepted, self.tally)
+        database = impatient(tools.environment.database_url, tools.writer)
+        self.writer = JournalWriter(database, self._tell_accepted, self.tally)
 
     def router(self) -> APIRouter:
         """Return the route of the signals."""
@@ -96,7 +106,9 @@ class Webhooks:
         except BodyRefused as e:
             self.tally.add("refused")
             return _answered(e.status, _refused(e.reason), {"Connection": "close"})
-        return await self._store(strategy, Incoming(request.headers, body, remote, self._now()))
+        hidden = partial(self._hidden, strategy_key)
+        came = Incoming(request.headers, body, remote, self._now(), hidden)
+        return await self._store(strategy, came)
 
     async def _store(self, strategy: StrategyRow, incoming: Incoming) -> JSONResponse:
         judged = judge(strategy, incoming, self._rules())
@@ -133,6 +145,19 @@ class Webhooks:
     def _is_flood(self, strategy: StrategyRow) -> bool:
         most = strategy.per_minute * 10 + _REQUESTS
         return self._requests.count(str(number(strategy)), most) >= most
+
+    def _hidden(self, key: str, body: bytes) -> bytes:
+        """Return a body without keys, tokens and our secrets: people write them into alerts.
+
+        JSON stays JSON, so a signal with its key in it is still read.
+        """
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:  # refused in any case
+            text = body.decode("utf-8", "backslashreplace")
+        hidden = self.book.without_keys(self._tools.redactor.known(text)).replace(key, HIDDEN)
+        hidden = api_tokens.SHAPE.sub(HIDDEN, hidden)
+        return body if hidden == text else hidden.encode()
 
     def _rules(self) -> Rules:
         settings, secret = self._tools.settings(), self._tools.environment.webhook_hmac_secret

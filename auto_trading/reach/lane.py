@@ -189,7 +189,7 @@ class Lane:
     def _fetch(self, session: Session) -> Batch:
         """Return what goes out now; beyond the limit, several messages become one."""
         now, at = self._tools.now(), time.monotonic()
-        if False:
+        if at < self._hard_gate:
             return Batch([])
         settings = self._tools.settings()
         is_gated = at < self._soft_gate

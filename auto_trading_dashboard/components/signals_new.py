@@ -23,7 +23,7 @@ def form() -> None:
     key = f"signals_new_{st.session_state.get(_TURN, 0)}"
     why = outside.trouble(_WHERE)
     with st.expander(
-        text("signals_in.new"), icon=":material/add:", expanded=bool(why), key="signals_new"
+        text("signals_in.new"), icon=":material/add:", expanded=bool(why), key=f"{key}_open"
     ):
         with st.form(key, border=False):
             st.text_input(

@@ -63,5 +63,6 @@ def banner() -> None:
     if code:
         st.warning(figures.escaped(text(code)), icon=":material/cloud_off:")
         return
-    address = place().address
+    found = place()
+    address = f"{found.host}:{found.port}"  # no link: a browser has no business there
     st.caption(figures.escaped(text("signals_in.listens", address=address)))

@@ -26,6 +26,7 @@ from database import strategies
 from database.webhooks import WebhookStatus
 
 _SECONDS: Final = 3.0
+_NAMED: Final = 3  # values of a list that a cell names
 
 
 def senders() -> Reading[tuple[Sender, ...]]:
@@ -65,7 +66,6 @@ def _columns() -> list[Column[Sender]]:
         Column("signals_in.last", _last, help="signals_in.last_help"),
         Column("signals_in.day", _counts, help="signals_in.day_help"),
         Column("signals_in.symbols", lambda s: _all_or(s.strategy.symbols, "signals_in.all")),
-        Column("signals_in.ips", lambda s: _all_or(s.strategy.allowed_ips, "signals_in.any")),
         Column(
             "signals_in.hmac",
             lambda s: text("signals_in.hmac_on" if s.strategy.hmac_required else "signals_in.no"),
@@ -76,6 +76,7 @@ def _columns() -> list[Column[Sender]]:
             lambda s: signals_fields.shown_capital(s.capital),
             right=True,
         ),
+        Column("signals_in.ips", _addresses),
         Column("signals_in.key", lambda s: f"…{s.strategy.key_hint}"),
     ]  # fmt: skip
 
@@ -95,7 +96,16 @@ def _counts(one: Sender) -> str:
 
 
 def _all_or(values: tuple[str, ...], code: str) -> str:
+    if len(values) > _NAMED:
+        shown = ", ".join(values[: _NAMED - 1])
+        return text("signals_in.and_more", shown=shown, count=len(values) - _NAMED + 1)
     return ", ".join(values) if values else text(code)
+
+
+def _addresses(one: Sender) -> str:
+    """Return where signals may come from; a network of one address is that address."""
+    plain = (n.removesuffix("/32").removesuffix("/128") for n in one.strategy.allowed_ips)
+    return _all_or(tuple(plain), "signals_in.any")
 
 
 def _chosen(one: Sender) -> None:

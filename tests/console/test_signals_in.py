@@ -267,7 +267,7 @@ def test_the_journal_tells_what_became_of_each(database: Engine) -> None:
     assert frames[0]["24 h"].tolist() == ["1 / 0 / 1"]
     told = frames[1]["What became of it"].tolist()
     assert told == ["done: 2 entries were canceled.", "symbol was 'X', allowed: BTC/USDT"]
-    assert frames[1]["Wish"].tolist() == ["cancel entries", "–"]
+    assert frames[1]["Action"].tolist() == ["cancel entries", "–"]
 
 
 def test_an_entry_opens_is_repeated_after_a_question_and_decided_anew(database: Engine) -> None:
@@ -283,7 +283,8 @@ def test_an_entry_opens_is_repeated_after_a_question_and_decided_anew(database: 
         newest = webhooks.journal_page(session)[0]
         assert (newest.replay_of, newest.replayed_by) == (first, "console")
         row = commands.find(session, newest.command_id or "")
-        assert row is not None and (row.kind, row.requested_by) == ("signal", "console")
+        assert row is not None
+        assert (row.kind, row.requested_by) == ("signal", "console")
 
 
 def test_a_long_body_is_cut_and_a_refused_signal_is_not_repeated(database: Engine) -> None:

@@ -29,6 +29,7 @@ Maker = Callable[..., World]
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look often, and wait a tenth of a second where five are waited."""
     monkeypatch.setattr(drain, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(drain, "LAST_SECONDS", 0.3)
     monkeypatch.setattr(outbox, "FIRST_PAUSE", timedelta(seconds=0.1))
     monkeypatch.setattr(lane, "GRACE", timedelta(seconds=0.3))
 

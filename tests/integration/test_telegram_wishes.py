@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -198,7 +199,7 @@ def test_an_update_is_carried_out_once_whatever_comes_again(
         bot.asked("/version")
         assert [row.text for row in bot.audit()] == ["/stop", "/version"]
         assert "came again" not in caplog.text
-    with sqlite3.connect(file) as direct:  # the place is lost, the rows are not
+    with closing(sqlite3.connect(file)) as direct, direct:  # the place is lost, the rows are not
         direct.execute("DELETE FROM reach_state")
     with Bot(file, peer) as bot:
         peer.push(again)
@@ -232,7 +233,10 @@ def test_a_bot_that_was_killed_says_what_it_left_and_does_not_do_it(
     with Bot(file, peer) as bot:
         bot.asked("/version")
         bot.outcomes(1)
-    with sqlite3.connect(file) as direct:  # as a kill between storing and doing leaves it
+    with (
+        closing(sqlite3.connect(file)) as direct,
+        direct,
+    ):  # as a kill between storing and doing leaves it
         direct.execute("UPDATE chat_commands SET outcome = 'taken', text = '/closeall'")
     with Bot(file, peer) as bot:
         assert '"/closeall" (01-02 12:04 KST) came, and this program ended' in bot.answer(1)
@@ -277,7 +281,7 @@ def test_without_tables_the_engines_own_file_is_told(
         me.host, me.pid, me.started, 1, "running", "active", "allowed", later(0).isoformat()
     )
     engine_file.write(file.parent, content)
-    with Bot(file, peer) as bot, sqlite3.connect(file) as direct:
+    with Bot(file, peer) as bot, closing(sqlite3.connect(file)) as direct:
         direct.execute("ALTER TABLE engine_lease RENAME TO gone")
         direct.commit()
         status = bot.asked("/status")

@@ -502,8 +502,11 @@ def test_gaps_are_filled_every_ten_minutes_at_most(
 # --- the child itself ---------------------------------------------------------------------------
 
 
-def test_the_child_gives_way_and_leaves_a_failure_in_one_line(tmp_path: Path) -> None:
+def test_the_child_gives_way_and_leaves_a_failure_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = a_spec(tmp_path, "tests.training_sources:dead")
+    monkeypatch.setenv("CTP_DATABASE_URL", spec.database_url)  # as the trainer does
     folder = tmp_path / "run"
     folder.mkdir()
     path = replace(spec, cutoff_ms=int(market()[0].open_ms[0])).write(folder)
@@ -520,6 +523,7 @@ def test_the_child_gives_way_and_leaves_a_failure_in_one_line(tmp_path: Path) ->
     assert read_result(folder) == {"failure": "the venue is down"}
     assert (folder / RESULT).exists()
     assert TrainingSpec.read(path).symbols == SYMBOLS
+    assert spec.database_url not in path.read_text()  # it may hold a password
 
 
 def test_the_child_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -528,6 +532,7 @@ def test_the_child_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("signal.alarm", alarms.append)
     monkeypatch.setattr(training_process, "give_way", lambda: None)
     monkeypatch.setattr(training_process, "trained", lambda spec, folder: {"model_id": spec.source})
+    monkeypatch.setenv("CTP_DATABASE_URL", "sqlite:///candles.db")
     assert training_process.main(a_spec(tmp_path).write(tmp_path)) == 0
     assert read_result(tmp_path) == {"facts": {"model_id": "tests.training_sources:rhythm"}}
     assert alarms == [300]

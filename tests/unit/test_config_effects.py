@@ -95,7 +95,7 @@ def test_a_new_session_is_told_exactly_where_the_engine_begins_one(path: tuple[s
         ("escalation.max_times", 1, Effect.MESSAGES),
         ("weekly_report_day", "never", Effect.MESSAGES),
         ("reach.silent_after_seconds", 60, Effect.MESSAGES),
-        ("reach.host", "0.0.0.0", Effect.RESTART),
+        ("reach.host", "10.0.0.1", Effect.RESTART),
         ("modes.BALANCED.size_factor_pct", "120", Effect.DORMANT),
         ("modes.CONSERVATIVE.size_factor_pct", "90", Effect.CYCLE),
         ("profiles.production.max_leverage", "5", Effect.DORMANT),

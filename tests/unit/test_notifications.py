@@ -95,7 +95,11 @@ def manager_of(outbox: MemoryOutbox, settings_of: Callable[..., Settings]) -> It
         ("info", {"routing.by_severity.info": []}, ()),
         ("info", {"routing.by_type.MODEL_TRAINED": ["discord"]}, (DISCORD,)),
         ("critical", {"routing.by_type.MODEL_TRAINED": []}, ()),
-        ("critical", {"routing.by_type.DAILY_SUMMARY": []}, (DASHBOARD, EMAIL, DISCORD, TELEGRAM)),  # another type's
+        (
+            "critical",
+            {"routing.by_type.DAILY_SUMMARY": []},
+            (DASHBOARD, EMAIL, DISCORD, TELEGRAM),
+        ),  # another type's
     ],
 )
 def test_severity_and_type_route_to_channels_that_are_on(

@@ -18,7 +18,7 @@ import httpx
 
 from utils.channels import Message, NeverDelivered, Undelivered
 from utils.channels.formatting import fit, one_line
-from utils.redaction import Redactor
+from utils.redaction import Redactor, clean
 
 LIMIT_SECONDS: Final = 10.0  # for one delivery, whatever hangs
 LONGEST_PAUSE: Final = timedelta(hours=1)  # that a service may ask for
@@ -140,7 +140,8 @@ class OwnWords:
         """Return one line; nothing where the service said nothing in words."""
         if not isinstance(words, str):
             return ""
-        return fit(one_line(self._redactor.text(words[: 10 * _DETAIL])), _DETAIL)
+        # cut last: half a secret at the cut would be known to nobody
+        return fit(one_line(self._redactor.text(clean(words))), _DETAIL)
 
 
 class Reached:

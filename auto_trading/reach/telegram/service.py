@@ -71,9 +71,17 @@ class TelegramService:
                 lacks_token = is_on
                 await asyncio.sleep(self._pace.look_seconds)
                 continue
-            async with asyncio.TaskGroup() as tasks:
-                bot = _Poller(self._tools, self._pace, self._threads, token, tasks)
-                await bot.serve(partial(self._is_still, token))
+            link = self._link(token)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    bot = _Poller(self._tools, self._pace, self._threads, token, link, tasks)
+                    await bot.serve(partial(self._is_still, token))
+            finally:  # nothing that uses it is left
+                await link.close()
+
+    def _link(self, token: SecretStr) -> Link:
+        base = f"{self._tools.environment.telegram_api_url}/bot"
+        return Link(token.get_secret_value(), base, verified_tls(), self._pace)
 
     def _is_still(self, token: SecretStr) -> bool:
         return self._token() == token
@@ -88,18 +96,16 @@ class _Poller:
 
     def __init__(
         self, tools: ReachTools, pace: Pace, threads: Threads, token: SecretStr,
-        tasks: asyncio.TaskGroup,
+        link: Link, tasks: asyncio.TaskGroup,
     ) -> None:  # fmt: skip
         self._tools = tools
         self._pace = pace
         self._tasks = tasks
         self._outages = Outages(self._tell_trouble, pace)
         self._refusals = Refusals(tools, pace)
-        secret = token.get_secret_value()
-        bot = secret.partition(":")[0]
+        bot = token.get_secret_value().partition(":")[0]
         self._bot = bot if bot.isdecimal() and len(bot) <= 24 else "?"
-        base = f"{tools.environment.telegram_api_url}/bot"
-        self._link = Link(secret, base, verified_tls(), pace)
+        self._link = link
         self._audit = Audit(self._bot, tools.writer, tools.now, tools.redactor, threads, pace)
         confirmations = Confirmations(pace.confirm_seconds, time.monotonic)
         self._carrier = Carrier(
@@ -121,7 +127,6 @@ class _Poller:
                 await self._poll(is_on)
         finally:
             worker.cancel()
-            await self._link.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.create_task(work)
