@@ -101,7 +101,12 @@ class Inputs:
     def _amounts(self) -> dict[str, Any]:
         r = self._random
         made: dict[str, Any] = {}
-        for name, most in (("quantity", 5), ("size_pct", 100), ("stop_pct", 99), ("target_pct", 999)):
+        for name, most in (
+            ("quantity", 5),
+            ("size_pct", 100),
+            ("stop_pct", 99),
+            ("target_pct", 999),
+        ):
             if r.random() < 0.4:
                 amount = f"{r.uniform(0.001, most):.{r.randrange(0, 9)}f}"
                 amount = amount if float(amount) > 0 else "1"

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from crypto_trader_pro.domain.enums import TradingState
+from crypto_trader_pro.domain.enums import DesiredState, TradingState
 from database import commands
-from tests.console.control_view import VIEW, sentence
+from tests.console.control_view import VIEW, sentence, wanted
 from tests.console.shown import a_living_engine, asked, metrics, page, said
 from tests.rows import a_position, stored
 
@@ -31,6 +31,7 @@ def test_one_click_pauses(database: Engine) -> None:
 
 
 def test_a_pause_is_seen_everywhere_and_a_typed_word_ends_it(database: Engine) -> None:
+    wanted(database, DesiredState.RUNNING)
     a_living_engine(database, view=PAUSED, trading=TradingState.REDUCING)
     shown = page()
     assert ":orange-badge[:material/pause: Paused]" in said(shown)
@@ -70,8 +71,8 @@ def test_everything_is_closed_after_a_question_with_the_count(
         shown.number_input(key="monitoring_close_all_minutes").set_value(minutes).run()
     assert asked(database) == []
     shown.button(key="monitoring_close_all_yes").click().run()
-    wanted = {} if minutes is None else {"over_seconds": 1800}  # 30 minutes
-    assert newest(database) == ("close_all", wanted)
+    payload = {} if minutes is None else {"over_seconds": 1800}  # 30 minutes
+    assert newest(database) == ("close_all", payload)
     assert "Close all 2 positions?" not in said(shown)
 
 

@@ -144,7 +144,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("market", {"price": 1}, "price was 1, allowed: only with order_type limit"),
     ("valid", {"valid_seconds": 60}, "valid_seconds was 60, allowed: only with a limit"),
     ("valid text", {"valid_seconds": "1.5"}, "valid_seconds was '1.5', allowed: whole seconds"),
-    ("close", {"action": "close", "quantity": 1}, "quantity was '1', allowed: only with action buy"),
+    (
+        "close",
+        {"action": "close", "quantity": 1},
+        "quantity was '1', allowed: only with action buy",
+    ),
     ("alert id", {"alert_id": "a b"}, "alert_id was 'a b', allowed: 1 to 64 visible ASCII"),
     ("long alert id", {"alert_id": "x" * 65}, "allowed: 1 to 64 visible ASCII characters"),
     ("naive", {"timestamp": "2026-01-01T00:00:00"}, "allowed: a time as 2026-01-31T09:30:00Z"),
@@ -153,7 +157,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "reason"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
+@pytest.mark.parametrize(
+    ("changes", "reason"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED]
+)
 def test_a_fault_is_named_and_asks_nothing(
     site: Site, changes: dict[str, Any], reason: str
 ) -> None:
