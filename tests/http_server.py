@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 from sqlalchemy import Engine as Database
+from sqlmodel import Session, col, select
 
 from auto_trading.http.server import HttpService
 from auto_trading.reach.tools import ReachTools
@@ -25,7 +26,6 @@ from database import api_tokens, strategies
 from database.auto_trading_db import open_database, prepare, unit_of_work
 from database.models import CommandRow, StrategyRow, WebhookLogRow
 from database.strategies import Changes
-from sqlmodel import Session, col, select
 from utils.clocks import SystemClock
 from utils.redaction import Redactor
 from utils.texts import Language
@@ -61,7 +61,8 @@ class Site:
         environment = replace(
             Environment.read({}, root=self.folder),
             var_dir=self.folder, http_port=port,
-            database_url=f"sqlite:///{self.folder / 'database.db'}", webhook_hmac_secret=SecretStr(MASTER),
+            database_url=f"sqlite:///{self.folder / 'database.db'}",
+            webhook_hmac_secret=SecretStr(MASTER),
         )  # fmt: skip
         return ReachTools(
             environment=environment, settings=lambda: self.settings, reader=self.reader,

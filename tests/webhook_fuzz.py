@@ -1,4 +1,4 @@
-"""Runs bodies through the product's own reading, judging and journal, and compares with the oracle."""
+"""Runs bodies through the product's own reading, judging and journal, beside the oracle."""
 
 import json
 from collections import Counter
@@ -63,7 +63,7 @@ class Mill:
         wanted = expected(body, self._at)
         try:
             judged = judge(strategy, Incoming(_HEADERS, body, "127.0.0.1", self._at), self.rules)
-        except Exception as e:  # whatever it is, it is a finding
+        except Exception as e:  # noqa: BLE001  whatever it is, it is a finding
             self.found.wrong.append(f"crash {e!r} at {body!r}")
             return
         self._compare(body, judged, wanted)
@@ -88,7 +88,7 @@ class Mill:
         for body, judged, wanted, future in self._waiting:
             try:
                 answer = future.result(30)
-            except Exception as e:  # a finding too
+            except Exception as e:  # noqa: BLE001  a finding too
                 self.found.wrong.append(f"journal {e!r} at {body!r}")
                 continue
             name = "none" if answer.status is None else answer.status.value

@@ -27,9 +27,9 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environ = {"CTP_WEBHOOK_HMAC_SECRET": MASTER, "CTP_REACH__ENABLED": "true"}
     with served(folder, "tests.fake_engine", environ=environ) as address:
         places = Environment.current()
-        database = open_database(places.database_url)
+        database = open_database(places.database_url, durable=False, busy_seconds=1.0)
         prepare(database)
-        reader = open_database(places.database_url, read_only=True)
+        reader = open_database(places.database_url, read_only=True, busy_seconds=1.0)
         site = Site(folder, settings_with(), database, reader)
         site.service = HttpService(site.tools(places.http_port))
         me = own_process()

@@ -179,7 +179,7 @@ def test_the_heads_of_a_mail() -> None:
     assert message["From"] == "Crypto Trader Pro <bot@example.com>"
     assert message["To"] == "a@example.com, b@example.com"
     assert parsedate_to_datetime(message["Date"]) == AT
-    assert message["Message-ID"] == "<ctp-12.20261121215243000000@example.com>"
+    assert message["Message-ID"] == "<ctp-12-20261121215243000000@example.com>"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Importance"] == "high"
     assert message["X-CTP-Type"] == "TRADE_EXECUTED"

@@ -164,7 +164,7 @@ def test_the_webhook_gets_the_documented_body() -> None:
     assert asked.path == f"/{OUT_PATH}"
     assert asked.headers["content-type"] == "application/json; charset=utf-8"
     assert asked.json() == {
-        "schema": 1, "id": "ctp-12", "type": "TRADE_EXECUTED", "severity": "warning",
+        "schema": 1, "id": "ctp-12-20261121215243000000", "type": "TRADE_EXECUTED", "severity": "warning",
         "title": "Trade executed", "text": "둘째\n줄", "language": "ko",
         "at": "2026-11-21T21:52:43.000Z", "mode": "paper", "market": "auto",
         "data": {"price": "60000"},
@@ -178,7 +178,7 @@ def test_the_webhook_is_signed_over_its_time_and_body() -> None:
     assert before <= int(stamp) <= SystemClock().now_ms() // 1000
     expected = hmac.new(OUT_SECRET.encode(), stamp.encode() + b"." + asked.body, sha256).hexdigest()
     assert asked.headers["x-ctp-signature"] == f"sha256={expected}"
-    assert asked.headers["idempotency-key"] == "ctp-12"
+    assert asked.headers["idempotency-key"] == "ctp-12-20261121215243000000"
 
 
 def test_the_documented_signature_is_the_one_made() -> None:
@@ -196,7 +196,9 @@ def test_a_second_try_of_a_webhook_has_the_same_key() -> None:
             else:
                 with pytest.raises(expected):
                     asyncio.run(closing(one(place.channel, place.address), a_message()))
-        assert [asked.headers["idempotency-key"] for asked in peer.asked] == ["ctp-12"] * 2
+        assert [asked.headers["idempotency-key"] for asked in peer.asked] == [
+            "ctp-12-20261121215243000000"
+        ] * 2
         assert peer.asked[0].body == peer.asked[1].body
 
 

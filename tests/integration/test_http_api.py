@@ -162,6 +162,11 @@ def _listen(site: Site, **hello: Any) -> Iterator[ClientConnection]:
         yield client
 
 
+def _read_on(client: ClientConnection) -> None:
+    while True:
+        client.recv(5)
+
+
 def _token(bearer: dict[str, str]) -> str:
     return bearer["authorization"].removeprefix("Bearer ")
 
@@ -224,8 +229,7 @@ def test_who_says_nothing_or_reads_nothing_is_cut_off(
         # more at once than may wait for one client
         stored(site.database, *(a_fill(run, "o1", f"many{n}") for n in range(50)))
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                slow.recv(5)
+            _read_on(slow)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (
         4408, "too slow: 3 events wait",

@@ -434,7 +434,7 @@ def test_a_strategy_trades_its_own_symbols_only(site: Site) -> None:
 
 
 def test_an_entry_is_repeated_by_hand_as_a_new_signal(site: Site) -> None:
-    strategy, key = site.strategy("again")
+    _, key = site.strategy("again")
     first = site.post(key, a_signal(alert_id="once", stop_pct=2)).json()["id"]
     refused = site.post(key, a_signal(action="start")).status_code
     assert refused == 400

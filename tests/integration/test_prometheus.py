@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
 from auto_trading.http.metric_names import METRICS
 from tests.http_server import a_site
@@ -55,8 +54,8 @@ def test_names_and_units_are_as_prometheus_wants_them() -> None:
 
 
 def test_rules_and_dashboard_name_only_what_there_is() -> None:
-    rules = yaml.safe_load((FILES / "alerts.yml").read_text())
-    said = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    said = re.findall(r"^ +expr: (.+)$", (FILES / "alerts.yml").read_text(), re.M)
+    assert len(said) == 16
     board = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text())
     panels = [panel for panel in board["panels"] if panel["type"] != "row"]
     shown = [target["expr"] for panel in panels for target in panel["targets"]]

@@ -83,7 +83,7 @@ def test_a_test_message_says_that_it_is_one(language: Language) -> None:
 
 
 def test_the_key_is_that_of_the_outbox() -> None:
-    assert a_message(number=12).key == "ctp-12"
+    assert a_message(number=12).key == "ctp-12-20261121215243000000"
 
 
 @pytest.mark.parametrize(

@@ -52,10 +52,12 @@ class Message(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The same for every try of one message, so that who has it already can tell."""
-        if self.number:
-            return f"ctp-{self.number}"
-        return f"ctp-{self.kind.lower().replace('_', '-')}-{self.at:%Y%m%d%H%M%S%f}"
+        """The same for every try of one message, so that who has it already can tell.
+
+        With its time: the numbers of a database that was made anew begin again.
+        """
+        name = self.number or self.kind.lower().replace("_", "-")
+        return f"ctp-{name}-{self.at:%Y%m%d%H%M%S%f}"
 
 
 class Channel(Protocol):

@@ -136,7 +136,7 @@ def mail_of(message: Message, section: EmailChannel, origin: Origin) -> EmailMes
     mail["To"] = [_address(to) for to in section.recipients]
     mail["Date"] = format_datetime(message.at)
     # `at` tells two databases apart that count from 1 and mail to the same person
-    mail["Message-ID"] = f"<{message.key}.{message.at:%Y%m%d%H%M%S%f}@{domain}>"
+    mail["Message-ID"] = f"<{message.key}@{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     mail["X-CTP-Type"] = message.kind
