@@ -240,7 +240,7 @@ class LivingSession:
 
     def _answered(self, command: Command) -> None:
         """Note that a command is done and stored, what is wanted with it."""
-        log.info("%s done", command.kind.value, extra={"correlation_id": command.command_id})
+        log.info("%s answered", command.kind.value, extra={"correlation_id": command.command_id})
         if command.is_switched:
             self._shared.flags.take_down(command.kind)
         if command.kind in _STARTS_OR_STOPS:

@@ -31,7 +31,7 @@ from crypto_trader_pro.simulation.instruments import instrument
 from database import candles
 from database.auto_trading_db import file_of, open_database, schema_state, unit_of_work
 from database.engine_state import EngineState, engine_state
-from utils import consoles
+from utils import consoles, reach_file
 from utils.clocks import SystemClock
 
 _MB: Final = 2**20
@@ -172,6 +172,8 @@ def _memory(file: Path) -> Iterator[Check]:
 
 def _ports(environment: Environment) -> Iterator[Check]:
     ours = {port for _, port in consoles.running(environment.var_dir)}
+    if reach_file.living(environment.var_dir) is not None:
+        ours.add(environment.http_port)
     for name, port in (
         ("CTP_CONSOLE_PORT", environment.console_port), ("CTP_HTTP_PORT", environment.http_port),
     ):  # fmt: skip
@@ -280,6 +282,9 @@ def _notifications(environment: Environment, settings: Settings) -> Iterator[Che
         if name and value is None:
             numbers = {"channel": channel.value, "name": name}
             yield Check("notifications.no_secret", Level.FAIL, numbers)
+    switched_on = [c for c in Channel if settings.channels.is_enabled(c)]
+    if unused := [c.value for c in switched_on if c not in active]:
+        yield Check("notifications.unused", Level.WARN, {"channels": ", ".join(unused)})
     away = [channel.value for channel in active if channel is not Channel.DASHBOARD]
     if away:
         yield Check("notifications.ok", Level.OK, {"channels": ", ".join(away)})

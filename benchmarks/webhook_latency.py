@@ -1,6 +1,7 @@
 """How long a signal from outside takes to be stored and answered while an engine trades beside.
 
     python -m benchmarks.webhook_latency [--rate 200] [--seconds 30] [--copies 0.0]
+        [--per-minute 60000]
 
 Starts `engine run` on the demo market with everything that ships (two processes: the engine, and
 the one that serves HTTP), starts trading, and sends valid, different signals at a fixed rate. A
@@ -55,11 +56,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--copies", type=float, default=0.0, help="share of repeated signals")
     parser.add_argument("--action", default="buy", help="what the signals wish")
+    parser.add_argument("--per-minute", type=int, default=60_000, help="signals that are taken")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ctp-webhooks-") as folder:
         port = _free_port()
         with _engine(Path(folder), port) as database:
-            key = _prepared(database, port)
+            key = _prepared(database, port, asked.per_minute)
             alone = _cycles(database, 10)
             measured, beside = asyncio.run(_with_cycles(_sent((port, key), asked), database))
     _report(measured, asked, alone, beside)
@@ -169,7 +171,7 @@ def _engine(folder: Path, port: int) -> Iterator[Database]:
         database.dispose()
 
 
-def _prepared(database: Database, port: int) -> str:
+def _prepared(database: Database, port: int, per_minute: int) -> str:
     """Wait for engine and server, start trading, and return the key of a strategy."""
     deadline = time.monotonic() + 60
     while not _is_up(port):
@@ -178,7 +180,7 @@ def _prepared(database: Database, port: int) -> str:
     now = SystemClock().now()
     wish(database, CommandKind.START, by="benchmark", now=now)
     with unit_of_work(database) as session:
-        many = Changes(per_minute=60_000)
+        many = Changes(per_minute=per_minute)
         return strategies.create(session, "benchmark", "benchmark", now, changes=many).key
 
 

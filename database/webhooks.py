@@ -108,6 +108,20 @@ def store(session: Session, entries: Sequence[Entry]) -> list[int]:
     return numbers
 
 
+def accept(session: Session, arrival: Arrival, payload: Mapping[str, Any]) -> int:
+    """Store one new signal with its command and return the entry's number.
+
+    Raises:
+        IntegrityError: its alert was accepted before.
+    """
+    return store(session, [Entry(arrival, WebhookStatus.ACCEPTED, payload)])[0]
+
+
+def refuse(session: Session, arrival: Arrival, reason: str) -> int:
+    """Store one signal that is not taken, and why; return the entry's number."""
+    return store(session, [Entry(arrival, WebhookStatus.REFUSED, None, reason)])[0]
+
+
 def accepted(session: Session, alerts: Collection[tuple[int, str]]) -> dict[tuple[int, str], First]:
     """Return the accepted entries of these alerts, by (strategy, alert id)."""
     c = _logs.c

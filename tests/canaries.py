@@ -67,9 +67,9 @@ NAMES: Final = (
 
 def forms(text: str) -> list[str]:
     """Return a text as a service or a library may repeat it."""
-    raw = text.encode()
+    raw, twice = text.encode(), quote(quote(text, safe=""), safe="")
     return [
-        text, quote(text), quote(text, safe=""), _LARGE.sub(lambda found: found[0].lower(), quote(quote(text, safe=""), safe="")),
+        text, quote(text), quote(text, safe=""), _LARGE.sub(lambda found: found[0].lower(), twice),
         json.dumps(text), json.dumps(json.dumps(text)), escape(text), repr(text), repr(raw),
         base64.b64encode(raw).decode(), base64.urlsafe_b64encode(b"x" + raw).decode(),
     ]  # fmt: skip

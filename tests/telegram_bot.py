@@ -118,7 +118,7 @@ class Bot:
 
     def answer(self, place: int) -> str:
         """Return the bot's text number `place`, once it is there."""
-        self.peer.wait(lambda: len(self.peer.texts()) > place, f"text {place}", 10)
+        self.peer.wait(lambda: len(self.peer.texts()) > place, f"text {place}", 30)
         return self.peer.texts()[place]
 
     def buttons(self) -> dict[str, str]:

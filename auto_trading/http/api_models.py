@@ -46,7 +46,7 @@ class Status(BaseModel):
     decisions_total: int
     open_alerts: int
     waiting_commands: int
-    run_id: int | None
+    run_id: str | None
     last_run_id: str | None
     last_run_status: str | None
     last_error: str | None

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlmodel import Session
+from sqlalchemy import update
+from sqlmodel import Session, col
 
 from auto_trading import engine_file
 from auto_trading.reach.notices import notice_of
@@ -22,7 +23,7 @@ from crypto_trader_pro.domain.errors import JournalUnavailable, TradingError
 from crypto_trader_pro.explain.units import worded
 from database import lease, outbox, reach_state
 from database.auto_trading_db import unit_of_work
-from database.models import EngineLeaseRow
+from database.models import AlertRow, EngineLeaseRow
 from utils.channels import Message, NeverDelivered, SendingChannel, Undelivered
 from utils.channels.opening import open_channels
 from utils.notifications import route_of, title_of
@@ -139,6 +140,7 @@ class SilenceWatch:
         if known is None:
             return False
         reach_state.put(session, STATE, None, now)
+        self._put_away(session, now)
         if row is None or not row.owner:  # it was ended in order meanwhile
             return False
         since = datetime.fromisoformat(known["since"])
@@ -155,6 +157,15 @@ class SilenceWatch:
             session,
             notice_of(self._tools, _KIND, severity, text, numbers, channels=self._channels()),
         )
+
+    def _put_away(self, session: Session, now: datetime) -> None:
+        """Acknowledge what told of the silence that is over: it must not be told again."""
+        alert = AlertRow
+        told = update(alert).where(
+            col(alert.kind) == _KIND.value, col(alert.severity) == Severity.CRITICAL.value,
+            col(alert.acknowledged_at).is_(None),
+        )  # fmt: skip
+        session.exec(told.values(acknowledged_at=now, acknowledged_by="reach"))
 
     def _channels(self) -> tuple[Channel, ...]:
         """Return where a silence is told, and its end as well."""

@@ -14,24 +14,27 @@ from auto_trading_dashboard.preferences import text
 _OPEN: Final = "confirming"  # keys of the buttons that are asking
 
 
-def button(
-    label: str, question: str, act: Callable[..., Any], *args: Any, key: str, icon: str = "",
-    disabled: bool = False,
-) -> None:  # fmt: skip
-    """Draw a button; its click asks `question`, and the answer "yes" calls `act`."""
+def button(label: str, *, key: str, icon: str = "", disabled: bool = False) -> None:
+    """Draw a button whose click lets `question` be drawn, below the row that it stands in."""
     st.button(
         label, key=key, icon=icon or None, disabled=disabled or is_asking(key),
         on_click=ask, args=(key,),
     )  # fmt: skip
-    if is_asking(key) and not disabled:
-        with st.container(border=True, key=f"{key}_asking", gap="xsmall"):
-            st.markdown(figures.escaped(question))
-            with st.container(horizontal=True):
-                st.button(
-                    text("page.yes"), key=f"{key}_yes", type="primary", on_click=_yes,
-                    args=(key, act, args),
-                )  # fmt: skip
-                st.button(text("page.no"), key=f"{key}_no", on_click=leave, args=(key,))
+
+
+def question(words: str, act: Callable[..., Any], *args: Any, key: str) -> None:
+    """Draw what the button `key` asks, once it was clicked; the answer "yes" calls `act`."""
+    if not is_asking(key):
+        st.empty()
+        return
+    with st.container(border=True, key=f"{key}_asking", gap="xsmall"):
+        st.markdown(figures.escaped(words))
+        with st.container(horizontal=True):
+            st.button(
+                text("page.yes"), key=f"{key}_yes", type="primary", on_click=_yes,
+                args=(key, act, args),
+            )  # fmt: skip
+            st.button(text("page.no"), key=f"{key}_no", on_click=leave, args=(key,))
 
 
 def typed(

@@ -145,7 +145,7 @@ def _columns() -> list[Column[Entry]]:
 
 
 def _detail(entry: Entry) -> None:
-    where = f"entry:{entry.id}"
+    where, replay = f"entry:{entry.id}", f"signals_replay_{entry.id}"
     with st.container(border=True, key="signals_entry"):
         st.markdown("  \n".join(_lines(entry)))
         cut = entry.body[:_BODY]
@@ -156,10 +156,12 @@ def _detail(entry: Entry) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             _decision(entry)
             confirming.button(
-                text("signals_in.replay"), text("signals_in.replay_ask", entry=entry.id),
-                _replay, entry.id, where, key=f"signals_replay_{entry.id}",
-                icon=":material/replay:", disabled=not entry.can_replay,
+                text("signals_in.replay"), key=replay, icon=":material/replay:",
+                disabled=not entry.can_replay,
             )  # fmt: skip
+        confirming.question(
+            text("signals_in.replay_ask", entry=entry.id), _replay, entry.id, where, key=replay
+        )  # fmt: skip
         if why := outside.trouble(where):
             st.error(figures.escaped(text("signals_in.not_done", why=why)), icon=":material/error:")
 

@@ -130,24 +130,21 @@ def _chosen(one: Sender) -> None:
 
 def _buttons(one: Sender, where: str) -> None:
     strategy = one.strategy
+    number, name, is_on = strategy.id, strategy.name, strategy.is_active
+    rotate, switch = f"signals_rotate_{number}", f"signals_{'off' if is_on else 'on'}_{number}"
     with st.container(horizontal=True, key="signals_buttons"):
+        confirming.button(text("signals_in.rotate"), key=rotate, icon=":material/key:")
         confirming.button(
-            text("signals_in.rotate"), text("signals_in.rotate_ask", name=strategy.name),
-            _rotate, strategy.id, where, key=f"signals_rotate_{strategy.id}",
-            icon=":material/key:",
+            text("signals_in.disable" if is_on else "signals_in.enable"), key=switch,
+            icon=":material/block:" if is_on else ":material/play_arrow:",
         )  # fmt: skip
-        if strategy.is_active:
-            confirming.button(
-                text("signals_in.disable"), text("signals_in.disable_ask", name=strategy.name),
-                _switch, strategy.id, False, where, key=f"signals_off_{strategy.id}",
-                icon=":material/block:",
-            )  # fmt: skip
-        else:
-            confirming.button(
-                text("signals_in.enable"), text("signals_in.enable_ask", name=strategy.name),
-                _switch, strategy.id, True, where, key=f"signals_on_{strategy.id}",
-                icon=":material/play_arrow:",
-            )  # fmt: skip
+    confirming.question(
+        text("signals_in.rotate_ask", name=name), _rotate, number, where, key=rotate
+    )  # fmt: skip
+    confirming.question(
+        text("signals_in.disable_ask" if is_on else "signals_in.enable_ask", name=name),
+        _switch, number, not is_on, where, key=switch,
+    )  # fmt: skip
 
 
 def _test(one: Sender) -> None:

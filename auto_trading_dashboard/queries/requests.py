@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from database import commands
+from crypto_trader_pro.domain.enums import CommandKind
 from database.commands import CommandStatus
 from database.models import CommandRow, EmergencyStopRow
+
+_LOOKED_AT: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,16 @@ class Emergency:
 
 
 def newest(session: Session, limit: int) -> list[Asked]:
-    """Return everybody's commands, newest first."""
-    return [_asked(row) for row in commands.newest(session, limit=limit)]
+    """Return everybody's commands, newest first; signals from outside have their own page.
+
+    There can be many of those: only so many commands are looked at.
+    """
+    row = CommandRow
+    oldest = (session.exec(select(func.max(row.id))).one() or 0) - _LOOKED_AT
+    query = select(row).where(col(row.id) > oldest, row.kind != CommandKind.SIGNAL.value)
+    return [
+        _asked(found) for found in session.exec(query.order_by(col(row.id).desc()).limit(limit))
+    ]
 
 
 def emergency(session: Session) -> Emergency | None:

@@ -46,6 +46,8 @@ def send_test(
         typer.echo(say(language(), "command.undelivered", channel=wanted.value, why=trouble))
     else:
         typer.echo(say(language(), "command.delivered", channel=wanted.value))
+        if wanted not in load().active_channels:
+            typer.echo(say(language(), "command.tests_only", channel=wanted.value), err=True)
     if trouble:
         raise typer.Exit(Exit.NEGATIVE)
 

@@ -1,6 +1,7 @@
 """`webhooks`: strategies whose signals come from outside, their keys, and what came."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final, TypeVar
@@ -10,6 +11,7 @@ from sqlmodel import Session
 
 from auto_trading.asking import operator
 from config.loading import load
+from crypto_trader_pro.cli.asked_text import answer_text
 from crypto_trader_pro.cli.confirming import Yes, confirm
 from crypto_trader_pro.cli.context import database, environment, language
 from crypto_trader_pro.cli.output import AsJson, print_json, print_pairs, print_rows
@@ -17,9 +19,10 @@ from crypto_trader_pro.cli.which_run import reading
 from crypto_trader_pro.domain.errors import InputError
 from database import strategies as stored
 from database import webhooks as journal
+from database import wishes
 from database.auto_trading_db import unit_of_work
 from database.models import StrategyRow, WebhookLogRow
-from database.strategies import Changes
+from database.strategies import Changes, NewKey
 from database.webhooks import Filter, WebhookStatus
 from utils.clocks import SystemClock
 from utils.signal_messages import tradingview_message
@@ -40,6 +43,10 @@ _COLUMNS: Final = (
     "remote",
     "reason",
 )
+_MADE: Final = ("action", "symbol", "engine", "answer", "decided_at")  # of the wish
+_SHOWN: Final = (
+    "id", "received_at", "strategy", "status", "action", "symbol", "engine", "reason",
+)  # fmt: skip
 _WHOLE: Final = (*_COLUMNS, "command_id", "replay_of", "replayed_by", "body")
 Name = Annotated[str, typer.Argument(help="Name of the strategy.")]
 
@@ -53,7 +60,7 @@ def list_(
     lines: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the signals that came and what became of each.
+    """List the signals that came and what the engine made of each.
 
     Example: python -m crypto_trader_pro webhooks list --status refused
     """
@@ -66,14 +73,15 @@ def list_(
         number = None
         if strategy is not None:
             number = stored.number(stored.by_name(session, strategy))
-        rows = [
-            _row(row, _COLUMNS)
-            for row in journal.journal_page(session, Filter(number, wanted), limit=lines)
-        ]
+        found = journal.journal_page(session, Filter(number, wanted), limit=lines)
+        made = _made(session, found)
+        rows = [{**_row(row, _COLUMNS), **made[row.command_id]} for row in found]
     if as_json:
         print_json({"signals": rows})
     elif rows:
-        print_rows(_COLUMNS, [list(row.values()) for row in rows])
+        for row in rows:  # why the engine refused stands where a refusal here does
+            row["reason"] = row["reason"] or row["answer"]
+        print_rows(_SHOWN, [[row[name] for name in _SHOWN] for row in rows])
     else:
         typer.echo(say(language(), "command.no_signals"))
 
@@ -83,12 +91,13 @@ def show(
     entry: Annotated[int, typer.Argument(help="Number of the signal, see `webhooks list`.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show one signal as it came.
+    """Show one signal as it came, and what the engine made of it; `why --at` takes `decided_at`.
 
     Example: python -m crypto_trader_pro webhooks show 12
     """
     with reading("the journal of webhooks") as session:
-        found = _row(journal.find(session, entry), _WHOLE)
+        row = journal.find(session, entry)
+        found = {**_row(row, _WHOLE), **_made(session, [row])[row.command_id]}
     print_json(found) if as_json else print_pairs(found)
 
 
@@ -132,20 +141,26 @@ def create(
 
     Example: python -m crypto_trader_pro webhooks create trend --symbol BTC/USDT --capital 1000
     """
+    if hmac and environment().webhook_hmac_secret is None:
+        raise InputError("--hmac was given and CTP_WEBHOOK_HMAC_SECRET is not set, allowed: both")
+    known = load().symbols
+    for name_of in symbol or []:
+        if name_of not in known:
+            raise InputError(f"--symbol was {name_of!r}, allowed: {', '.join(known)}")
     changes = Changes(
         description=description, hmac_required=hmac, allowed_ips=ip or [], symbols=symbol or [],
         per_minute=per_minute,
     )  # fmt: skip
     amount = None if capital is None else _amount(capital)
 
-    def made(session: Session, now: datetime) -> tuple[str, str]:
+    def made(session: Session, now: datetime) -> NewKey:
         by = operator("cli")
         new = stored.create(session, name, by, now, changes=changes)
         if amount is not None:
             stored.set_capital(session, stored.number(new.row), amount, by, now)
-        return new.row.name, new.key
+        return new
 
-    _show_key(*_changed(made), as_json=as_json)
+    _show_key(_changed(made), as_json=as_json)
 
 
 @webhooks.command("rotate")
@@ -156,11 +171,10 @@ def rotate(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     """
     confirm(say(language(), "command.ask_rotate", name=name), yes=yes)
 
-    def made(session: Session, now: datetime) -> tuple[str, str]:
-        new = stored.rotate(session, _number(session, name), now)
-        return new.row.name, new.key
+    def made(session: Session, now: datetime) -> NewKey:
+        return stored.rotate(session, _number(session, name), now)
 
-    _show_key(*_changed(made), as_json=as_json)
+    _show_key(_changed(made), as_json=as_json)
 
 
 @webhooks.command("disable")
@@ -211,11 +225,16 @@ def _switch(name: str, *, active: bool, as_json: bool) -> None:
         typer.echo(say(language(), code, name=name))
 
 
-def _show_key(name: str, key: str, *, as_json: bool) -> None:
+def _show_key(new: NewKey, *, as_json: bool) -> None:
+    name, key, master = new.row.name, new.key, environment().webhook_hmac_secret
+    secret = None if master is None else stored.signing_secret(master.get_secret_value(), new.row)
     if as_json:
-        print_json({"strategy": name, "key": key, "path": f"/webhook/{key}"})
+        shown = {"strategy": name, "key": key, "path": f"/webhook/{key}"}
+        print_json({**shown, "signing_secret": secret})
         return
     typer.echo(key)
+    if secret is not None:
+        typer.echo(say(language(), "command.signing_secret", secret=secret), err=True)
     typer.echo(say(language(), "command.shown_once"), err=True)
     typer.echo(say(language(), "command.key_path"), err=True)
 
@@ -232,6 +251,20 @@ def _number(session: Session, name: str) -> int:
 
 def _row(row: WebhookLogRow, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
+
+
+def _made(session: Session, rows: Sequence[WebhookLogRow]) -> Mapping[str | None, dict[str, Any]]:
+    """Return what was wished and what the engine answered, by the wish; the same keys for all."""
+    nothing: dict[str, Any] = dict.fromkeys(_MADE)
+    made: defaultdict[str | None, dict[str, Any]] = defaultdict(lambda: nothing)
+    for wish in wishes.found(session, [row.command_id for row in rows if row.command_id]):
+        answer = wish.answer or {}
+        made[wish.command_id] = {
+            "action": wish.payload.get("action"), "symbol": wish.payload.get("symbol"),
+            "engine": wish.status, "answer": answer_text(answer, language()) if answer else None,
+            "decided_at": answer.get("at"),
+        }  # fmt: skip
+    return made
 
 
 def _amount(text: str) -> Decimal:

@@ -160,7 +160,7 @@ def answers(address: str) -> bool:
 
 def failed(story: Story) -> set[str]:
     """Return the channels with a stored failure."""
-    rows = story.site.rows("outbox", "WHERE last_error IS NOT NULL")
+    rows = story.site.rows("notification_outbox", "WHERE last_error IS NOT NULL")
     return {str(row["channel"]) for row in rows}
 
 
@@ -173,7 +173,8 @@ def by_commands(story: Story) -> None:
         story.made[name] = str(made.get("key") or made["token"])
     for line in (
         "status", "status --json", "preflight", "notify list", "webhooks list", "tokens list",
-        "validate-config", "config history", "jobs", "alerts", "strategies", "webhooks message mine",
+        "validate-config", "config history", "jobs", "alerts", "strategies",
+        "webhooks message mine",
         "notify test discord", "notify test email", "notify test telegram", "notify test slack",
         "notify test webhook",
     ):  # fmt: skip

@@ -343,11 +343,18 @@ def test_a_test_message_is_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None
 # --- signals from outside -----------------------------------------------------------------------
 
 
-def test_a_key_is_shown_once_and_changed_at_once(database: Engine) -> None:
+def test_a_key_is_shown_once_and_changed_at_once(
+    database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = ("--symbol", "BTC/USDT", "--ip", "10.0.0.1", "--capital", "1000", "--hmac")
+    assert "CTP_WEBHOOK_HMAC_SECRET" in command("webhooks", "create", "trend", *words).complaint()
+    unknown = command("webhooks", "create", "trend", "--symbol", "NOPE/USDT")
+    assert "--symbol was 'NOPE/USDT', allowed: BTC/USDT" in unknown.complaint()
+    monkeypatch.setenv("CTP_WEBHOOK_HMAC_SECRET", "of all strategies")
     made = command("webhooks", "create", "trend", *words, "--json").result()
     with unit_of_work(database) as session:
         row = strategies.by_name(session, "trend")
+        assert made["signing_secret"] == strategies.signing_secret("of all strategies", row)
         assert row.key_hash == strategies.key_hash(made["key"])
         assert (row.symbols, row.allowed_ips, row.hmac_required) == (
             ["BTC/USDT"], ["10.0.0.1/32"], True,

@@ -1,6 +1,7 @@
 """Signals in, in Chromium, beside a real HTTP server: a key is made, tested, put away, repeated."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -31,7 +32,7 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         prepare(database)
         reader = open_database(places.database_url, read_only=True, busy_seconds=1.0)
         site = Site(folder, settings_with(), database, reader)
-        site.service = HttpService(site.tools(places.http_port))
+        site.service = HttpService(replace(site.tools(), environment=places))
         me = own_process()
         with running(site.service):
             now = SystemClock().now().isoformat()
@@ -71,7 +72,9 @@ def test_a_strategy_is_made_tested_and_its_signal_repeated(
 
     shown.get_by_role("button", name="Send a test signal").click()
     expect(shown.get_by_text("Answer 202")).to_be_visible(timeout=SOON)
-    expect(shown.get_by_text("done")).to_be_visible(timeout=SOON)  # the engine's word
+    expect(shown.locator(".stMarkdownBadge", has_text="done")).to_be_visible(
+        timeout=SOON
+    )  # the engine's word
     shown.get_by_role("button", name="I have kept it").click()
     expect(shown).to_have_count(0, timeout=SOON)
     assert address.rpartition("/")[2] not in page.content()

@@ -19,7 +19,7 @@ FILE = "alerts_view.py"
 
 def message(database: Engine, channel: str, status: str, **changes: Any) -> int:
     now = SystemClock().now()
-    values = {
+    values: dict[str, Any] = {
         "kind": "SYSTEM_ERROR", "severity": "error", "message": "the disk is *full*",
         "created_at": now - timedelta(minutes=3), "next_try_at": now + timedelta(hours=1),
     }  # fmt: skip

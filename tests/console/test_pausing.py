@@ -10,7 +10,7 @@ from crypto_trader_pro.domain.enums import DesiredState, TradingState
 from database import commands
 from tests.console.control_view import VIEW, sentence, wanted
 from tests.console.shown import a_living_engine, asked, metrics, page, said
-from tests.rows import a_position, stored
+from tests.rows import a_position, an_order, stored
 
 PAUSED = {**VIEW, "paused": True, "trading_state": "reducing"}
 
@@ -78,6 +78,7 @@ def test_everything_is_closed_after_a_question_with_the_count(
 
 def test_one_click_cancels_the_entries(database: Engine) -> None:
     a_living_engine(database, view=VIEW)
+    stored(database, an_order(1, "c", status="working"))
     shown = page("monitoring.py")
     shown.button(key="monitoring_cancel_entries").click().run()
     assert newest(database) == ("cancel_entries", {})

@@ -14,8 +14,9 @@ from auto_trading_dashboard.components.signals_edit import loosened
 from auto_trading_dashboard.components.signals_fields import Given, amount
 from auto_trading_dashboard.queries import signals_in
 from auto_trading_dashboard.queries.signals_in import Sender
+from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import InputError
-from database import commands, strategies, webhooks
+from database import commands, strategies, webhooks, wishes
 from database.auto_trading_db import unit_of_work
 from database.commands import CommandStatus
 from database.models import StrategyRow, WebhookLogRow
@@ -318,3 +319,15 @@ def test_an_unsendable_test_says_so(database: Engine) -> None:
     shown.text_input(key="signals_test_key").input("no key!")
     field(shown, "button", "signals_test_send_1").click().run()
     assert "No answer: that is no key" in plain(said(shown))
+
+
+def test_signals_do_not_hide_what_people_have_asked_for(database: Engine) -> None:
+    a_living_engine(database)
+    now = SystemClock().now()
+    wishes.wish(database, CommandKind.RUN_JOB, {"job": "digest"}, by="kim", now=now)
+    number = made(database)
+    for k in range(60):
+        came(database, number, seconds_ago=k)
+    told = said(page())
+    assert "run a job** digest" in told
+    assert "a signal from outside" not in told
