@@ -282,8 +282,9 @@ def _notifications(environment: Environment, settings: Settings) -> Iterator[Che
         if name and value is None:
             numbers = {"channel": channel.value, "name": name}
             yield Check("notifications.no_secret", Level.FAIL, numbers)
-    switched_on = [c for c in Channel if settings.channels.is_enabled(c)]
-    if unused := [c.value for c in switched_on if c not in active]:
+    switched_on = [c for c in Channel if settings.channels.is_enabled(c) and c not in active]
+    unused = [c.value for c in switched_on if c is not Channel.DASHBOARD]
+    if unused and settings.notifications.enabled:
         yield Check("notifications.unused", Level.WARN, {"channels": ", ".join(unused)})
     away = [channel.value for channel in active if channel is not Channel.DASHBOARD]
     if away:

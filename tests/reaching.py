@@ -15,9 +15,9 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import text
 
 from auto_trading.operations import Answer
-from crypto_trader_pro.cli.asked_text import answer_text
 from crypto_trader_pro.domain.enums import CommandKind, EmergencyTrigger, OrderRole
 from crypto_trader_pro.domain.messages import MarketSlice
+from crypto_trader_pro.explain.answers import answer_text
 from crypto_trader_pro.risk.config import RiskLimits
 from database.auto_trading_db import open_database, prepare
 from tests.builders import USDT, a_round_instrument, finished

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_SECONDS: Final = 30.0
+_TWO_LENGTHS: Final = {"status": "refused", "reason": "content-length and transfer-encoding"}
 _HEADERS: Final = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -33,7 +34,12 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
-        if not self._is_ours(Headers(scope=scope).get("host", "")):
+        headers = Headers(scope=scope)
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # a proxy before us may see another end of the body, and so another next request
+            close = {"Connection": "close"}
+            return await JSONResponse(_TWO_LENGTHS, 400, close)(scope, receive, send)
+        if not self._is_ours(headers.get("host", "")):
             refused = JSONResponse({"status": "refused", "reason": "host"}, 421)
             return await refused(scope, receive, send)
         if scope["type"] == "websocket":

@@ -1,7 +1,6 @@
 """Asking the engine: buttons that store one command, and what has become of what was asked here."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,8 +13,8 @@ from auto_trading_dashboard.queries import overview
 from auto_trading_dashboard.reading import read
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.explain.answers import answer_text
 from database.commands import CommandStatus
-from utils.texts import catalogue
 
 _REMEMBERED: Final = 8  # requests of one tab
 _SHOWN: Final = 3
@@ -91,17 +90,8 @@ def line(told: actions.Told, request: overview.Request | None, *, alive: bool) -
 
 
 def answer(values: Mapping[str, Any]) -> str:
-    """Return the engine's answer in words; one of another version as it stands."""
-    numbers = dict(values)
-    code = str(numbers.pop("code", ""))
-    if "trigger" in numbers:  # none: a ladder was lifted, no emergency
-        trigger = f"trigger.{numbers['trigger']}" if numbers["trigger"] else "control.ladders"
-        numbers["trigger"] = catalogue(language()).get(trigger, numbers["trigger"])
-    if code in catalogue(language()):
-        with suppress(KeyError):  # an engine of another version; what it did is done
-            return text(code, **numbers)
-    told = ", ".join(f"{name}: {value}" for name, value in numbers.items())
-    return f"{code} {told}".strip()
+    """Return the engine's answer in words; "" before there is one."""
+    return answer_text(values, language()) if values else ""
 
 
 def _in_sight(told: actions.Told, request: overview.Request | None, now: datetime) -> bool:

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from crypto_trader_pro.cli.asked_text import answer_text
 from crypto_trader_pro.cli.context import database, language
 from crypto_trader_pro.cli.engine_commands import AsJson, ask
 from crypto_trader_pro.cli.output import print_json, print_rows
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.explain.answers import answer_text
 from crypto_trader_pro.explain.units import worded
 from database import alerts as stored
 from database.auto_trading_db import unit_of_work

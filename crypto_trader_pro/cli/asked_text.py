@@ -1,11 +1,11 @@
 """What became of a wish, as one sentence."""
 
-from contextlib import suppress
 from typing import Any
 
 from auto_trading.asking import ANSWER_SECONDS, Asked
+from crypto_trader_pro.explain.answers import answer_text
 from database.commands import CommandStatus
-from utils.texts import Language, catalogue, say
+from utils.texts import Language, say
 
 
 def as_mapping(found: Asked) -> dict[str, Any]:
@@ -42,17 +42,6 @@ def sentence(found: Asked, language: Language) -> str:
     return say(
         language, f"operate.{found.status}", what=what, answer=answer_text(found.answer, language)
     )
-
-
-def answer_text(answer: Any, language: Language) -> str:
-    """Return the engine's answer; a code that has no sentence yet is shown with its numbers."""
-    values = dict(answer or {})
-    code = str(values.pop("code", ""))
-    if code in catalogue(language):
-        with suppress(KeyError):  # an engine of another version; what it did is done
-            return say(language, code, **values)
-    numbers = ", ".join(f"{name}: {value}" for name, value in values.items())
-    return f"{code} {numbers}".strip() or "-"
 
 
 def _flagged(found: Asked, what: str, language: Language) -> str:

@@ -82,7 +82,7 @@ def _unexpected(error: Exception) -> NoReturn:
 
 def _redactor() -> "Redactor":
     """Return what takes the secrets out; only those of known shapes where none can be read."""
-    from utils.redaction import Redactor, secrets_of  # noqa: PLC0415  a bug of ours is rare
+    from utils.redaction import Redactor, secrets_of
 
     try:
         return Redactor(secrets_of(Environment.current()))

@@ -11,12 +11,12 @@ from sqlmodel import Session
 
 from auto_trading.asking import operator
 from config.loading import load
-from crypto_trader_pro.cli.asked_text import answer_text
 from crypto_trader_pro.cli.confirming import Yes, confirm
 from crypto_trader_pro.cli.context import database, environment, language
 from crypto_trader_pro.cli.output import AsJson, print_json, print_pairs, print_rows
 from crypto_trader_pro.cli.which_run import reading
 from crypto_trader_pro.domain.errors import InputError
+from crypto_trader_pro.explain.answers import answer_text
 from database import strategies as stored
 from database import webhooks as journal
 from database import wishes

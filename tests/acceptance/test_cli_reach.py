@@ -24,7 +24,7 @@ from auto_trading.http.signal_forms import TRADINGVIEW, read_body
 from config.notifications import Channel
 from crypto_trader_pro.cli.exits import Exit
 from crypto_trader_pro.domain.errors import InputError
-from database import api_tokens, strategies
+from database import api_tokens, commands, strategies
 from database.auto_trading_db import open_database, prepare, unit_of_work
 from database.lease import ACCOUNT
 from database.models import CommandRow, OutboxRow
@@ -409,10 +409,19 @@ def test_signals_are_listed_shown_and_repeated(database: Engine) -> None:
     assert [(s["id"], s["status"]) for s in found] == [(2, "refused"), (1, "accepted")]
     assert "too old" in command("webhooks", "list", "--status", "refused").stdout
     assert (
-        command("webhooks", "list", "--strategy", "trend", "--lines", 1).stdout.count("json") == 1
+        command("webhooks", "list", "--strategy", "trend", "--lines", 1).stdout.count("trend") == 1
     )
     assert "--status was 'odd'" in command("webhooks", "list", "--status", "odd").complaint()
-    assert command("webhooks", "show", 1, "--json").result()["body"] == "{}"
+    with unit_of_work(database) as session:  # as the engine does
+        wish = commands.claim_next(session, SystemClock().now(), None)
+        assert wish is not None
+        commands.finish(
+            session, wish.command_id, commands.CommandStatus.REFUSED,
+            {"code": "refused.paused", "symbol": SYMBOL, "at": "2024-01-01T06:08:00+00:00"}, T0,
+        )  # fmt: skip
+    shown = command("webhooks", "show", 1, "--json").result()
+    assert (shown["body"], shown["action"], shown["symbol"]) == ("{}", "buy", SYMBOL)
+    assert (shown["engine"], shown["decided_at"]) == ("refused", "2024-01-01T06:08:00+00:00")
     assert "there is no entry 9" in command("webhooks", "show", 9).complaint()
     assert "was refused (too old)" in command("webhooks", "replay", 2, "--yes").complaint()
     again = command("webhooks", "replay", 1, "--yes", "--json").result()

@@ -137,6 +137,8 @@ def test_a_silence_is_told_once_through_the_channels_and_so_is_its_end(
     assert not watch.look()
     assert told(world)[1:] == [("warning", "The engine is back after 95 s.")]
     assert [severity for severity, _ in world.alerts()] == ["critical", "warning"]
+    with unit_of_work(world.database) as session:  # what is over must not be told again
+        assert [a.severity for a in alerts.open_alerts(session)] == ["warning"]
     world.ahead = timedelta(seconds=300)
     assert watch.look()  # another silence is another word
     with unit_of_work(world.database) as session:

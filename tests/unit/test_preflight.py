@@ -199,6 +199,14 @@ def test_channels_that_lack_their_secret(tmp_path: Path) -> None:
     assert checks(found, "notifications") == [("notifications.ok", Level.OK)]
 
 
+def test_a_channel_that_is_enabled_and_not_in_use(tmp_path: Path) -> None:
+    environ = {"CHANNELS__TELEGRAM__ENABLED": "true", "CHANNELS__TELEGRAM__CHAT_IDS": "5"}
+    found = preflight(places(tmp_path), settings(**environ), probe=answers)
+    assert checks(found, "notifications") == [
+        ("notifications.unused", Level.WARN), ("notifications.none", Level.WARN),
+    ]  # fmt: skip
+
+
 def test_without_a_channel_nobody_is_told(tmp_path: Path) -> None:
     found = preflight(places(tmp_path), settings(NOTIFICATIONS__ENABLED="false"), probe=answers)
     assert checks(found, "notifications") == [("notifications.none", Level.WARN)]

@@ -1,28 +1,22 @@
 """/alerts /mute: what waits for a person, and not being told for a while."""
 
 import re
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from auto_trading.reach.telegram.answers import Answer, Button, bold, escaped
 from auto_trading.reach.telegram.desk import Desk
 from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.explain.units import readable
+from crypto_trader_pro.explain.alerts import sentence
 from database import alerts, chat
 from database.auto_trading_db import unit_of_work
 from database.models import AlertRow
-from database.outbox import MESSAGE_CODE
-from utils.texts import catalogue, say
 
 SHOWN: Final = 5  # alerts of one answer; their numbers fit into one button
 _LONGEST: Final = 400  # characters of one alert
 _SPAN: Final = re.compile(r"(\d{1,4})(m|min|h)?")
 _USUAL: Final = 30  # minutes
 _MOST: Final = 24 * 60
-_PREFIXES: Final = ("risk.", "alert.", "")
-# what numbers of another version can do to a sentence of ours
-_OTHER_VERSION: Final = (KeyError, IndexError, ValueError, TypeError, ArithmeticError)
 
 
 def open_alerts(desk: Desk) -> Answer:
@@ -70,26 +64,6 @@ def _minutes(desk: Desk, word: str) -> int:
 
 def _alert(desk: Desk, row: AlertRow) -> str:
     severity = desk.say(f"alerts.severity_{row.severity}")
-    said = sentence(desk, row.code, row.numbers)
+    said = sentence(row.code, row.numbers, desk.language, desk.zone)
     said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
     return f"{bold(f'#{row.id} {severity}')} {escaped(f'{desk.at(row.raised_at)} {said}')}"
-
-
-def sentence(desk: Desk, code: str, numbers: Mapping[str, Any]) -> str:
-    """Return what an alert says; one of another version is shown as it is stored."""
-    if code == MESSAGE_CODE and "message" in numbers:
-        return str(numbers["message"])
-    for prefix in _PREFIXES:
-        if f"{prefix}{code}" in catalogue(desk.language):
-            try:
-                return say(desk.language, f"{prefix}{code}", **_values(desk, numbers))
-            except _OTHER_VERSION:
-                break
-    return f"{code} {', '.join(f'{name}: {value}' for name, value in numbers.items())}".strip()
-
-
-def _values(desk: Desk, numbers: Mapping[str, Any]) -> dict[str, Any]:
-    values = readable(numbers, None, desk.zone)
-    if "trigger" in values:
-        values["trigger"] = desk.word("trigger", str(values["trigger"]))
-    return values

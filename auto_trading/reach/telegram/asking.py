@@ -8,7 +8,7 @@ from auto_trading.reach.telegram.answers import Answer, bold, escaped, exact, ga
 from auto_trading.reach.telegram.confirming import Wish
 from auto_trading.reach.telegram.desk import Desk, Question
 from auto_trading.reach.telegram.symbols import chosen
-from crypto_trader_pro.domain.enums import CommandKind
+from crypto_trader_pro.domain.enums import CommandKind, DesiredState
 from crypto_trader_pro.domain.errors import InputError
 from database.types import MAX_ID
 from database.views.positions import OpenPosition, open_positions
@@ -31,7 +31,9 @@ def urgent_wish(name: str, language: Language) -> Wish:
 def resume(desk: Desk) -> Answer | Question:
     """Start trading, or lift a pause, once it was confirmed: both raise risk."""
     account = None if desk.engine is None else desk.engine.account
-    paused = bool(account and account.get("paused"))
+    # a pause of this second is not in the account yet: what is running already cannot be started
+    wanted = None if desk.engine is None else desk.engine.desired
+    paused = wanted is DesiredState.RUNNING or bool(account and account.get("paused"))
     kind = CommandKind.RESUME if paused else CommandKind.START
     what = desk.say(f"ask.{kind.value}")
     code = "confirm_resume" if paused else "confirm_start"

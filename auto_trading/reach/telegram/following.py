@@ -17,11 +17,12 @@ from auto_trading.reach.tools import ReachTools
 from auto_trading.status import process_is_gone
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import TradingError
+from crypto_trader_pro.explain.answers import answer_text
 from database import commands
 from database.auto_trading_db import translated
 from database.engine_state import engine_state
 from database.wishes import ENDED
-from utils.texts import Language, catalogue, say
+from utils.texts import say
 
 BY_FLAG = frozenset({CommandKind.STOP, CommandKind.EMERGENCY_STOP})
 _READ_SECONDS = 2.0
@@ -103,14 +104,3 @@ class Following:
         code = "no_answer" if standing.status or wish.kind not in BY_FLAG else "flag_unseen"
         seconds = f"{self._pace.answer_seconds:g}"
         return f"⚠️ {say(language, f'telegram.{code}', what=what, seconds=seconds)}"
-
-
-def answer_text(answer: Mapping[str, Any] | None, language: Language) -> str:
-    """Return the engine's answer; a code that has no sentence yet is shown with its numbers."""
-    values = dict(answer or {})
-    code = str(values.pop("code", ""))
-    if code in catalogue(language):
-        with suppress(KeyError):  # an engine of another version; what it did is done
-            return say(language, code, **values)
-    numbers = ", ".join(f"{name}: {value}" for name, value in values.items())
-    return f"{code} {numbers}".strip() or "-"

@@ -17,6 +17,7 @@ from telegram.request import HTTPXRequest, RequestData
 
 from auto_trading.reach.telegram.answers import Buttons
 from auto_trading.reach.telegram.pace import Pace
+from database.types import MAX_BIG_ID
 from utils.channels.trouble import OwnWords, pause, reason
 from utils.channels.web import json_object, options
 
@@ -122,7 +123,10 @@ class Link:
         found = await self._once(work, seconds)
         if not isinstance(found, list):
             raise Trouble("garbage", "the answer is no list of updates")
-        return [u for u in found if isinstance(u, dict) and type(u.get("update_id")) is int]
+        updates = [u for u in found if isinstance(u, dict) and type(u.get("update_id")) is int]
+        if any(not 0 <= u["update_id"] <= MAX_BIG_ID for u in updates):
+            raise Trouble("garbage", "the number of an update is none of Telegram's")
+        return updates
 
     async def write(
         self, chat: int, text: str, buttons: Buttons = (), *, message_id: int | None = None

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 _BATCH: Final = 20  # updates of one poll
 _WAITING: Final = 50  # commands that wait for their turn
+_INTERRUPTED: Final = 10  # newest ones that were interrupted and are told of; the audit has all
 # they tell each request, its address and so the token included
 _LOUD: Final = ("httpx", "httpcore", "telegram")
 
@@ -152,7 +153,8 @@ class _Poller:
             log.warning("the audit of the chat cannot be read: %s", error)
             return  # stale updates are refused by their time; a repeated one by its row
         self._offset = None if last is None else last + 1
-        await self._tell_interrupted(left)
+        # beside the polls: nobody's stop waits until others have been told
+        self._spawn(self._tell_interrupted(left[-_INTERRUPTED:]))
 
     async def _tell_interrupted(self, left: Sequence[ChatCommandRow]) -> None:
         """Tell who asked that a process before this one ended before it was done."""
