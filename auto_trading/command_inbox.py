@@ -27,6 +27,7 @@ from database.models import CommandRow
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.1
+SIGNAL_SECONDS: Final = 0.02  # between two signals from outside: the market comes in between
 BEAT_SECONDS: Final = 1.0
 STOPS: Final = frozenset(
     {CommandKind.STOP, CommandKind.EMERGENCY_STOP, CommandKind.PAUSE, CommandKind.SHUTDOWN}
@@ -43,6 +44,8 @@ class InboxTools:
         beat: returns what the heartbeat tells.
         begun: False while there is nobody to hand commands to; they wait in their table.
         ready: False while a session is being built; only stops are handed on then.
+        idle: False while the session has a command to work on; signals from outside wait for it,
+            so that however many come, what people ask and the market get their turn.
         handle: does what a command asks, or hands it on; None: its answer comes with the
             session's commit.
         wanted: told what people want, once a second.
@@ -57,6 +60,7 @@ class InboxTools:
     switchboard: Switchboard
     begun: Callable[[], bool]
     ready: Callable[[], bool]
+    idle: Callable[[], bool]
     handle: Callable[[Command], Answer | None]
     wanted: Callable[[DesiredState], None]
     lost: Callable[[], None]
@@ -71,7 +75,7 @@ class CommandInbox:
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
         self._next_beat = 0.0
         self._soon = threading.Event()
-        self._failing = self._is_lost = False
+        self._failing = self._is_lost = self._has_signaled = False
         self._trouble = ""
         self._unserved: Command | None = None  # taken, but the database did not serve its work
         self._answers: deque[tuple[str, Answer]] = deque()  # that the database has not taken yet
@@ -96,8 +100,9 @@ class CommandInbox:
 
     def _run(self) -> None:
         while not self._closing.is_set():
+            self._has_signaled = False
             self._guarded(self._round)
-            self._closing.wait(POLL_SECONDS)
+            self._closing.wait(SIGNAL_SECONDS if self._has_signaled else POLL_SECONDS)
         if not self._is_lost:
             self._guarded(self._store_answers)
 
@@ -124,7 +129,7 @@ class CommandInbox:
         if self._tools.begun() and self._has_waiting():
             while (row := self._claim()) is not None:
                 self._take(row)
-                if self._is_beat_due:
+                if self._is_beat_due or not self._has_waiting():
                     return
 
     @property
@@ -151,9 +156,12 @@ class CommandInbox:
         self._next_beat = asked_at + BEAT_SECONDS
         tools.wanted(wanted)
 
+    def _takes_signals(self) -> bool:
+        return not self._has_signaled and self._tools.idle()
+
     def _has_waiting(self) -> bool:
         with unit_of_work(self._tools.reader, "the commands") as session:
-            return commands.is_any_waiting(session)
+            return commands.is_any_waiting(session, signals=self._takes_signals())
 
     def _claim(self) -> CommandRow | None:
         """Take the next command; None as well where another engine has the account."""
@@ -162,7 +170,9 @@ class CommandInbox:
                 return None
             commands.expire(session, self._tools.now())
             kinds = None if self._tools.ready() else STOPS  # a stop need not wait for a session
-            return commands.claim_next(session, self._tools.now(), kinds)
+            return commands.claim_next(
+                session, self._tools.now(), kinds, signals=self._takes_signals()
+            )
 
     def _take(self, row: CommandRow) -> None:
         """Refuse what cannot be a command; serve the others."""
@@ -171,6 +181,7 @@ class CommandInbox:
             self._finish(row.command_id, Answer.refused("input", reason=wrong))
             return
         kind = CommandKind(row.kind)
+        self._has_signaled = self._has_signaled or kind is CommandKind.SIGNAL
         command = Command(row.command_id, kind, row.payload, row.requested_by, row.requested_at)
         log.info(
             "%s asked by %s", kind.value, row.requested_by,

@@ -188,7 +188,7 @@ class _Process:
         return InboxTools(
             reader=shared.databases.reader, writer=shared.databases.inbox, epoch=shared.epoch,
             now=shared.now, beat=self._beat, switchboard=shared.switchboard,
-            begun=self._has_begun, ready=self._is_ready, handle=self._handle,
+            begun=self._has_begun, ready=self._is_ready, idle=self._is_idle, handle=self._handle,
             wanted=self._wanted, lost=self._lost,
         )  # fmt: skip
 
@@ -197,6 +197,9 @@ class _Process:
 
     def _is_ready(self) -> bool:
         return self._living is not None and self._living.supervisor.is_ready
+
+    def _is_idle(self) -> bool:
+        return self._living is not None and self._living.supervisor.is_idle
 
     def _handle(self, command: Command) -> Answer | None:
         living = self._living

@@ -111,6 +111,15 @@ class Supervisor:
             else:
                 self._worker.post(command)
 
+    @property
+    def is_idle(self) -> bool:
+        """True while no command waits for the worker or is being worked on."""
+        with self._lock:
+            worker = self._worker
+            return (
+                not self._pending and worker is not None and worker.commands.waiting_since is None
+            )
+
     def end(self) -> None:
         self._ending.set()
 

@@ -1,4 +1,4 @@
-"""Signals in: who may send signals from outside, what came, and what the engine made of it."""
+"""Signals in: who may send signals from outside, what came, what the engine made of it."""
 
 from auto_trading_dashboard.components import (
     page,

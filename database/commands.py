@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import not_, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
@@ -55,10 +55,12 @@ def find(session: Session, command_id: str) -> CommandRow | None:
     return session.exec(select(CommandRow).where(CommandRow.command_id == command_id)).first()
 
 
-def is_any_waiting(session: Session) -> bool:
-    """True when a command waits to be taken."""
+def is_any_waiting(session: Session, *, signals: bool = True) -> bool:
+    """True when a command waits to be taken; without `signals`, one that is no signal."""
     row = CommandRow
     waiting = select(col(row.id)).where(col(row.status) == CommandStatus.ASKED).limit(1)
+    if not signals:
+        waiting = waiting.where(col(row.kind) != CommandKind.SIGNAL.value)
     return session.exec(waiting).first() is not None
 
 
@@ -80,12 +82,15 @@ def take_back(session: Session, now: datetime | None = None) -> int:
 
 
 def claim_next(
-    session: Session, now: datetime, kinds: Collection[str] | None = None
+    session: Session, now: datetime, kinds: Collection[str] | None = None, *, signals: bool = True
 ) -> CommandRow | None:
     """Take the oldest waiting command that has not expired, or return None.
 
+    What people ask goes before signals from outside: a flood of them never holds up a stop.
+
     Args:
         kinds: only of these; None is any.
+        signals: False leaves signals from outside waiting.
 
     Safe against a second engine: the UPDATE repeats the test, so of two claims of one command
     only one matches a row, and the other goes on to the next command.
@@ -93,7 +98,10 @@ def claim_next(
     row = CommandRow
     waiting = col(row.status) == CommandStatus.ASKED
     in_time = or_(col(row.expires_at).is_(None), col(row.expires_at) > now)
-    oldest = select(row).where(waiting, in_time).order_by(col(row.id)).limit(1)
+    is_signal = col(row.kind) == CommandKind.SIGNAL.value
+    oldest = select(row).where(waiting, in_time).order_by(is_signal, col(row.id)).limit(1)
+    if not signals:
+        oldest = oldest.where(not_(is_signal))
     if kinds is not None:
         oldest = oldest.where(col(row.kind).in_(kinds))
     while (found := session.exec(oldest).first()) is not None:

@@ -84,7 +84,7 @@ class Search:
     """
 
     def __init__(self, more: Mapping[str, str] | None = None) -> None:
-        looked_for = {name: marks(name) for name in NAMES}
+        looked_for: dict[str, tuple[str, ...]] = {name: marks(name) for name in NAMES}
         looked_for |= {name: (value,) for name, value in (more or {}).items()}
         self._names: dict[bytes, str] = {}
         for name, values in looked_for.items():

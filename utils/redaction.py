@@ -2,7 +2,6 @@
 
 import base64
 import dataclasses
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -218,7 +217,7 @@ def _in_any_form(character: str) -> str:
 
 
 def _encoded(secret: str) -> list[tuple[str, str]]:
-    """Return the unchanging part and the pattern of `secret` in Base64, wherever it begins there."""
+    """Return (what stays, pattern) of `secret` in Base64, by where it begins there."""
     found = []
     for before in range(3):
         whole = base64.b64encode(b"\0" * before + secret.encode("utf-8", "surrogatepass"))

@@ -1,20 +1,19 @@
 """`alerts` and `ack`: what waits for a person."""
 
-from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
+from config.loading import load
 from crypto_trader_pro.cli.context import database, language
 from crypto_trader_pro.cli.engine_commands import AsJson, ask
 from crypto_trader_pro.cli.output import print_json, print_rows
 from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.domain.errors import InputError
-from crypto_trader_pro.explain.answers import answer_text
-from crypto_trader_pro.explain.units import worded
+from crypto_trader_pro.explain.alerts import sentence
 from database import alerts as stored
 from database.auto_trading_db import unit_of_work
-from utils.texts import Language, catalogue, say
+from utils.texts import say
 
 _MOST = 1000
 
@@ -42,7 +41,12 @@ def alerts(
     if not found:
         typer.echo(say(spoken, "operate.no_alerts"))
         return
-    rows = [[a["id"], a["raised_at"], a["severity"], a["kind"], _worded(a, spoken)] for a in found]
+    zone = load().engine.trading_day_timezone
+    rows = [
+        [a["id"], a["raised_at"], a["severity"], a["kind"],
+         sentence(a["code"], a["numbers"], spoken, zone)]
+        for a in found
+    ]  # fmt: skip
     print_rows(("id", "raised", "severity", "kind", "what"), rows)
 
 
@@ -55,13 +59,3 @@ def ack(
     Example: python -m crypto_trader_pro ack 12
     """
     ask(CommandKind.ACKNOWLEDGE_ALERT, {"alert_ids": [alert_id]}, as_json=as_json)
-
-
-def _worded(alert: dict[str, Any], spoken: Language) -> str:
-    """Return the sentence of an alert; one of another version is shown as it is stored."""
-    for prefix in ("risk.", "alert.", ""):
-        code = f"{prefix}{alert['code']}"
-        if code in catalogue(spoken):
-            with suppress(KeyError):  # a number that this version's sentence wants
-                return worded(code, alert["numbers"], spoken)
-    return answer_text({"code": alert["code"], **alert["numbers"]}, spoken)

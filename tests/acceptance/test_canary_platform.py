@@ -135,6 +135,7 @@ def lived(story: Story, bot: TelegramPeer) -> None:
     """Let everything happen that could tell a secret, then end the engine."""
     engine = story.site.trading()
     reach = until(lambda: reach_file.living(story.site.var_dir), "the process for messages", 30)
+    assert reach is not None
     until(lambda: answers(story.http), "the HTTP server", 30)
     by_commands(story)
     by_http(story)

@@ -5,6 +5,7 @@ asked. The whole platform with its console is in `test_canary_platform.py`.
 """
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ def echo(environment: Environment, status: int, one: int) -> Answer:
     secrets = [s for s in secrets_of(environment) if canaries.Search()(s)]
     turned = secrets[one % len(secrets) :] + secrets[: one % len(secrets)]
     said = canaries.echo_of("POST", "/", {}, turned)
-    body = canaries.json.dumps({"ok": False, "description": said, "message": said, "error": said})
+    body = json.dumps({"ok": False, "description": said, "message": said, "error": said})
     return Answer(status, body.encode(), {"Location": f"/{one}", "X-Said": "x"})
 
 
@@ -169,7 +170,7 @@ def raised(log: logging.Logger, secret: str) -> None:
     held = {"password": secret}
     try:
         try:
-            {}[secret]
+            raise KeyError(secret)
         except KeyError as error:
             raise RuntimeError(f"{held} with {secret!r}") from error
     except RuntimeError:

@@ -47,13 +47,15 @@ class Office:
         self.beats = 0
         self.ready = True
         self.building = False
+        self.idle = True
         self.act: Callable[[Command], Answer | None] = lambda _: ANSWER
         self.now = NOW
         self.epoch = self.take("this process")
         self.inbox = CommandInbox(
             InboxTools(
                 self.reader, self.writer, self.epoch, lambda: self.now, self._beat, self.board,
-                lambda: self.ready or self.building, lambda: self.ready, self._handle,
+                lambda: self.ready or self.building, lambda: self.ready,
+                lambda: self.idle, self._handle,
                 self.wanted.append, lambda: self.lost.append(True),
             )
         )  # fmt: skip
@@ -129,6 +131,25 @@ def test_commands_come_in_order_and_are_answered_once(office: Office) -> None:
         time.sleep(0.25)
     assert [c.command_id for c in office.handled] == names
     assert office.row("c0").answer == {"code": "answer.acknowledged", "alert_id": 1}
+
+
+def test_a_flood_of_signals_holds_up_neither_a_stop_nor_what_people_asked_before_it(
+    office: Office,
+) -> None:
+    for k in range(200):
+        office.ask(CommandKind.SIGNAL, f"s{k}", strategy="a", action="buy", alert_id=f"{k}")
+    office.ask(CommandKind.START, "start")
+    office.ask(CommandKind.STOP, "stop")
+    with at_work(office):
+        until(lambda: len(office.handled) >= 5)
+        office.idle = False  # the session is busy: signals wait for it
+        time.sleep(0.1)
+        seen = len(office.handled)
+        office.ask(CommandKind.STOP, "later")
+        until(lambda: office.status("later") == "done")
+        assert [c.command_id for c in office.handled[seen:]] == ["later"]
+    names = [c.command_id for c in office.handled]
+    assert names[:4] == ["start", "stop", "s0", "s1"]  # as they came, and signals last
 
 
 def test_an_answer_that_comes_with_the_session_is_left_to_it(office: Office) -> None:

@@ -13,10 +13,11 @@ from sqlalchemy import Engine
 from auto_trading import engine_file
 from auto_trading.engine_file import EngineFile
 from auto_trading.reach.telegram.carrying import command_id_of
-from crypto_trader_pro.domain.enums import CommandKind
-from database.auto_trading_db import open_database
+from crypto_trader_pro.domain.enums import CommandKind, DesiredState
+from database import lease
+from database.auto_trading_db import open_database, unit_of_work
 from tests.rows import an_alert, stored
-from tests.telegram_bot import FAST, OTHER, Bot, add_account, later
+from tests.telegram_bot import FAST, NOW, OTHER, Bot, add_account, later
 from tests.telegram_peer import HANG, TelegramPeer, button_update, text_update
 from utils.processes import own_process
 
@@ -104,6 +105,9 @@ def test_what_is_large_or_raises_risk_takes_a_button(
     rows: Engine, bot: Bot, command: str, kind: str, payload: dict[str, object], words: str
 ) -> None:
     add_account(rows)
+    if kind == "start":  # what is running already can only be paused
+        with unit_of_work(rows) as session:
+            lease.want(session, DesiredState.STOPPED, NOW)
     question = bot.asked(command)
     assert words in question
     assert "PAPER · SIMULATED" in question

@@ -123,7 +123,9 @@ class Link:
         found = await self._once(work, seconds)
         if not isinstance(found, list):
             raise Trouble("garbage", "the answer is no list of updates")
-        updates = [u for u in found if isinstance(u, dict) and type(u.get("update_id")) is int]
+        updates: list[Update] = [
+            u for u in found if isinstance(u, dict) and type(u.get("update_id")) is int
+        ]
         if any(not 0 <= u["update_id"] <= MAX_BIG_ID for u in updates):
             raise Trouble("garbage", "the number of an update is none of Telegram's")
         return updates
