@@ -308,6 +308,17 @@ def test_headers_are_bounded_and_garbage_is_answered(site: Site) -> None:
     assert site.http.get("/openapi.json").status_code == 200
 
 
+def test_a_body_with_two_lengths_hides_no_second_request(site: Site) -> None:
+    head = "Host: 127.0.0.1\r\n"
+    first = f"POST /webhook/x HTTP/1.1\r\n{head}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n"
+    with socket.create_connection(("127.0.0.1", site.service.port)) as client:
+        client.settimeout(5)
+        client.sendall(f"{first}\r\n0\r\n\r\nGET /ready HTTP/1.1\r\n{head}\r\n".encode())
+        said = _all_of(client)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
 def test_hosts_of_strangers_are_refused(site: Site) -> None:
     for host in ("evil.example", "localhost.evil.example:8502", ""):
         assert site.http.get("/health", headers={"host": host}).status_code == 421

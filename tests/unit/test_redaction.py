@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import make_url
 
 from config.environment import Environment
 from crypto_trader_pro.domain.enums import Side
@@ -101,6 +102,25 @@ def test_data_is_searched_through_and_what_a_secrets_name_holds_goes_whole() -> 
         "symbol": "BTC/USDT", "apiKey": "***", "none": None, "token": None, "design": "x",
         "calls": [{"url": "wss://***@h/", "password": "***"}], "***": True,
     }  # fmt: skip
+
+
+def test_a_text_that_looks_escaped_costs_no_time() -> None:
+    redactor = Redactor([CANARY, 'x1\\\\\\"%"', "k3y" + "/+" * 10])
+    before = time.monotonic()
+    for unit in ("\\", "%25", "&amp;", "\\u005c", '\\"', "c\\", "k3y/+"):
+        redactor.text("c n4ry s3cr x1 k3y " + unit * (4 * MAX_TEXT // len(unit)))
+    assert time.monotonic() - before < 2
+
+
+def test_the_password_of_a_database_is_what_sqlalchemy_takes_it_for() -> None:
+    for password in ("pa/ss?w#rd", "p%40ss", "a:b"):
+        environment = Environment.read({"CTP_DATABASE_URL": f"postgresql://me:{password}@h:1/db"})
+        assert environment.database_password == password
+        assert environment.database_label == "postgresql://h:1/db"
+        assert make_url(environment.database_url).password in secrets_of(environment)
+    query = {"CTP_DATABASE_URL": "postgresql://h/db?password=in-the-query"}
+    assert secrets_of(Environment.read(query)) == ("in-the-query",)
+    assert Environment.read(query).database_label == "postgresql://h/db"
 
 
 def test_a_hostile_text_costs_no_time() -> None:
