@@ -12,7 +12,7 @@ from auto_trading import engine_file
 from crypto_trader_pro.domain.enums import ObservedState
 from crypto_trader_pro.domain.errors import TradingError
 from crypto_trader_pro.domain.instruments import money, plain_text
-from database import equity, runs
+from database import runs
 from database.auto_trading_db import schema_state, translated
 from database.engine_state import EngineState, engine_state
 from database.status import LastRun, snapshot
@@ -131,16 +131,12 @@ def _last(session: Session) -> dict[str, Any]:
 
 
 def _account(session: Session, run: LastRun, engine: EngineState | None) -> dict[str, Any]:
-    """Return equity and cash: of the heartbeat, else of what the run stored last."""
+    """Return equity and cash: of the heartbeat, else of the last commit, as the positions are."""
     if engine is not None and engine.account is not None:
         names = ("equity", "cash", "open_positions", "working_orders")
         return {name: engine.account[name] for name in names if name in engine.account}
     row = runs.find(session, run.run_id)
-    number = runs.number(row)
-    snapshot_row = equity.latest(session, number)
-    if run.kind != "replay" and snapshot_row is not None:
-        return {"equity": plain_text(snapshot_row.equity), "cash": plain_text(snapshot_row.cash)}
-    stored = runs.checkpoint(session, number)
+    stored = runs.checkpoint(session, runs.number(row))
     return {} if stored is None else _of_checkpoint(json.loads(stored))
 
 

@@ -68,6 +68,7 @@ class WebhookLogRow(SQLModel, table=True):
             postgresql_where=text("status = 'accepted'"),
         ),
         Index("ix_webhook_received", "received_at"),
+        Index("ix_webhook_strategy", "strategy_id", "received_at"),
     )  # fmt: skip
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)

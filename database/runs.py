@@ -87,6 +87,12 @@ def last(session: Session, *, kind: str | None = None) -> RunRow | None:
     return session.exec(query).first()
 
 
+def last_session(session: Session) -> RunRow | None:
+    """Return the newest run of an engine; a replay is none. None before the first."""
+    query = select(RunRow).where(col(RunRow.kind) != "replay")
+    return session.exec(query.order_by(col(RunRow.id).desc()).limit(1)).first()
+
+
 def newest(
     session: Session, *, limit: int = 50, before_id: int | None = None, kind: str | None = None
 ) -> list[RunRow]:

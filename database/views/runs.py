@@ -47,7 +47,9 @@ class RunRef(View):
 
 
 def current_run(session: Session, now: datetime, is_gone: IsGone) -> RunRef | None:
-    """Return the session of the living engine, else the newest run; None before any.
+    """Return the session of the living engine, else the newest one, else the newest replay.
+
+    What a replay held is nobody's: it is told only where no session ever was. None before any run.
 
     Args:
         now: system time.
@@ -57,7 +59,7 @@ def current_run(session: Session, now: datetime, is_gone: IsGone) -> RunRef | No
     row = None
     if engine is not None and engine.alive and engine.run_id is not None:
         row = session.get(RunRow, engine.run_id)
-    row = row or runs.last(session)
+    row = row or runs.last_session(session) or runs.last(session)
     return None if row is None else ref(row)
 
 

@@ -199,12 +199,38 @@ def test_a_step_back_from_the_backtests_takes_only_them(empty: Engine) -> None:
     upgrade(empty, "0004")
     before = tables(empty)
     run_id = stored_run(empty)
-    prepare(empty)
+    upgrade(empty, "0005")
     assert tables(empty) - before == {"backtests", "backtest_jobs", "research_trials"}
     downgrade(empty, "0004")
     assert tables(empty) == before
     with empty.connect() as connection:
         assert connection.scalar(text("SELECT max(id) FROM runs")) == run_id
+    prepare(empty)
+    assert differences(empty) == []
+
+
+def test_a_step_back_from_what_reaches_out_keeps_messages_and_alerts(empty: Engine) -> None:
+    upgrade(empty, "0005")
+    before = tables(empty)
+    with empty.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO alerts (kind, severity, code, numbers, at, raised_at)"
+                " VALUES ('SYSTEM_ERROR', 'error', 'x', '{}', :now, :now)"
+            ),
+            {"now": "2026-01-01 00:00:00+00:00"},
+        )
+    prepare(empty)
+    assert tables(empty) - before == {
+        "strategies", "strategy_accounts", "strategy_capital", "webhook_logs", "api_tokens",
+        "chat_commands", "reach_state",
+    }  # fmt: skip
+    with empty.connect() as connection:
+        assert connection.scalar(text("SELECT escalations FROM alerts")) == 0
+    downgrade(empty, "0005")
+    assert tables(empty) == before
+    with empty.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM alerts")) == 1
     prepare(empty)
     assert differences(empty) == []
 

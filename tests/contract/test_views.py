@@ -107,9 +107,16 @@ def test_the_run_of_a_living_engine_goes_before_a_newer_one(database: Engine) ->
     assert (found.is_simulated, found.asset, found.as_json()["started_at"]) == (
         True, "USDT", "2024-01-01T00:00:00+00:00",
     )  # fmt: skip
-    newest = asked(database, lambda s: current_run(s, T0, gone))
-    assert newest is not None
-    assert (newest.id, newest.mode) == (replay, "backtest")
+    last = asked(database, lambda s: current_run(s, T0, gone))
+    assert last is not None
+    assert (last.id, last.mode, replay > run) == (run, "paper", True)  # nobody holds a replay's
+
+
+def test_a_replay_is_told_of_where_no_session_ever_was(database: Engine) -> None:
+    replay = stored_run(database)
+    found = asked(database, lambda s: current_run(s, T0, gone))
+    assert found is not None
+    assert (found.id, found.mode) == (replay, "backtest")
 
 
 def test_the_balance_is_the_heartbeats_while_it_counts(database: Engine) -> None:

@@ -1,5 +1,6 @@
 """The rows of what came by chat: stored before anything is done, kept while no database is."""
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -57,6 +58,8 @@ class Audit:
         self._unstored: OrderedDict[int, Incoming] = OrderedDict()
         self._unsettled: OrderedDict[int, _Settled] = OrderedDict()
         self._seen: OrderedDict[int, None] = OrderedDict()  # of this process
+        self._turn = asyncio.Lock()
+        self._attempts = 0
 
     async def begin(self) -> tuple[int | None, list[ChatCommandRow]]:
         """Return up to where updates were stored, and what a process before this one left undone.
@@ -94,11 +97,22 @@ class Audit:
         return Recorded(stored & {one.update_id for one in new}, is_stored=True)
 
     async def settle(self, update_id: int, outcome: Outcome, command_id: str | None = None) -> None:
-        """Note what became of an update; kept while the database is away."""
+        """Note what became of an update; kept while the database is away.
+
+        One transaction at a time takes all that has gathered: hundreds at once would stand in the
+        engine's way, which writes to the same database.
+        """
         self._unsettled[update_id] = (outcome, command_id)
-        settled = dict(self._unsettled)
+        before = self._attempts
+        async with self._turn:
+            if self._attempts == before:  # else one that began later has taken it along
+                await self._settle_all(update_id)
+
+    async def _settle_all(self, update_id: int) -> None:
         if update_id in self._unstored:
             return  # it is stored first
+        self._attempts += 1
+        settled = dict(self._unsettled)
         try:
             await self._threads.call(self._pace.store_seconds, lambda: self._store([], settled, []))
         except TradingError as error:

@@ -121,6 +121,7 @@ def _webhook_logs() -> None:
         sqlite_where=only, postgresql_where=only,
     )  # fmt: skip
     op.create_index("ix_webhook_received", "webhook_logs", ["received_at"])
+    op.create_index("ix_webhook_strategy", "webhook_logs", ["strategy_id", "received_at"])
 
 
 def _api_tokens() -> None:
