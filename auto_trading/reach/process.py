@@ -255,8 +255,9 @@ async def _following(made: _Making) -> None:
 
 
 def _opened(environment: Environment, stack: ExitStack, *, read_only: bool = False) -> Database:
+    # durable: a signal that was answered, and a chat command that is acted on, outlive the power
     opened = open_database(
-        environment.database_url, durable=False, read_only=read_only, busy_seconds=_BUSY_SECONDS
+        environment.database_url, read_only=read_only, busy_seconds=_BUSY_SECONDS
     )
     stack.callback(opened.dispose)
     return opened

@@ -227,13 +227,13 @@ def test_commands_print_none_and_leave_none(
     assert search.database(installed / DATABASE) == {}
 
 
-@pytest.mark.parametrize("name", [*EXCHANGE_KEYS, *SECRETS])
 def test_a_secret_that_cannot_be_used_is_not_repeated(
-    name: str, installed: Path, peer: HttpPeer, monkeypatch: pytest.MonkeyPatch
+    installed: Path, peer: HttpPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peer.usual = Answer(401)
-    for value in (f"ftp://[{canaries.wild(name)}", f"{canaries.wild(name)}:", "한글 http://"):
-        monkeypatch.setenv(name, value)
+    for form in ("ftp://[{}", "{}:"):
+        for name in (*EXCHANGE_KEYS, *SECRETS):
+            monkeypatch.setenv(name, form.format(canaries.wild(name)))
         for words in (("preflight",), *(("notify", "test", c.value) for c in SENDING)):
             ended = command(*words)
             assert "internal error" not in ended.stderr
