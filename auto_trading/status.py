@@ -28,6 +28,7 @@ def nothing_yet() -> dict[str, Any]:
         "desired_state": "stopped",
         "observed_state": "stopped",
         "trading_state": None,
+        "paused": None,  # by a person; known of a living engine only
         "mode": None,
         "data_source": None,
         "engine_pid": None,
@@ -107,6 +108,8 @@ def _engine(engine: EngineState) -> dict[str, Any]:
             epoch=engine.epoch,
             heartbeat_age_seconds=round(engine.heartbeat_age_seconds, 1),
         )
+    if engine.account is not None:
+        known["paused"] = bool(engine.account.get("paused"))
     return known
 
 

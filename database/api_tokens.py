@@ -18,6 +18,7 @@ PREFIX: Final = "ctp_"  # so that scanners of leaked secrets know it
 SHAPE: Final = re.compile(rf"{PREFIX}[\w-]{{43}}", re.ASCII)
 USED_EVERY: Final = timedelta(minutes=1)
 _HINT: Final = 4
+_DIGITS: Final = 20  # more than any number of a row has
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,39}")
 
 
@@ -45,6 +46,20 @@ def create(session: Session, name: str, by: str, now: datetime) -> tuple[ApiToke
 def listed(session: Session) -> list[ApiTokenRow]:
     """Return all tokens, revoked ones too, oldest first."""
     return list(session.exec(select(ApiTokenRow).order_by(col(ApiTokenRow.id))))
+
+
+def number_of(session: Session, reference: str) -> int:
+    """Return the number of a token by its name, else `reference` itself where it is a number.
+
+    Raises:
+        InputError: no such token.
+    """
+    row = session.exec(select(ApiTokenRow).where(ApiTokenRow.name == reference)).first()
+    if row is not None and row.id is not None:
+        return row.id
+    if reference.isascii() and reference.isdecimal():
+        return int(reference[:_DIGITS])
+    raise InputError(f"there is no token {reference[:60]!r}, see `tokens list`")
 
 
 def revoke(session: Session, token_id: int, now: datetime) -> ApiTokenRow:

@@ -32,6 +32,7 @@ class Status(BaseModel):
     desired_state: str | None
     observed_state: str
     trading_state: str | None
+    paused: bool | None
     mode: str | None
     data_source: str | None
     engine_pid: int | None

@@ -87,7 +87,7 @@ def impatient(url: str, writer: Database) -> Database:
     """
     if writer.dialect.name != "sqlite":
         return writer
-    return open_database(url, durable=False, busy_seconds=0.0)
+    return open_database(url, busy_seconds=0.0)  # durable: what was answered outlives the power
 
 
 class JournalWriter:

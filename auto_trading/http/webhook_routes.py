@@ -42,6 +42,7 @@ from utils.redaction import HIDDEN
 STEP_BACK_SECONDS: Final = 2.5  # TradingView hangs up after three
 _BEGUN_SECONDS: Final = 10.0  # for a transaction that has begun
 _REQUESTS: Final = 600  # a minute, of one strategy and beside ten times its signals
+_TOLD: Final = 10  # signals of one strategy in a minute that people are told of
 _NOT_FOUND: Final = {"status": "not_found"}
 _BODY_SCHEMA: Final = {
     "requestBody": {
@@ -63,6 +64,7 @@ class Webhooks:
         self.book = StrategyBook(tools.reader)
         self._strangers = Strangers()
         self._requests = Windows()
+        self._told = Windows()
         database = impatient(tools.environment.database_url, tools.writer)
         self.writer = JournalWriter(database, self._tell_accepted, self.tally)
 
@@ -171,11 +173,15 @@ class Webhooks:
         return self._tools.now()
 
     def _tell_accepted(self, number: int, entry: Entry) -> None:
+        """Tell people of a signal; of many in a minute the journal alone tells."""
+        strategy = entry.arrival.strategy
+        if self._told.count(strategy, _TOLD) >= _TOLD:
+            return
         payload = entry.payload or {}
         self._tools.notify(
             NotificationType.SIGNAL_RECEIVED, "info", "signal_received",
             {
-                "strategy": entry.arrival.strategy, "action": payload.get("action", "-"),
+                "strategy": strategy, "action": payload.get("action", "-"),
                 "symbol": payload.get("symbol") or "-", "entry": number,
             },
         )  # fmt: skip

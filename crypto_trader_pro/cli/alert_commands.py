@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from config.loading import load
-from crypto_trader_pro.cli.context import database, language
+from crypto_trader_pro.cli.context import database, day_zone, language
 from crypto_trader_pro.cli.engine_commands import AsJson, ask
 from crypto_trader_pro.cli.output import print_json, print_rows
 from crypto_trader_pro.domain.enums import CommandKind
@@ -41,13 +40,13 @@ def alerts(
     if not found:
         typer.echo(say(spoken, "operate.no_alerts"))
         return
-    zone = load().engine.trading_day_timezone
+    zone = day_zone()
     rows = [
         [a["id"], a["raised_at"], a["severity"], a["kind"],
          sentence(a["code"], a["numbers"], spoken, zone)]
         for a in found
     ]  # fmt: skip
-    print_rows(("id", "raised", "severity", "kind", "what"), rows)
+    print_rows(("id", "raised", "severity", "kind", "what"), rows, zone=zone)
 
 
 def ack(

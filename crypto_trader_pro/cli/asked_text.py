@@ -3,6 +3,7 @@
 from typing import Any
 
 from auto_trading.asking import ANSWER_SECONDS, Asked
+from crypto_trader_pro.domain.enums import CommandKind
 from crypto_trader_pro.explain.answers import answer_text
 from database.commands import CommandStatus
 from utils.texts import Language, say
@@ -31,7 +32,9 @@ def is_settled(found: Asked) -> bool:
 
 def sentence(found: Asked, language: Language) -> str:
     """Return what happened, in the operator's language."""
-    what = say(language, f"ask.{found.kind.value}")
+    # elsewhere it is called a pause; here it is named as the command
+    is_halt = found.kind is CommandKind.PAUSE
+    what = say(language, "command.halt" if is_halt else f"ask.{found.kind.value}")
     if found.status == "flag":
         return _flagged(found, what, language)
     if found.status == CommandStatus.ASKED:

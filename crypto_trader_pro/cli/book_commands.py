@@ -12,14 +12,13 @@ from sqlmodel import Session
 from auto_trading.status import process_is_gone
 from config.loading import load
 from config.settings import Settings
-from crypto_trader_pro.cli.context import language
+from crypto_trader_pro.cli.context import day_zone, language
 from crypto_trader_pro.cli.output import AsJson, instant, print_json, print_rows
 from crypto_trader_pro.cli.which_run import OfRun, chosen, reading
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.timeframes import to_datetime
 from database.views import accounts as account_views
 from database.views import strategies as strategy_views
-from database.views.json_values import View
 from database.views.orders import working_orders
 from database.views.positions import open_positions
 from database.views.runs import RunRef
@@ -61,7 +60,7 @@ def positions(run: OfRun = None, as_json: AsJson = False) -> None:
         print_json({"run": _name(of), "positions": [p.as_json() for p in found]})
         return
     columns = (*_POSITION, "protection")
-    rows = [[*(_cell(p, name) for name in _POSITION), p.protection.code] for p in found]
+    rows = [[*(getattr(p, name) for name in _POSITION), p.protection.code] for p in found]
     _table(columns, rows, "command.no_positions")
 
 
@@ -76,7 +75,7 @@ def orders(run: OfRun = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"run": _name(of), "orders": [o.as_json() for o in found]})
         return
-    _table(_ORDER, [[_cell(o, name) for name in _ORDER] for o in found], "command.no_orders")
+    _table(_ORDER, [[getattr(o, name) for name in _ORDER] for o in found], "command.no_orders")
 
 
 def trades(
@@ -116,7 +115,7 @@ def trades(
         print_json({"run": _name(of), "trades": [t.as_json() for t in found]})
         return
     columns = _CLOSED if closed else _EXECUTION
-    _table(columns, [[_cell(t, name) for name in columns] for t in found], "command.no_trades")
+    _table(columns, [[getattr(t, name) for name in columns] for t in found], "command.no_trades")
 
 
 def accounts(as_json: AsJson = False) -> None:
@@ -211,13 +210,6 @@ def _moment(text: str | None, name: str) -> datetime | None:
     return None if ms is None else to_datetime(ms)
 
 
-def _cell(row: View, name: str) -> Any:
-    value = getattr(row, name)
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
-    return value
-
-
 def _mark(on: Any) -> str:
     return "yes" if on else "no"
 
@@ -230,4 +222,4 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], none: str) -> 
     if not rows:
         typer.echo(say(language(), none))
         return
-    print_rows([name.replace("_", " ") for name in columns], rows)
+    print_rows([name.replace("_", " ") for name in columns], rows, zone=day_zone())

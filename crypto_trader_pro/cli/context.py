@@ -19,7 +19,7 @@ from utils.texts import Language, language_of
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-__all__ = ["database", "environment", "language", "overrides", "settings"]
+__all__ = ["database", "day_zone", "environment", "language", "overrides", "settings"]
 
 
 @contextmanager
@@ -68,6 +68,14 @@ def overrides(assignments: Sequence[str], name: str = "--set") -> Mapping[str, A
             raise InputError(f"{name} {key} was given twice")
         found[key] = value
     return found
+
+
+def day_zone() -> str:
+    """Return the zone of the trading day, that people read times in; UTC of a broken file."""
+    try:
+        return load().engine.trading_day_timezone
+    except SettingsError:
+        return "UTC"
 
 
 def language() -> Language:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from auto_trading.status import process_is_gone
+from crypto_trader_pro.cli.context import day_zone
 from crypto_trader_pro.cli.engine_commands import ask
 from crypto_trader_pro.cli.output import AsJson, print_json, print_rows
 from crypto_trader_pro.cli.which_run import reading
@@ -41,7 +42,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         ]
         for j in found.jobs
     ]
-    print_rows(columns, rows)
+    print_rows(columns, rows, zone=day_zone())
 
 
 @jobs.command("run")

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from config.loading import load
 from config.notifications import Channel
-from crypto_trader_pro.cli.context import database, environment, language
+from crypto_trader_pro.cli.context import database, day_zone, environment, language
 from crypto_trader_pro.cli.exits import Exit
 from crypto_trader_pro.cli.output import AsJson, print_json, print_rows
 from crypto_trader_pro.cli.which_run import reading
@@ -43,7 +43,7 @@ def send_test(
     if as_json:
         print_json({"channel": wanted.value, "delivered": not trouble, "trouble": trouble or None})
     elif trouble:
-        typer.echo(say(language(), "command.undelivered", channel=wanted.value, why=trouble))
+        typer.echo(say(language(), "command.undelivered", why=_named(wanted, trouble)))
     else:
         typer.echo(say(language(), "command.delivered", channel=wanted.value))
         if wanted not in load().active_channels:
@@ -143,6 +143,12 @@ async def _tried(opened: Opened, channel: Channel) -> str:
     return ""
 
 
+def _named(channel: Channel, trouble: str) -> str:
+    """Return why it failed with the channel before it; most words of a channel begin so."""
+    name = channel.value
+    return trouble if trouble.startswith(name) else f"{name}: {trouble}"
+
+
 def _channel(name: str) -> Channel:
     if name not in [c.value for c in _SENDING]:
         raise InputError(f"channel was {name!r}, allowed: {', '.join(_SENDING)}")
@@ -158,4 +164,4 @@ def _messages(found: list[OutboxMessage], title: str) -> None:
          m.last_error[:_SHOWN] or "-"]
         for m in found
     ]  # fmt: skip
-    print_rows(columns, rows, title)
+    print_rows(columns, rows, title, zone=day_zone())

@@ -72,8 +72,10 @@ def close_positions(
     if over is not None and not gradual:
         raise InputError("--over was given without --gradual, allowed: both")
     seconds = seconds_of(over or _GRADUAL, "--over", _DAY) if gradual else 0
-    code = "command.ask_close_gradually" if gradual else "command.ask_close_all"
-    confirm(_said(code, minutes=f"{seconds / 60:g}"), yes=yes)
+    if not yes:
+        code = "ask_close_gradually" if gradual else "ask_close_all"
+        code = code if _is_any_open() else "ask_close_nothing"
+        confirm(_said(f"command.{code}", minutes=f"{seconds / 60:g}"), yes=yes)
     ask(CommandKind.CLOSE_ALL, {"over_seconds": seconds} if seconds else {}, as_json=as_json)
 
 
@@ -106,6 +108,15 @@ def shutdown(
             typer.echo(line)
     if not found.has_ended:
         raise typer.Exit(Exit.NEGATIVE)
+
+
+def _is_any_open() -> bool:
+    from crypto_trader_pro.cli.which_run import chosen, reading
+    from database.views.positions import open_positions
+
+    with reading("the positions") as session:
+        run = chosen(session, None)
+        return run is not None and bool(open_positions(session, run.id))
 
 
 def _told(found: "ShutDown") -> list[str]:

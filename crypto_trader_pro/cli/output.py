@@ -13,6 +13,7 @@ import typer
 from crypto_trader_pro.domain.errors import InputError
 from crypto_trader_pro.domain.instruments import plain_text
 from crypto_trader_pro.domain.timeframes import to_ms
+from crypto_trader_pro.explain.units import time_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,11 +38,22 @@ def print_pairs(value: Mapping[str, Any], title: str = "") -> None:
     console().print(table)
 
 
-def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
-    """Print a table; numbers stand to the right."""
+def print_rows(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "", *, zone: str = ""
+) -> None:
+    """Print a table; numbers stand to the right.
+
+    Args:
+        zone: that times are shown in, to the second; the table's foot names it.
+    """
     from rich.table import Table
 
-    table = Table(title=title or None, box=None, pad_edge=False)
+    foot = None
+    if zone and any(isinstance(cell, datetime) for row in rows for cell in row):
+        rows, foot = [[_local(cell, zone) for cell in row] for row in rows], f"({zone})"
+    table = Table(
+        title=title or None, box=None, pad_edge=False, caption=foot, caption_justify="left"
+    )
     for k, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(r[k], int | float | Decimal) for r in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
@@ -71,6 +83,10 @@ def instant(text: str | None, name: str) -> int | None:
         allowed = "2025-05, 2025-05-04 or 2025-05-04T12:30+09:00"
         raise InputError(f"{name} was {text!r}, allowed: {allowed}") from None
     return to_ms(found if found.tzinfo else found.replace(tzinfo=UTC))
+
+
+def _local(value: Any, zone: str) -> Any:
+    return time_text(value, zone, names_zone=False) if isinstance(value, datetime) else value
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ import typer
 
 from auto_trading.asking import operator
 from crypto_trader_pro.cli.confirming import Yes, confirm
-from crypto_trader_pro.cli.context import database, language
+from crypto_trader_pro.cli.context import database, day_zone, language
 from crypto_trader_pro.cli.output import AsJson, print_json, print_rows
 from crypto_trader_pro.cli.which_run import reading
 from database import api_tokens
@@ -48,24 +48,25 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"tokens": [dict(zip(names, row, strict=True)) for row in rows]})
     elif rows:
-        print_rows(names, rows)
+        print_rows(names, rows, zone=day_zone())
     else:
         typer.echo(say(language(), "command.no_tokens"))
 
 
 @tokens.command("revoke")
 def revoke(
-    token_id: Annotated[int, typer.Argument(help="Number of the token, see `tokens list`.")],
+    token: Annotated[str, typer.Argument(help="Name or number of the token, see `tokens list`.")],
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """End a token for good.
 
-    Example: python -m crypto_trader_pro tokens revoke 3 --yes
+    Example: python -m crypto_trader_pro tokens revoke grafana --yes
     """
-    confirm(say(language(), "command.ask_revoke", id=token_id), yes=yes)
+    confirm(say(language(), "command.ask_revoke", token=token), yes=yes)
     with database() as engine, unit_of_work(engine, "the token") as session:
-        row = api_tokens.revoke(session, token_id, SystemClock().now())
+        number = api_tokens.number_of(session, token)
+        row = api_tokens.revoke(session, number, SystemClock().now())
         found = {"id": row.id, "name": row.name, "revoked_at": row.revoked_at}
     if as_json:
         print_json(found)

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from auto_trading.asking import operator
 from config.loading import load
 from crypto_trader_pro.cli.confirming import Yes, confirm
-from crypto_trader_pro.cli.context import database, environment, language
+from crypto_trader_pro.cli.context import database, day_zone, environment, language
 from crypto_trader_pro.cli.output import AsJson, print_json, print_pairs, print_rows
 from crypto_trader_pro.cli.which_run import reading
 from crypto_trader_pro.domain.errors import InputError
@@ -81,7 +81,7 @@ def list_(
     elif rows:
         for row in rows:  # why the engine refused stands where a refusal here does
             row["reason"] = row["reason"] or row["answer"]
-        print_rows(_SHOWN, [[row[name] for name in _SHOWN] for row in rows])
+        print_rows(_SHOWN, [[row[name] for name in _SHOWN] for row in rows], zone=day_zone())
     else:
         typer.echo(say(language(), "command.no_signals"))
 

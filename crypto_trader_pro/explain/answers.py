@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from utils.texts import Language, catalogue, say
+
+
+_CLOSES: Final = ("answer.closing_all", "answer.closing_gradually")
 
 
 def answer_text(answer: Mapping[str, Any] | None, language: Language) -> str:
@@ -12,6 +15,8 @@ def answer_text(answer: Mapping[str, Any] | None, language: Language) -> str:
     numbers = dict(answer or {})
     code = str(numbers.pop("code", ""))
     words = catalogue(language)
+    if code in _CLOSES and not numbers.get("positions"):
+        code = "answer.nothing_to_close"
     if "trigger" in numbers:  # none: a ladder was lifted, no emergency
         trigger = f"trigger.{numbers['trigger']}" if numbers["trigger"] else "control.ladders"
         numbers["trigger"] = words.get(trigger, numbers["trigger"])

@@ -62,9 +62,10 @@ def _one(name: str, value: Any, instrument: Instrument | None, zone: str) -> Any
     return money_text(value) if name in _MONEY else value
 
 
-def time_text(at: datetime, zone: str) -> str:
-    """Return a time to the second in `zone`, which is named."""
-    return at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+def time_text(at: datetime, zone: str, *, names_zone: bool = True) -> str:
+    """Return a time to the second in `zone`; unnamed where a table names it once."""
+    form = "%Y-%m-%d %H:%M:%S %Z" if names_zone else "%Y-%m-%d %H:%M:%S"
+    return at.astimezone(ZoneInfo(zone)).strftime(form)
 
 
 def money_text(units: int) -> str:

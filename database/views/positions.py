@@ -16,6 +16,7 @@ from database.views.json_values import View
 from database.views.runs import origin_of
 
 _MONEY: Final = Decimal("0.00000001")
+_SHARE: Final = Decimal("0.000001")
 _AT_VENUE: Final = (OrderStatus.WORKING, OrderStatus.PARTIAL)
 
 
@@ -103,7 +104,7 @@ def _view(
         signed = row.size if row.side == "LONG" else -row.size
         profit = plain((signed * (price - row.entry_price)).quantize(_MONEY))
         cost = row.size * row.entry_price
-        share = profit / cost if cost else None
+        share = (profit / cost).quantize(_SHARE) if cost else None
     value = row.size * (row.entry_price if price is None else price)
     return OpenPosition(
         row.symbol, row.side, row.size, row.entry_price, price, plain(value.quantize(_MONEY)),

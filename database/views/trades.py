@@ -145,5 +145,5 @@ def _view(life: _Life) -> ClosedTrade:
     return ClosedTrade(
         row.id or 0, row.symbol, row.side, row.strategy, life.size, row.entry_price,
         plain(out.quantize(_PRICE)), row.open_time, row.close_time or row.open_time, realized,
-        realized / cost if cost else None, life.fees, life.reason,
+        (realized / cost).quantize(_SHARE) if cost else None, life.fees, life.reason,
     )  # fmt: skip

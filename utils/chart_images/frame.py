@@ -34,7 +34,8 @@ _HEAD: Final = 144  # pixels above the panels: title, subtitle, unit
 _FOOT: Final = 112  # pixels below them: words of the time axis, the zone
 _RIGHT: Final = 26  # pixels beside them: half of the last word below
 _GAP: Final = 10
-_BETWEEN: Final = 36  # pixels between two panels: unit of the lower one
+# pixels between two panels: half of the last word of the upper, unit and half word of the lower
+_BETWEEN: Final = 54
 
 
 class Frame:

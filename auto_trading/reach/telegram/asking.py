@@ -76,8 +76,9 @@ def close_all(desk: Desk) -> Answer | Question:
     what = desk.say("ask.close_all")
     about = "" if not minutes else desk.say("telegram.over_minutes", minutes=minutes)
     wish = Wish(CommandKind.CLOSE_ALL, {"over_seconds": 60 * minutes}, what, about)
+    code = "confirm_close_all" if held else "confirm_close_nothing"
     text = desk.say(
-        "telegram.confirm_close_all", count=len(held), value=money(_value(held), desk.asset),
+        f"telegram.{code}", count=len(held), value=money(_value(held), desk.asset),
         profit=gain(_profit(held), desk.asset),
         how=about or desk.say("telegram.at_once"),
     )  # fmt: skip

@@ -37,11 +37,12 @@ class _Standing:
     answer: Mapping[str, Any] | None = None
     lapses: bool = False
     alive: bool = False
+    frozen: bool = False  # it has lost its lease, and its process is there and may wake
 
     @property
     def is_over(self) -> bool:
         """True when waiting longer brings nothing: answered, or nobody there to answer."""
-        return self.status in ENDED or (self.status != "" and not self.alive)
+        return self.status in ENDED or (self.status != "" and not (self.alive or self.frozen))
 
 
 class Following:
@@ -77,7 +78,12 @@ class Following:
             alive = engine is not None and engine.alive
             if row is None:
                 return _Standing(alive=alive)
-            return _Standing(row.status, row.answer, row.expires_at is not None, alive)
+            frozen = not alive and self._is_process_there()
+            return _Standing(row.status, row.answer, row.expires_at is not None, alive, frozen)
+
+    def _is_process_there(self) -> bool:
+        found = engine_file.read(self._tools.environment.var_dir)
+        return found is not None and found.is_alive
 
     def _flagged(self, wish: Wish) -> str | None:
         """Return what the engine's own file says of a stop that went by its flag; None: nothing."""
@@ -98,6 +104,9 @@ class Following:
             answer = answer_text(standing.answer, language)
             mark = _MARKS[standing.status]
             return f"{mark} {say(language, f'operate.{standing.status}', what=what, answer=answer)}"
+        if standing.status and standing.frozen:
+            code = "telegram.frozen_lapses" if standing.lapses else "telegram.frozen"
+            return f"⏳ {say(language, code, what=what)}"
         if standing.status and not standing.alive:
             code = "operate.no_engine_lapses" if standing.lapses else "operate.no_engine"
             return f"⚠️ {say(language, code, what=what)}"

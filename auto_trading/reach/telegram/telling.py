@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from auto_trading.reach.telegram.answers import Answer, block, escaped, exact
+from auto_trading.reach.telegram.answers import MISSING, Answer, block, escaped, exact
 from auto_trading.reach.telegram.desk import Desk
 from auto_trading.reach.telegram.symbols import known_symbol
 from crypto_trader_pro.domain.errors import InputError
@@ -45,10 +45,11 @@ def signals(desk: Desk) -> Answer:
     lines = []
     for s in found:
         kind = desk.word("signal", s.kind)
+        sure = f"{s.confidence} %" if s.confidence else MISSING  # 0: the strategy states none
         mark = desk.say("telegram.acted_on" if s.executed else "telegram.not_acted_on")
         lines += [
             f"{desk.at(s.at)} {s.symbol}",
-            f"  {kind} {s.confidence} % · {s.strategy} @ {exact(s.entry_price)}",
+            f"  {kind} {sure} · {s.strategy} @ {exact(s.entry_price)}",
             f"  {mark}",
         ]
     return desk.framed(title, block(lines))
