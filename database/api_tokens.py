@@ -18,7 +18,7 @@ PREFIX: Final = "ctp_"  # so that scanners of leaked secrets know it
 SHAPE: Final = re.compile(rf"{PREFIX}[\w-]{{43}}", re.ASCII)
 USED_EVERY: Final = timedelta(minutes=1)
 _HINT: Final = 4
-_DIGITS: Final = 20  # more than any number of a row has
+_DIGITS: Final = 20  # of a number; no row has as many
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,39}")
 
 
@@ -49,17 +49,19 @@ def listed(session: Session) -> list[ApiTokenRow]:
 
 
 def number_of(session: Session, reference: str) -> int:
-    """Return the number of a token by its name, else `reference` itself where it is a number.
+    """Return the number of a token that is named by its number or, where there is none, its name.
 
     Raises:
         InputError: no such token.
     """
+    if reference.isascii() and reference.isdecimal() and len(reference) <= _DIGITS:
+        number = int(reference)
+        if number <= MAX_ID and session.get(ApiTokenRow, number) is not None:
+            return number
     row = session.exec(select(ApiTokenRow).where(ApiTokenRow.name == reference)).first()
-    if row is not None and row.id is not None:
-        return row.id
-    if reference.isascii() and reference.isdecimal():
-        return int(reference[:_DIGITS])
-    raise InputError(f"there is no token {reference[:60]!r}, see `tokens list`")
+    if row is None or row.id is None:
+        raise InputError(f"there is no token {reference[:60]}, allowed: one of `tokens list`")
+    return row.id
 
 
 def revoke(session: Session, token_id: int, now: datetime) -> ApiTokenRow:

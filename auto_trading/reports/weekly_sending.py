@@ -72,7 +72,8 @@ def weekly_report_due(
         made = _make(session, settings, language, now)
     if made is None:
         return False
-    notice = _notice(made, settings, channels, _image(made, language, settings), now)
+    image = week_image(made.week, made.run, language, settings)
+    notice = _notice(made, settings, channels, image, now)
     mode = made.week.figures.mode
     with unit_of_work(writer, _WHAT) as session:
         outbox.add(session, [notice])
@@ -117,13 +118,20 @@ def _ended(
     return last
 
 
-def _image(made: _Made, language: Language, settings: Settings) -> bytes | None:
-    if not made.week.curve:
+def week_image(found: Week, run: RunRef, language: Language, settings: Settings) -> bytes | None:
+    """Return the PNG of a week's equity, None where there is no curve.
+
+    Never raises: a report without its picture is better than none. Trouble is logged in one line.
+
+    Args:
+        run: that the curve is of.
+    """
+    if not found.curve:
         return None
-    title = say(language, "report.chart_week", week=name_of(made.week.figures))
+    title = say(language, "report.chart_week", week=name_of(found.figures))
     try:
-        return equity_image(made.week.curve, made.run, language, settings, title)
-    except _TROUBLE as error:  # a report without its picture is better than none
+        return equity_image(found.curve, run, language, settings, title)
+    except _TROUBLE as error:
         line = " ".join(str(error).split())
         log.warning(
             "the weekly report goes without its picture: %s: %s", type(error).__name__, line

@@ -50,7 +50,7 @@ def print_rows(
 
     foot = None
     if zone and any(isinstance(cell, datetime) for row in rows for cell in row):
-        rows, foot = [[_local(cell, zone) for cell in row] for row in rows], f"({zone})"
+        rows, foot = [[_local(cell, zone) for cell in row] for row in rows], _times_of(zone)
     table = Table(
         title=title or None, box=None, pad_edge=False, caption=foot, caption_justify="left"
     )
@@ -83,6 +83,13 @@ def instant(text: str | None, name: str) -> int | None:
         allowed = "2025-05, 2025-05-04 or 2025-05-04T12:30+09:00"
         raise InputError(f"{name} was {text!r}, allowed: {allowed}") from None
     return to_ms(found if found.tzinfo else found.replace(tzinfo=UTC))
+
+
+def _times_of(zone: str) -> str:
+    from crypto_trader_pro.cli.context import language
+    from utils.texts import say
+
+    return say(language(), "command.times", zone=zone)
 
 
 def _local(value: Any, zone: str) -> Any:

@@ -1,15 +1,19 @@
 """`report`: a day or a week in words, shown here or sent to people."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from sqlmodel import Session
 
-from auto_trading.reports.daily import daily_report
+from auto_trading.reports import daily as day_words
+from auto_trading.reports import weekly as week_words
+from auto_trading.reports.chart_data import CHART, equity_data
+from auto_trading.reports.day_figures import day_figures
 from auto_trading.reports.report import Report
-from auto_trading.reports.weekly import weekly_report
+from auto_trading.reports.week_figures import week
+from auto_trading.reports.weekly_sending import week_image
 from config.loading import load
 from config.notifications import Channel
 from config.settings import Settings
@@ -19,7 +23,9 @@ from crypto_trader_pro.cli.output import AsJson, print_json
 from crypto_trader_pro.cli.which_run import reading
 from crypto_trader_pro.domain.enums import NotificationType
 from crypto_trader_pro.domain.errors import InputError, JournalUnavailable
+from database import runs
 from database.outbox import DatabaseOutbox
+from database.views.runs import ref
 from utils.clocks import SystemClock
 from utils.notifications import NotificationManager
 from utils.redaction import secrets_of
@@ -27,7 +33,16 @@ from utils.texts import Language, say
 
 report = typer.Typer(help="A day or a week in words.", no_args_is_help=True)
 
-Make = Callable[[Session, Settings, Language, date | None, str | None], Report]
+
+class _Made(NamedTuple):
+    """A report, and its picture: as data that asks for it, or drawn once it is sent."""
+
+    report: Report
+    data: Mapping[str, Any] | None = None
+    draw: Callable[[], bytes | None] | None = None
+
+
+Make = Callable[[Session, Settings, Language, date | None, str | None], _Made]
 Day = Annotated[
     str | None, typer.Option("--date", help="As 2026-03-01; by default the newest there is.")
 ]
@@ -47,7 +62,7 @@ def daily(
 
     Example: python -m crypto_trader_pro report daily --date 2026-03-01
     """
-    _tell(daily_report, NotificationType.DAILY_SUMMARY, day, mode, send=send, as_json=as_json)
+    _tell(_of_day, NotificationType.DAILY_SUMMARY, day, mode, send=send, as_json=as_json)
 
 
 @report.command("weekly")
@@ -58,7 +73,30 @@ def weekly(
 
     Example: python -m crypto_trader_pro report weekly
     """
-    _tell(weekly_report, NotificationType.WEEKLY_REPORT, day, mode, send=send, as_json=as_json)
+    _tell(_of_week, NotificationType.WEEKLY_REPORT, day, mode, send=send, as_json=as_json)
+
+
+def _of_day(
+    session: Session, settings: Settings, spoken: Language, day: date | None, mode: str | None
+) -> _Made:
+    figures = day_figures(session, settings, day, mode)
+    number = runs.number(runs.find(session, figures.run))
+    data = {
+        "date": figures.date.isoformat(), "mode": figures.mode,
+        CHART: equity_data(number, figures.since, figures.until),
+    }  # fmt: skip
+    return _Made(day_words.report_of(figures, settings, spoken), data)
+
+
+def _of_week(
+    session: Session, settings: Settings, spoken: Language, day: date | None, mode: str | None
+) -> _Made:
+    found = week(session, settings, day, mode)
+    run = ref(runs.find(session, f"r{found.run_id}"))
+    return _Made(
+        week_words.report_of(found.figures, spoken),
+        draw=lambda: week_image(found, run, spoken, settings),
+    )
 
 
 def _tell(
@@ -67,8 +105,9 @@ def _tell(
 ) -> None:  # fmt: skip
     settings, wanted = load(), _date(day)
     with reading("the report") as session:
-        found = make(session, settings, language(), wanted, mode)
-    channels = _send(settings, kind, found) if send else ()
+        made = make(session, settings, language(), wanted, mode)
+    found = made.report
+    channels = _send(settings, kind, made) if send else ()
     if as_json:
         print_json({**found.as_json(), "channels": list(channels)})
         return
@@ -81,13 +120,16 @@ def _tell(
             raise typer.Exit(Exit.NEGATIVE)
 
 
-def _send(settings: Settings, kind: NotificationType, found: Report) -> tuple[Channel, ...]:
+def _send(settings: Settings, kind: NotificationType, made: _Made) -> tuple[Channel, ...]:
     """Put the report into the outbox; the process beside the engine sends it."""
-    places = environment()
+    places, found = environment(), made.report
+    image = None if made.draw is None else made.draw()
     outbox = DatabaseOutbox.open(places.database_url)
     manager = NotificationManager(settings, outbox, SystemClock(), secrets=secrets_of(places))
     try:
-        channels = manager.send_notification(kind, f"{found.title}\n{found.text}")
+        channels = manager.send_notification(
+            kind, f"{found.title}\n{found.text}", data=made.data, image=image
+        )
         lost = manager.close()
     finally:
         outbox.close()

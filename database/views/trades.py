@@ -20,6 +20,7 @@ __all__ = ["ClosedTrade", "Execution", "closed_trades", "executions"]
 
 _ZERO: Final = Decimal(0)
 _PRICE: Final = Decimal("0.00000001")
+_SHARE: Final = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,14 @@ from auto_trading import shutting_down
 from auto_trading.asking import Asked
 from auto_trading.ending import Ended, How
 from auto_trading.http.signal_forms import TRADINGVIEW, read_body
+from auto_trading.reports.chart_data import equity_data
 from config.notifications import Channel
 from crypto_trader_pro.cli.exits import Exit
 from crypto_trader_pro.domain.errors import InputError
 from database import api_tokens, commands, strategies
 from database.auto_trading_db import open_database, prepare, unit_of_work
 from database.lease import ACCOUNT
-from database.models import CommandRow, OutboxRow
+from database.models import CommandRow, DailyAccountSummaryRow, OutboxRow
 from database.webhooks import Arrival, accept, refuse
 from tests.channel_peers import Answer
 from tests.channels import bench
@@ -76,6 +77,13 @@ def run(database: Engine) -> int:
     return number
 
 
+class Terminal(io.StringIO):
+    """What a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def asked(database: Engine) -> list[tuple[str, Any]]:
     """Return the commands that were asked of the engine."""
     with unit_of_work(database) as session:
@@ -97,7 +105,11 @@ def test_positions_and_orders_are_listed(run: int) -> None:
     shown = command("positions").stdout
     assert SYMBOL in shown
     assert "covered" in shown
-    assert "stop_market" in command("orders", "--run", "last").stdout
+    assert "2024-01-01 11:00:00" in shown  # 02:00 UTC, two hours after T0
+    assert shown.count("Times: Asia/Seoul") == 1
+    orders = command("orders", "--run", "last").stdout
+    assert "stop_market" in orders
+    assert "2024-01-01 11:00:00" in orders
     assert "there is no run r99" in command("orders", "--run", "r99").complaint()
 
 
@@ -112,7 +124,9 @@ def test_trades_are_listed_by_order_and_by_position(run: int) -> None:
     assert command("trades", "--symbol", "ETH/USDT:USDT").stdout == "No trade matches.\n"
     assert "--since was 'soon'" in command("trades", "--since", "soon").complaint()
     assert "--lines was 0" in command("trades", "--lines", 0).complaint()
-    assert "liquidation" not in command("trades", "--closed").stdout
+    told = command("trades", "--closed").stdout
+    assert "liquidation" not in told
+    assert ("2024-01-01 10:30:00" in told, "Times: Asia/Seoul" in told) == (True, True)
 
 
 def test_trades_go_to_a_file_for_a_spreadsheet(run: int, tmp_path: Path) -> None:
@@ -163,11 +177,38 @@ def test_a_report_needs_a_session_and_a_date(run: int) -> None:
     assert command("report", "weekly").code == Exit.USAGE  # no day was summed up
 
 
+def test_a_report_that_is_sent_has_its_picture(
+    database: Engine, run: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CTP_NOTIFICATIONS__ENABLED", "true")
+    monkeypatch.setenv("CTP_NOTIFICATIONS__CHANNELS", "slack")
+    monkeypatch.setenv("CTP_CHANNELS__SLACK__ENABLED", "true")
+    monkeypatch.setenv("CTP_ROUTING__BY_SEVERITY__INFO", "slack")
+    assert command("report", "daily", "--send").code == 0
+    books = DailyAccountSummaryRow(
+        date=T0.date(), mode="paper-demo", run_id=run, starting_equity=Decimal(100),
+        ending_equity=Decimal(96), realized_pnl=Decimal(-4), unrealized_pnl=Decimal(0),
+        fees=Decimal(0), funding=Decimal(0), max_drawdown=Decimal(0), trade_count=2, win_count=1,
+        loss_count=1, created_at=T0, updated_at=T0,
+    )  # fmt: skip
+    stored(database, books)
+    assert command("report", "weekly", "--send").code == 0
+    with unit_of_work(database) as session:
+        rows = session.exec(select(OutboxRow).order_by(col(OutboxRow.id))).all()
+        daily = next(row for row in rows if row.kind == "DAILY_SUMMARY")
+        weekly = next(row for row in rows if row.kind == "WEEKLY_REPORT")
+    # the trading day began at 15:00 UTC; its newest figure is of 02:10
+    chart = equity_data(run, after(-9 * 60), after(130))
+    assert daily.data == {"date": "2024-01-01", "mode": "paper-demo", "chart": chart}
+    assert (weekly.image or b"").startswith(b"\x89PNG")
+
+
 # --- the stop procedure -------------------------------------------------------------------------
 
 
 def test_each_step_asks_the_engine(database: Engine) -> None:
-    assert "asked. No engine runs" in command("halt-new-orders").stdout
+    said = command("halt-new-orders").stdout
+    assert said.startswith("halt new orders: asked. No engine runs")
     assert command("cancel-pending-orders").code == 0
     assert command("cancel-pending-orders", "--symbol", "BTC/USDT").code == 0
     assert command("close-positions", "--yes").code == 0
@@ -211,16 +252,21 @@ def test_nothing_dangerous_is_done_unasked(
 
 @pytest.mark.parametrize(("typed", "code"), [("y\n", Exit.OK), ("n\n", Exit.NEGATIVE)])
 def test_a_person_at_a_terminal_is_asked(
-    database: Engine, monkeypatch: pytest.MonkeyPatch, typed: str, code: Exit
+    database: Engine, run: int, monkeypatch: pytest.MonkeyPatch, typed: str, code: Exit
 ) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
     found = command("close-positions", "--gradual", "--over", "30m")
     assert (found.code, "over 30 minutes?" in found.stderr) == (code, True)
     assert len(asked(database)) == (code is Exit.OK)
+
+
+def test_without_a_position_only_the_rest_is_asked(
+    database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    found = command("close-positions")
+    assert "there is nothing to close. Take no new risk and cancel all entries" in found.stderr
+    assert asked(database) == [("close_all", {})]
 
 
 @pytest.mark.parametrize("words", [(), ("--graceful",)])
@@ -308,7 +354,9 @@ def test_messages_that_were_given_up_are_sent_again(database: Engine) -> None:
     stored(database, late)
     found = command("notify", "list", "--json").result()
     assert [m["id"] for m in found["dead_letters"]] == [3, 2, 1]
-    assert "no route" in command("notify", "list").stdout
+    shown = command("notify", "list").stdout
+    assert "no route" in shown
+    assert "2024-01-01 09:00:00" in shown  # T0 in Seoul
     assert command("notify", "retry", 2).stdout == "1 messages will be sent again.\n"
     assert "message 4 is sent" in command("notify", "retry", 4).complaint()
     assert "allowed: one of them" in command("notify", "retry").complaint()
@@ -335,7 +383,8 @@ def test_a_test_message_is_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None
         assert (found.code, found.stdout) == (0, "slack: delivered.\n")
         slack.answer(Answer(503, b"later"))
         failed = command("notify", "test", "slack")
-        assert (failed.code, "slack: not delivered." in failed.stdout) == (Exit.NEGATIVE, True)
+        assert failed.code == Exit.NEGATIVE
+        assert failed.stdout.startswith("Not delivered. slack: answered 503")
         assert "s3cr3t" not in failed.stdout + failed.stderr
         assert slack.taken == 2
 
@@ -407,7 +456,8 @@ def test_signals_are_listed_shown_and_repeated(database: Engine) -> None:
         refuse(session, arrival, "too old")
     found = command("webhooks", "list", "--json").result()["signals"]
     assert [(s["id"], s["status"]) for s in found] == [(2, "refused"), (1, "accepted")]
-    assert "too old" in command("webhooks", "list", "--status", "refused").stdout
+    refused = command("webhooks", "list", "--status", "refused").stdout
+    assert ("too old" in refused, "Times: Asia/Seoul" in refused) == (True, True)
     assert (
         command("webhooks", "list", "--strategy", "trend", "--lines", 1).stdout.count("trend") == 1
     )
@@ -436,7 +486,11 @@ def test_a_token_is_made_used_and_ended(database: Engine) -> None:
         assert api_tokens.verify(session, token, T0) is not None
     assert token not in command("tokens", "list", "--json").stdout
     assert "grafana" in command("tokens", "list").stdout
-    assert command("tokens", "revoke", 1, "--yes").stdout == "Token grafana has ended.\n"
+    assert (
+        "there is no token graf, allowed" in command("tokens", "revoke", "graf", "-y").complaint()
+    )
+    for reference in ("grafana", 1):  # the second time nothing changes
+        assert command("tokens", "revoke", reference, "-y").stdout == "Token grafana has ended.\n"
     with unit_of_work(database) as session:
         assert api_tokens.verify(session, token, T0) is None
 

@@ -219,6 +219,7 @@ def _file(places: Environment) -> engine_file.EngineFile:
 def test_new_orders_are_halted_and_let_go_on(living: Environment) -> None:
     halted = command("halt-new-orders", "--json").result()
     assert (halted["status"], halted["answer"]["code"]) == ("done", "answer.paused")
+    until(lambda: status()["paused"] is True)
     assert command("cancel-pending-orders").stdout.startswith("cancel all entries: done.")
     until(lambda: command("resume", "--confirm", "RESUME").code == 0)
     again = command("resume", "--confirm", "RESUME", "--json")
@@ -309,6 +310,7 @@ def test_alerts_are_worded(empty: Environment) -> None:
     assert (shown.code, shown.stderr) == (0, "")
     assert "agree again (3 differences before)" in shown.stdout
     assert "books_differ count: 2" in shown.stdout  # a row that lacks what the sentence wants
+    assert shown.stdout.endswith("Times: Asia/Seoul\n")
     assert "unheard_of n: 5" in shown.stdout  # a code without a sentence is not hidden
     assert [a["code"] for a in command("alerts", "--json").result()["alerts"]] == [
         "unheard_of", "books_differ", "books_agree", "daily_loss_exceeded",
@@ -362,7 +364,8 @@ def test_status_without_the_database_goes_by_the_engine_file(
         expected, "halted", 7,
     )  # fmt: skip
     assert found["engine_pid"] == (me.pid if is_alive else None)
-    assert found["desired_state"] is None  # that stands in the database
+    # these stand in the database
+    assert (found["desired_state"], found["paused"]) == (None, None)
     assert found["heartbeat_age_seconds"] < 60
     assert "PostgreSQL 127.0.0.1:1/trading" in found["last_error"]
 
@@ -438,6 +441,16 @@ def test_every_end_has_its_sentence(found: Asked, settled: bool, language: Langu
     if found.answer and found.status == "refused":  # a code without a sentence is not hidden
         assert ("refused.unheard_of n: 5" in said) or ("refused.latched" in said)
     assert is_settled(found) is settled
+
+
+@pytest.mark.parametrize("code", ["closing_all", "closing_gradually"])
+def test_closing_nothing_says_so(code: str) -> None:
+    numbers = {"code": f"answer.{code}", "positions": 0, "slices": 0, "over_seconds": 90}
+    said = sentence(Asked(CommandKind.CLOSE_ALL, "done", "c", True, numbers), Language.ENGLISH)
+    assert said == (
+        "close all positions: done. "
+        "Paused, entries canceled. No position is open: there is nothing to close."
+    )
 
 
 def test_who_asks_is_known_even_where_the_system_does_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ def test_the_text_of_a_day(database: Engine, monday: int) -> None:
         "Refused most often by: waiting after an exit 2, daily loss 1.",
         "Trading: active 2 h 00 min, reducing 9 h 00 min.",
         "Alerts: warnings 2.",
-        "The 2 days before: +1.00 % a day on average, best +3.00 %, worst -1.00 %.",
+        "Days before (2): +1.00 % a day on average, best +3.00 %, worst -1.00 %.",
     ]
     korean = reported(database, language=KOREAN)
     assert korean.title == "2024-01-01 거래일 (paper-exchange)"

@@ -164,7 +164,8 @@ def test_the_webhook_gets_the_documented_body() -> None:
     assert asked.path == f"/{OUT_PATH}"
     assert asked.headers["content-type"] == "application/json; charset=utf-8"
     assert asked.json() == {
-        "schema": 1, "id": "ctp-12-20261121215243000000", "type": "TRADE_EXECUTED", "severity": "warning",
+        "schema": 1, "id": "ctp-12-20261121215243000000",
+        "type": "TRADE_EXECUTED", "severity": "warning",
         "title": "Trade executed", "text": "둘째\n줄", "language": "ko",
         "at": "2026-11-21T21:52:43.000Z", "mode": "paper", "market": "auto",
         "data": {"price": "60000"},

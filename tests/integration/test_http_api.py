@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -54,8 +55,8 @@ def run(site: Site) -> int:
     number = stored_run(site.database)
     stored(
         site.database, an_order(number, "o1"), an_order(number, "o2", status="working"),
-        a_position(number), a_fill(number, "o1"), a_trade(number, "o1"), an_equity(number),
-        a_decision(number), an_alert(),
+        a_position(number, current_price=Decimal(42_100)), a_fill(number, "o1"),
+        a_trade(number, "o1"), an_equity(number), a_decision(number), an_alert(),
         *(a_decision(number, n, outcome="ordered") for n in range(1, 6)),
     )  # fmt: skip
     return number
@@ -86,10 +87,12 @@ def test_answers_have_the_shape_that_the_document_promises(
     page_of(OpenPosition).model_validate(positions)
     assert positions["run"] == f"r{run}"
     assert positions["items"][0]["entry_price"] == "42000.1"
+    assert positions["items"][0]["share"] == "0.002379"  # 99.9 / 42000.1
     balance = site.http.get("/api/v1/balance", headers=bearer).json()
     model_of(Balance).model_validate(balance["item"])
     assert balance["item"]["equity"] == "100000"
-    assert site.http.get("/api/v1/status", headers=bearer).json()["decisions_total"] == 6
+    status = site.http.get("/api/v1/status", headers=bearer).json()
+    assert (status["decisions_total"], status["paused"]) == (6, None)  # no engine lives
 
 
 def test_pages_follow_each_other(site: Site, bearer: dict[str, str], run: int) -> None:

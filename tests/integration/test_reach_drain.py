@@ -114,7 +114,7 @@ def test_a_failure_is_told_once_and_so_is_the_recovery(world_of: Maker, peer: Ht
     assert [severity for severity, _ in world.alerts()] == ["error", "info"]
     failed, recovered = (text for _, text in world.alerts())
     assert failed.startswith("Messages do not get through by webhook (")
-    assert recovered == "Messages get through by webhook again after 3 failures."
+    assert recovered == "Messages get through by webhook again (failures before: 3)."
     assert sorted(texts(peer)[-2:]) == ["a", "b"]
     shown = world.rows(Channel.DASHBOARD)  # never through a channel that fails
     assert len(shown) == 2

@@ -120,7 +120,11 @@ def test_decisions_and_signals(rows: Engine, bot: Bot) -> None:
         entry_price=Decimal(42_000), reason="cross_up", executed=True, created_at=T0,
     )  # fmt: skip
     hold = a_decision(run, 5)
-    stored(rows, decided, said, hold, an_order(run, "r1o7"))
+    unsure = AiSignalRow(  # as of a strategy that states no confidence
+        run_id=run, symbol=SYMBOL, strategy="ema_cross", signal_type="SELL", confidence_score=0,
+        entry_price=Decimal(41_000), reason="cross_down", executed=False, created_at=T0,
+    )  # fmt: skip
+    stored(rows, decided, said, unsure, hold, an_order(run, "r1o7"))
     newest = bot.asked("/why")
     assert f"<b>Decision {decided.id}</b>" in newest
     assert "\n• " in newest
@@ -131,6 +135,7 @@ def test_decisions_and_signals(rows: Engine, bot: Bot) -> None:
     assert "&lt;b&gt;x" in bot.asked("/why <b>x")  # what people write is never markup
     signals = pre(bot.asked("/signals"))
     assert "70 % · ema_cross @ 42,000" in signals
+    assert " – · ema_cross @ 41,000" in signals
     assert "acted on" in signals
     assert to_ms(T0) == decided.at_ms
 

@@ -16,7 +16,7 @@ from auto_trading.reach.telegram.carrying import command_id_of
 from crypto_trader_pro.domain.enums import CommandKind, DesiredState
 from database import lease
 from database.auto_trading_db import open_database, unit_of_work
-from tests.rows import an_alert, stored
+from tests.rows import an_alert, stored, stored_run
 from tests.telegram_bot import FAST, NOW, OTHER, Bot, add_account, later
 from tests.telegram_peer import HANG, TelegramPeer, button_update, text_update
 from utils.processes import own_process
@@ -89,6 +89,26 @@ def test_an_engine_that_does_not_answer_and_one_that_is_not_there(rows: Engine, 
     add_account(rows)
     bot.say("/pause")
     assert "has not answered within 0.4 s" in bot.answer(3)
+
+
+def test_an_engine_that_is_frozen_takes_it_on_waking(rows: Engine, file: Path, bot: Bot) -> None:
+    add_account(rows)
+    me = own_process()  # its lease has run out, and the process is there
+    content = EngineFile(
+        me.host, me.pid, me.started, 1, "running", "active", "allowed", NOW.isoformat()
+    )
+    engine_file.write(file.parent, content)
+    bot.now = later(3600)
+    bot.say("/pause")
+    assert "it takes effect as soon as the engine answers again" in bot.answer(1)
+
+
+def test_closing_without_a_position_asks_about_the_rest_only(rows: Engine, bot: Bot) -> None:
+    stored_run(rows, kind="paper", source="demo", now=NOW)
+    question = bot.asked("/closeall")
+    assert "there is nothing to close. Entries are canceled and trading is paused" in question
+    bot.press(bot.buttons()[YES])
+    assert bot.wait_for_wish().kind == CommandKind.CLOSE_ALL
 
 
 @pytest.mark.parametrize(

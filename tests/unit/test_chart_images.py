@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -87,6 +88,28 @@ def test_gain_and_loss_have_the_colours_of_the_console(language: Language) -> No
     both = picture(daily_bars(days, net, title="x", language=language, zone=SEOUL, simulated=False))
     assert has(both, up)
     assert has(both, down)
+
+
+def test_no_word_beside_the_axes_lies_over_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
+
+    found: list[tuple[str, float, float]] = []
+
+    def measure(canvas: FigureCanvasAgg, *_: object, **__: object) -> None:
+        canvas.draw()
+        for text in canvas.figure.findobj(Text):
+            box = text.get_window_extent(canvas.get_renderer())
+            if isinstance(text, Text) and text.get_text() and box.y0 > 120 and box.x1 < 120:
+                found.append((text.get_text(), box.y0, box.y1))
+
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", measure)
+    # the upper axis is marked down to its very end: 9,920
+    curve([10_000, 9_990, 9_925], drawdown=[Decimal(0), Decimal("0.001"), Decimal("0.0075")])
+    beside = sorted({one for one in found if one[1] < 420}, key=lambda one: one[1])
+    assert {"%", "9,920"} <= {word for word, _, _ in beside}
+    for lower, upper in pairwise(beside):
+        assert lower[2] <= upper[1], (lower, upper)
 
 
 @pytest.mark.parametrize("language", list(Language))
