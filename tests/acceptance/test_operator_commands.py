@@ -25,6 +25,7 @@ from crypto_trader_pro.domain.errors import InputError
 from database import config_history
 from database.auto_trading_db import open_database, prepare, unit_of_work
 from database.config_history import AppliedConfig
+from database.models import CheckpointRow
 from tests.engines import command
 from tests.processes import DATABASE, locked, pause
 from tests.rows import an_alert, an_equity, stored, stored_run
@@ -383,7 +384,14 @@ def test_an_equity_tells_of_a_session_whose_engine_is_gone(empty: Environment) -
     engine = open_database(empty.database_url)
     prepare(engine)
     run_id = stored_run(engine, kind="paper", source="demo")
-    stored(engine, an_equity(run_id, equity="99000.5", cash=Decimal(50)))
+    books = {  # of its last commit, in money units of 1e-8
+        "positions": {"ledger": [["cash", "USDT", 60 * 10**8], ["cash", "USDT", -10 * 10**8]]},
+        "risk": {"equity": 990_005 * 10**7},
+    }
+    stored(
+        engine, an_equity(run_id, equity="99999", cash=Decimal(7)),  # of the last full hour
+        CheckpointRow(run_id=run_id, at_ms=1, state=json.dumps(books)),
+    )  # fmt: skip
     engine.dispose()
     found = status()
     assert (found["equity"], found["cash"], found["mode"]) == ("99000.5", "50", "paper")

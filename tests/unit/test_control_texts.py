@@ -45,6 +45,7 @@ def sentences_on_the_engine() -> Iterator[str]:
 def families() -> set[str]:
     """Return the codes that are put together from parts."""
     found = {"control.title", "control.help"}
+    found.add("control.ladders")  # said by explain/answers.py, for chat and command line too
     found |= {f"control.level.{level}" for level in LEVELS}
     found |= {f"control.{s}" for s in STATES}
     found |= {
