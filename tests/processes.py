@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -256,3 +257,10 @@ def play(
     """Return the arguments of a `replay --json` over symbol -> file."""
     pairs = [a for s, path in candles.items() for a in ("--candles", path, "--symbol", s)]
     return ["replay", *pairs, "--timeframe", timeframe, "--strategy", strategy, "--json", *more]
+
+
+def a_port() -> int:
+    """Return a port that nobody has right now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

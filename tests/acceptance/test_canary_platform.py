@@ -25,13 +25,13 @@ from crypto_trader_pro.domain.enums import CommandKind
 from tests import canaries
 from tests.acceptance.test_canary_secrets import SWITCHED_ON
 from tests.browser.conftest import ARGUMENTS, served
-from tests.browser.visits import CHROMIUM, a_port
+from tests.browser.visits import CHROMIUM
 from tests.canaries import Search
 from tests.channel_peers import HANG, RESET, Answer, Asked, HttpPeer
 from tests.engine_process import Site, a_site, until
 from tests.http_server import a_signal
 from tests.mail_peer import MailPeer
-from tests.processes import DATABASE, finish
+from tests.processes import DATABASE, a_port, finish
 from tests.telegram_peer import TelegramPeer, text_update
 from utils import reach_file
 from utils.clocks import SystemClock

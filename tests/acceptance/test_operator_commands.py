@@ -27,7 +27,7 @@ from database.auto_trading_db import open_database, prepare, unit_of_work
 from database.config_history import AppliedConfig
 from database.models import CheckpointRow
 from tests.engines import command
-from tests.processes import DATABASE, locked, pause
+from tests.processes import DATABASE, a_port, locked, pause
 from tests.rows import an_alert, an_equity, stored, stored_run
 from utils.clocks import SystemClock
 from utils.processes import own_process
@@ -410,6 +410,8 @@ def test_a_change_is_key_and_value(empty: Environment) -> None:
 
 
 def test_preflight_says_what_it_found(empty: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CTP_CONSOLE_PORT", "CTP_HTTP_PORT"):  # the usual ones may be in use here
+        monkeypatch.setenv(name, str(a_port()))
     found = command("preflight", "--json").result()
     assert found["level"] == "warn"
     assert {c["check"] for c in found["checks"]} >= {"configuration", "database", "mode"}

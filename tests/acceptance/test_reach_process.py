@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from config.environment import Environment
 from tests.channel_peers import Answer, HttpPeer
 from tests.engine_process import Site, a_site, until
 from tests.market_data import ROOT
+from tests.processes import a_port
 from utils import reach_file
 from utils.processes import ProcessId, is_gone
 
@@ -24,12 +24,6 @@ from utils.processes import ProcessId, is_gone
 def peer() -> Iterator[HttpPeer]:
     with HttpPeer(Answer(200, b"ok")) as found:
         yield found
-
-
-def a_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture

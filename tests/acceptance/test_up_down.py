@@ -15,7 +15,7 @@ import pytest
 
 from tests.engines import command
 from tests.market_data import ROOT
-from tests.processes import Ended
+from tests.processes import Ended, a_port
 from utils.processes import start_ticks
 
 # as it can be typed in the project's folder
@@ -24,12 +24,6 @@ PYTHON = (
     if Path(sys.executable).is_relative_to(ROOT)
     else Path(sys.executable)
 )
-
-
-def a_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture

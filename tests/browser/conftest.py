@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.visits import CHROMIUM, a_port, is_open
+from tests.browser.visits import CHROMIUM, is_open
 from tests.browser.visits import Visit as Visit  # so that a test finds it here as well
 from tests.engines import command
 from tests.market_data import ROOT
+from tests.processes import a_port
 
 ARGUMENTS = [
     "--no-sandbox",

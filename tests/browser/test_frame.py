@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, Error, expect
 
 from auto_trading_dashboard.navigation import entries
 from tests.browser.conftest import served
-from tests.browser.visits import Visit, a_port, is_open
+from tests.browser.visits import Visit, is_open
 from tests.market_data import ROOT
+from tests.processes import a_port
 
 PATHS = [f"/{entry.path}" for entry in entries()]
 WIDE = {"width": 1280, "height": 900}

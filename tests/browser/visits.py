@@ -63,13 +63,6 @@ class Visit:
             self.foreign.append(url)
 
 
-def a_port() -> int:
-    """Return a port that nobody has right now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def is_open(port: int) -> bool:
     """True when somebody listens on a port."""
     with socket.socket() as probe:

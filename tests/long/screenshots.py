@@ -24,8 +24,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from auto_trading_dashboard.navigation import entries
 from tests import console_data
-from tests.browser.visits import CHROMIUM, a_port, is_open
+from tests.browser.visits import CHROMIUM, is_open
 from tests.market_data import ROOT
+from tests.processes import a_port
 
 _WIDTHS: Final = ((1280, 900), (768, 1024), (390, 844))
 _THEMES: Final = ("dark", "light")

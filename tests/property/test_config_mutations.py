@@ -43,6 +43,12 @@ OPTIONAL = {
     ("retention",),
     ("safety",),
     ("research",),
+    ("reach",),
+    ("digest",),
+    ("rate_limits",),
+    ("escalation",),
+    ("channels", "slack"),
+    ("channels", "webhook"),
 }  # came later: a stored configuration may lack them
 LEAVES = [(key.file, path) for path, key in keys().items()]
 

@@ -23,19 +23,13 @@ from database import candles, lease
 from database.auto_trading_db import open_database, prepare, unit_of_work
 from database.lease import Beat, Holder
 from tests.market_data import ROOT
+from tests.processes import a_port
 from utils import consoles
 from utils.clocks import SystemClock
 from utils.processes import own_process
 from utils.texts import Language, say
 
 BTC = instrument("BTC/USDT:USDT")
-
-
-def a_port() -> int:
-    """Return a port that nobody uses at the moment."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def places(folder: Path, **environ: str) -> Environment:

@@ -92,8 +92,17 @@ def test_a_stop_trails_behind_each_price_and_never_back(desk: TickDesk) -> None:
     assert as_tuples(desk.ticks(106)) == [(TRAILING, SELL, 10, 106)]
 
 
-def test_an_entry_works_for_three_candles_however_many_prices_there_are(desk: TickDesk) -> None:
+def test_a_limit_order_rests_however_many_candles_pass(desk: TickDesk) -> None:
     desk.enter(BUY, 10, order_type=OrderType.LIMIT, price=90)
+    for k in range(5):
+        desk.ticks(*[100] * 20, at_ms=START_MS + k * MINUTE)
+        desk.candle(k)
+    assert desk.orders["e1"].is_open
+    assert as_tuples(desk.ticks(89)) == [("entry", BUY, 10, 90)]
+
+
+def test_an_entry_works_for_three_candles_however_many_prices_there_are(desk: TickDesk) -> None:
+    desk.enter(BUY, 10, order_type=OrderType.STOP_MARKET, price=110)
     for k in range(3):
         assert desk.orders["e1"].is_open
         desk.ticks(*[100] * 20, at_ms=START_MS + k * MINUTE)
