@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from utils.texts import Language, catalogue, say
 
-
 _CLOSES: Final = ("answer.closing_all", "answer.closing_gradually")
 
 
