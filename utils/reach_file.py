@@ -1,31 +1,19 @@
 """`$CTP_VAR_DIR/reach.json`: which process sends messages here, told without the database."""
 
-import json
-from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-from utils.processes import ProcessId, is_gone
+from utils import process_files
+from utils.process_files import ProcessFile
+from utils.processes import ProcessId
 
 
 @dataclass(frozen=True, slots=True)
-class ReachFile:
+class ReachFile(ProcessFile):
     """The process as of its last sign of life."""
 
-    host: str
-    pid: int
-    pid_started: int
     port: int  # of its HTTP server
     at: str  # system time, ISO 8601
-
-    @property
-    def process(self) -> ProcessId:
-        return ProcessId(self.host, self.pid, self.pid_started)
-
-    @property
-    def is_alive(self) -> bool:
-        """True unless the process has provably ended."""
-        return not is_gone(self.process)
 
 
 def write(var_dir: Path, content: ReachFile) -> None:
@@ -34,19 +22,12 @@ def write(var_dir: Path, content: ReachFile) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    path = _path(var_dir)
-    waiting = path.with_suffix(".json.tmp")
-    waiting.write_text(json.dumps(asdict(content)), encoding="utf-8")
-    waiting.replace(path)
+    process_files.store(_path(var_dir), content)
 
 
 def read(var_dir: Path) -> ReachFile | None:
     """Return what the last such process of this folder wrote; None before the first."""
-    with suppress(OSError, ValueError, TypeError, RecursionError):
-        found = ReachFile(**json.loads(_path(var_dir).read_text(encoding="utf-8")))
-        if all(type(getattr(found, f.name)) is f.type for f in fields(found)):
-            return found
-    return None
+    return process_files.load(_path(var_dir), ReachFile)
 
 
 def living(var_dir: Path) -> ProcessId | None:
