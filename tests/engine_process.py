@@ -31,6 +31,7 @@ QUICK: Final = {
     "CTP_MARKET_DATA__SOURCE": "demo",
     "CTP_MARKET_DATA__DEMO_SPEED": "3000",  # ten times the shipped one: a candle in 0.1 s
     "CTP_STRATEGIES__AI_SIGNAL__ENABLED": "false",  # its training has tests of its own
+    "CTP_REACH__ENABLED": "false",  # what talks to the outside outlives a killed engine
 }
 _BASES: Final = (
     "BTC ETH SOL XRP BNB ADA DOGE LTC AVAX LINK DOT UNI ATOM ETC FIL APT ARB OP NEAR INJ SUI SEI"

@@ -104,7 +104,6 @@ class Platform:
 
     Args:
         settings: further environment variables; the caller's own `CTP_*` never get through.
-            What talks to the outside is off unless they switch it on.
         prepare: called in the child before it becomes the command, to take something away from it.
         warm: fork the processes, see `Forked`.
     """
@@ -162,11 +161,7 @@ class Platform:
     def _environment(self) -> dict[str, str]:
         foreign = ("CTP_", "DATABASE_URL", "BINANCE_", "ENVIRONMENT")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-        return {
-            **kept, "CTP_VAR_DIR": str(self.var_dir), "LC_ALL": "C.UTF-8",
-            "CTP_REACH__ENABLED": "false",  # what talks to the outside outlives a killed engine
-            **self.settings,
-        }  # fmt: skip
+        return {**kept, "CTP_VAR_DIR": str(self.var_dir), "LC_ALL": "C.UTF-8", **self.settings}
 
 
 @dataclass(frozen=True, slots=True)
