@@ -245,8 +245,8 @@ def test_the_account_is_listed_while_the_engine_lives(living: Environment) -> No
     assert ": done. " in command("jobs", "run", "equity_snapshot").stdout
 
 
-def test_a_graceful_shutdown_halts_settles_and_ends(living: Environment) -> None:
-    """The last of these tests: it ends the engine that they share."""
+def test_a_graceful_shutdown_halts_settles_and_ends(empty: Environment) -> None:
+    assert command("engine", "start").code == 0  # its own: others of this file may come later
     found = command("shutdown", "--graceful", "--json")
     assert found.code == 0, found.stdout
     told = json.loads(found.stdout)
