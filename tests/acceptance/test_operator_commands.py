@@ -234,6 +234,7 @@ def test_positions_are_closed_gradually_or_at_once(living: Environment) -> None:
     assert gradual["answer"]["over_seconds"] == 600
     at_once = command("close-positions", "--yes", "--json").result()
     assert at_once["answer"]["code"] == "answer.closing_all"
+    assert command("resume", "--confirm", "RESUME").code == 0  # it has paused, and others follow
 
 
 def test_the_account_is_listed_while_the_engine_lives(living: Environment) -> None:
