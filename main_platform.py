@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from auto_trading_dashboard import frame
+from auto_trading_dashboard import frame, timers
 
+timers.install()
 st.set_page_config(page_title="Crypto Trader Pro", layout="wide", initial_sidebar_state="auto")
 frame.show()

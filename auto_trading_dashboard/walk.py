@@ -17,16 +17,24 @@ _STYLE: Final = """<style>
 @media (max-width:640px){[data-testid=stHeading] [id]{scroll-margin-top:14rem}}
 [data-testid=stMarkdownContainer] :is(td,th){word-break:keep-all}
 </style>"""
-# brings the section that an address asks for into sight
+# brings the section that an address asks for into sight, and keeps it there while what stands above
+# it is still growing; a reader who scrolls ends that
 _SCROLL: Final = """<script>
 (() => {
   const name = %s;
-  let tries = 0;
+  let tries = 0, still = 0, top = null;
+  const end = () => clearInterval(look);
   const look = setInterval(() => {
+    if (++tries > 40 || still >= 5) return end();
     const found = document.getElementById(name);
-    if (found) found.scrollIntoView({block: 'start'});
-    if (found || ++tries > 40) clearInterval(look);
+    if (!found) return;
+    const now = found.getBoundingClientRect().top;
+    still = now === top ? still + 1 : 0;
+    if (!still) found.scrollIntoView({block: 'start'});
+    top = found.getBoundingClientRect().top;
   }, 100);
+  for (const moved of ['wheel', 'touchmove', 'keydown', 'mousedown'])
+    addEventListener(moved, end, {once: true, passive: true});
 })();
 </script>"""
 

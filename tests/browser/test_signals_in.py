@@ -94,6 +94,30 @@ def test_a_strategy_is_made_tested_and_its_signal_repeated(
     visit.close()
 
 
+def test_one_click_is_one_signal_whatever_the_timers_do(listening: str, browser: Browser) -> None:
+    """The moment between a click and its message is stretched until timers fall into it."""
+    visit = Visit(browser, listening, "/signals", viewport={"width": 1280, "height": 1400})
+    page = visit.page
+    page.get_by_text("New strategy").click()
+    page.get_by_role("textbox", name="Strategy", exact=True).fill("once")
+    page.get_by_role("button", name="Create and show the key").click()
+    shown = page.locator(".st-key-signals_key")
+    expect(shown.get_by_text("This is the only time")).to_be_visible(timeout=SOON)
+    page.evaluate("""() => {
+        const real = window.setTimeout;
+        window.setTimeout = (f, ms, ...rest) => real(f, ms === 0 ? 5000 : ms, ...rest);
+    }""")
+    shown.get_by_role("button", name="Send a test signal").click()
+    expect(shown.get_by_text("Answer 202")).to_be_visible(timeout=SOON)
+    page.wait_for_timeout(6_000)
+    reader = open_database(Environment.current().database_url, read_only=True)
+    with unit_of_work(reader) as session:
+        sent = [e for e in webhooks.journal_page(session) if e.strategy == "once"]
+    reader.dispose()
+    assert len(sent) == 1
+    visit.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_the_page_fits_a_telephone(listening: str, browser: Browser, scheme: str) -> None:
     visit = Visit(
