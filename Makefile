@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null)
 # bytecode is kept, or each child process of a test would compile every module again
 unexport PYTHONDONTWRITEBYTECODE
 # a worker that has done its share takes of what the other has left
-PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: help run down setup lock test test-all check types warm format screenshots clean
 
