@@ -1,7 +1,7 @@
 """How fast the console answers on a large database, and what its watchers cost the engine.
 
     python -m benchmarks.console [--cache FOLDER] [--scale 1.0] [--seconds 20] [--rounds 3]
-    python -m benchmarks.console --engine [--pairs 4] [--watchers 5] [--browsers]
+    python -m benchmarks.console --engine [--pairs 4] [--watchers 5] [--by browsers|plain]
 
 With 1,000,000 log lines, 100,000 trades, 1,000,000 decisions and 500,000 candles (made once into
 the cache folder) and an engine that beats once a second, the real console is served and looked at
@@ -18,7 +18,9 @@ with Chromium. Prints:
 `--engine` runs a real engine on the demo market over the same database instead and compares the
 time of its decision cycles with and without watchers, in turns within one run (goal: p99 less than
 10 % more). Its watchers ask over the WebSocket as browsers do and draw nothing, because browsers
-belong on other machines; `--browsers` lets Chromium watch on this one.
+belong on other machines; `--by browsers` lets Chromium watch on this one. `--by plain` puts a
+process in their place that takes as much of a core and knows nothing of us: what it costs is the
+machine's own.
 
 Elsewhere browsers run on the same machine and take their share of it: see the load that is printed.
 Run it on a quiet machine.
@@ -65,7 +67,7 @@ def main() -> None:
     parser.add_argument("--engine", action="store_true")
     parser.add_argument("--pairs", type=int, default=4, help="stretches with and without watchers")
     parser.add_argument("--watchers", type=int, default=5)
-    parser.add_argument("--browsers", action="store_true", help="let Chromium watch the engine")
+    parser.add_argument("--by", choices=("watchers", "browsers", "plain"), default="watchers")
     args = parser.parse_args()
     tell_machine("before")
     data = data_set(args.cache, args.scale)
@@ -74,7 +76,7 @@ def main() -> None:
         if args.engine:
             console_engine.compare(
                 folder / "engine", data, args.pairs, args.watchers, args.seconds,
-                with_browsers=args.browsers,
+                by=args.by,
             )  # fmt: skip
         else:
             _console(folder / "console", data, args.pages, args.rounds, args.seconds)

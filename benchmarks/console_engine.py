@@ -33,9 +33,13 @@ _SETTLING: Final = 2.0  # seconds after watchers have come or gone
 
 
 def compare(
-    folder: Path, data: Path, pairs: int, watchers: int, seconds: float, *, with_browsers: bool
+    folder: Path, data: Path, pairs: int, watchers: int, seconds: float, *, by: str
 ) -> None:
-    """Print cycles alone and watched, and the ratio of their p99; stretches in the order ABBA."""
+    """Print cycles alone and watched, and the ratio of their p99; stretches in the order ABBA.
+
+    Args:
+        by: "watchers" without browsers, "browsers", or "plain": load that knows nothing of us.
+    """
     alone: list[list[float]] = []
     watched: list[list[float]] = []
     cpu_alone: list[float] = []
@@ -44,12 +48,12 @@ def compare(
         engine = site.start("crypto_trader_pro", "engine", "run")
         _start_trading(site)
         processes = (engine.pid, site.console())
-        chromium = stack.enter_context(browser()) if with_browsers else None
-        with _watching(site, watchers, chromium) as watch:  # the console's first pages are slow
+        chromium = stack.enter_context(browser()) if by == "browsers" else None
+        with _watching(site, watchers, by, chromium) as watch:  # the console's first pages are slow
             watch(_SETTLING)
         for number in range(2 * pairs):
             count = watchers if number % 4 in (1, 2) else 0
-            with _watching(site, count, chromium) as watch:
+            with _watching(site, count, by, chromium) as watch:
                 watch(_SETTLING)
                 since, cpu = site.mark(), [cpu_seconds(p) for p in processes]
                 watch(seconds)
@@ -72,7 +76,7 @@ def compare(
 
 @contextmanager
 def _watching(
-    site: Site, count: int, chromium: Browser | None
+    site: Site, count: int, by: str, chromium: Browser | None
 ) -> Iterator[Callable[[float], None]]:
     """Let `count` watchers look, and give what waits meanwhile."""
     entries = [e for name in PAGES for e in navigation.entries() if e.name == name]
@@ -80,9 +84,11 @@ def _watching(
     if not wanted:
         yield time.sleep
     elif chromium is None:
-        command = [sys.executable, "-m", "benchmarks.console_watchers", site.address]
+        words = ["benchmarks.console_watchers", site.address, *(e.path for e in wanted)]
+        if by == "plain":
+            words = ["benchmarks.plain_load"]
         process = subprocess.Popen(
-            [*command, *(e.path for e in wanted)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
         try:
