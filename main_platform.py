@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from auto_trading_dashboard import frame, timers
+from auto_trading_dashboard import browser_messages, frame
 
-timers.install()
+browser_messages.install()
 st.set_page_config(page_title="Crypto Trader Pro", layout="wide", initial_sidebar_state="auto")
 frame.show()

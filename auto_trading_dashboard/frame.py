@@ -5,7 +5,7 @@ from typing import Final
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from auto_trading_dashboard import navigation, preferences, services
+from auto_trading_dashboard import emergency, navigation, preferences, services
 from auto_trading_dashboard.components import ages, asking, figures, signals_key, style
 from auto_trading_dashboard.components.live import HEAD_SECONDS, guarded, live
 from auto_trading_dashboard.preferences import text
@@ -161,7 +161,7 @@ def _heartbeat(reading: Reading[overview.Head]) -> str:
 def _emergency() -> None:
     """One click, and never redrawn by a timer."""
     st.button(
-        text("page.emergency"), key="emergency_stop", icon=":material/dangerous:",
+        text("page.emergency"), key=emergency.BUTTON, icon=":material/dangerous:",
         type="primary", on_click=asking.ask, args=(CommandKind.EMERGENCY_STOP,),
     )  # fmt: skip
 

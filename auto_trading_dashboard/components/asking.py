@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from auto_trading_dashboard import actions, services
+from auto_trading_dashboard import actions, emergency, services
 from auto_trading_dashboard.components import figures
 from auto_trading_dashboard.preferences import language, text
 from auto_trading_dashboard.queries import overview
@@ -44,6 +44,8 @@ def ask(kind: CommandKind, payload: Mapping[str, Any] | None = None, about: str 
         )  # fmt: skip
     except InputError as e:  # not even the flag file could be written
         one = actions.Told(kind, trouble=str(e), about=about, at=now)
+    if kind is CommandKind.EMERGENCY_STOP:
+        emergency.WATCH.asked()
     clicks.answered()
     told.append(one)
     del told[:-_REMEMBERED]

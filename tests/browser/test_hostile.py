@@ -178,7 +178,6 @@ def test_buttons_clicked_twice_ask_once_and_the_way_back_leaves_no_half_question
     expect(page.get_by_test_id("stHeading").first).to_contain_text("Jobs")
     page.get_by_role("button", name="Run now").first.dblclick()
     expect(page.locator(".st-key-notes").get_by_text("done").first).to_be_visible(timeout=SOON)
-    page.wait_for_timeout(500)
     page.go_back()
     expect(metric(page, "Trading state")).to_contain_text("halted", timeout=SOON)
     expect(page.get_by_placeholder("REARM")).to_have_value("", timeout=SOON)
