@@ -1,6 +1,8 @@
 """Each test of a page has an installation of its own, and nothing cached of another's."""
 
 import functools
+import importlib
+import pkgutil
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ import streamlit as st
 from sqlalchemy import Engine
 from streamlit.components.v2 import manifest_scanner
 
-from auto_trading_dashboard import own_commands
+from auto_trading_dashboard import components, own_commands, queries
 from config.environment import Environment
 from database.auto_trading_db import open_database
 from tests.processes import DATABASE
@@ -26,6 +28,14 @@ def scanned_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(manifest_scanner, "scan_component_manifests", found)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def imported_once() -> None:
+    """Import what pages are made of: the first test may be one that coverage looks away from."""
+    for package in (components, queries):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
 
 
 @pytest.fixture(autouse=True)
