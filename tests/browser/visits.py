@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")
 # two addresses that Streamlit's client probes under the page's own path first
 _PROBES: Final = ("_stcore/health", "_stcore/host-config")
+_HEIGHT: Final = "document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight"
 
 
 class Visit:
@@ -40,6 +41,17 @@ class Visit:
         file = Path(os.environ.get("CTP_TEST_PICTURES", str(folder))) / f"{name}.png"
         self.page.screenshot(path=file, full_page=True)
         return file
+
+    def settle(self) -> None:
+        """Wait until nothing has moved for half a second: tables and folds come one by one."""
+        still, height = 0, -1
+        for _ in range(100):
+            found = int(self.page.evaluate(_HEIGHT))
+            still, height = (still + 1 if found == height else 0), found
+            if still == 5:
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"the page still moves after 10 s: {height} px")
 
     def fits(self, width: int) -> bool:
         """True when nothing makes the page scroll sideways."""
