@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 # bytecode is kept, or each child process of a test would compile every module again
 unexport PYTHONDONTWRITEBYTECODE
-# a worker that has done its share takes of what the other has left
+# the tests of a file stay together: some go on where the one before has ended
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: help run down setup lock test test-all check types warm format screenshots clean

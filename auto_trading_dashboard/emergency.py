@@ -27,7 +27,7 @@ class Watch:
         self._asked_at = 0.0
 
     def asked(self) -> None:
-        """Note that a click has been run: its flag is up."""
+        """Note that a click is being run, which puts the flag up before anything else."""
         self._asked_at = time.monotonic()
 
     def clicked(self, var_dir: Path) -> None:

@@ -31,6 +31,8 @@ def ask(kind: CommandKind, payload: Mapping[str, Any] | None = None, about: str 
     Args:
         about: what it is asked of, shown beside the request: a symbol, an order, a job.
     """
+    if kind is CommandKind.EMERGENCY_STOP:
+        emergency.WATCH.asked()
     clicks: actions.Clicks = st.session_state.setdefault("clicks", actions.Clicks())
     told = asked_here()
     command_id = clicks.command_id(kind, about)
@@ -44,8 +46,6 @@ def ask(kind: CommandKind, payload: Mapping[str, Any] | None = None, about: str 
         )  # fmt: skip
     except InputError as e:  # not even the flag file could be written
         one = actions.Told(kind, trouble=str(e), about=about, at=now)
-    if kind is CommandKind.EMERGENCY_STOP:
-        emergency.WATCH.asked()
     clicks.answered()
     told.append(one)
     del told[:-_REMEMBERED]

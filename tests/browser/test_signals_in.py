@@ -53,9 +53,8 @@ def click_row(page: Page, table: int, row: int) -> None:
     page.mouse.click(box["x"] + 16, box["y"] + 53 + 30 * row)
 
 
-def test_a_strategy_is_made_tested_and_its_signal_repeated(
-    listening: str, browser: Browser
-) -> None:
+def filling(browser: Browser, listening: str, name: str) -> Visit:
+    """Open the page and the form of a new strategy, with its name in it."""
     visit = Visit(
         browser, listening, "/signals", viewport={"width": 1280, "height": 1400}, locale="en-US"
     )
@@ -63,7 +62,16 @@ def test_a_strategy_is_made_tested_and_its_signal_repeated(
     expect(page.get_by_text("Signals are taken at 127.0.0.1:")).to_be_visible(timeout=SOON)
     visit.settle()
     page.get_by_text("New strategy").click()
-    page.get_by_role("textbox", name="Strategy", exact=True).fill("scout")
+    page.get_by_role("textbox", name="Strategy", exact=True).fill(name)
+    visit.settle()  # a click is lost where a table comes in between its two halves
+    return visit
+
+
+def test_a_strategy_is_made_tested_and_its_signal_repeated(
+    listening: str, browser: Browser
+) -> None:
+    visit = filling(browser, listening, "scout")
+    page = visit.page
     page.get_by_text("Require a signature (HMAC)").click()
     page.get_by_role("button", name="Create and show the key").click()
     shown = page.locator(".st-key-signals_key")
@@ -97,15 +105,8 @@ def test_a_strategy_is_made_tested_and_its_signal_repeated(
 
 def test_one_click_is_one_signal_whatever_the_timers_do(listening: str, browser: Browser) -> None:
     """The moment between a click and its message is stretched until timers fall into it."""
-    visit = Visit(
-        browser, listening, "/signals", viewport={"width": 1280, "height": 1400}, locale="en-US"
-    )
+    visit = filling(browser, listening, "once")
     page = visit.page
-    expect(page.get_by_text("Signals are taken at 127.0.0.1:")).to_be_visible(timeout=SOON)
-    visit.settle()
-    page.get_by_text("New strategy").click()
-    page.get_by_role("textbox", name="Strategy", exact=True).fill("once")
-    visit.settle()  # a click is lost where a table comes in between its two halves
     page.get_by_role("button", name="Create and show the key").click()
     shown = page.locator(".st-key-signals_key")
     expect(shown.get_by_text("This is the only time")).to_be_visible(timeout=SOON)

@@ -4,7 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
+import streamlit as st
 
+from auto_trading_dashboard import actions, emergency, services
+from auto_trading_dashboard.components import asking
 from auto_trading_dashboard.emergency import Watch
 from crypto_trader_pro.domain.enums import CommandKind
 
@@ -45,3 +48,24 @@ def test_a_flag_that_cannot_be_written_is_in_the_log(
     Watch().clicked(tmp_path)
     time.sleep(0.6)
     assert "could not be flagged" in caplog.text
+
+
+def test_both_halves_of_a_double_click_count_as_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, stored = Watch(), []
+    monkeypatch.setattr(emergency, "WATCH", watch)
+    monkeypatch.setattr(st, "session_state", {})
+    monkeypatch.setattr(services, "var_dir", lambda: tmp_path)
+
+    def ask(_: object, kind: CommandKind, __: object, *, command_id: str, **___: object) -> object:
+        stored.append(command_id)
+        return actions.Told(kind, command_id)
+
+    monkeypatch.setattr(actions, "ask", ask)
+    for _ in range(2):
+        watch.clicked(tmp_path)
+        asking.ask(CommandKind.EMERGENCY_STOP)
+    time.sleep(0.6)
+    assert len(stored) == 1
+    assert not flag_of(tmp_path).exists()  # the stand-in for `ask` puts none up
